@@ -1,0 +1,251 @@
+"""The contract between the hub and the ways of reaching people.
+
+A channel is a pure translator: a provider's request becomes `Inbound`s, an `Outbound` becomes a
+provider's request. It decides nothing. Only the standard library is imported here.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+Kind = Literal["message", "call", "status", "reaction"]
+
+
+class Refused(Exception):
+    """A request that a channel does not accept: nothing is stored and no work is done.
+
+    `status` is the HTTP status to answer with; the text says what was wrong and how to mend it.
+    """
+
+    def __init__(self, reason: str, status: int = 403) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class Undeliverable(Exception):
+    """The only error `Channel.send` raises.
+
+    `retry`: the provider certainly did not take it and a later try may succeed.
+    `ambiguous`: it may have been taken; it is never sent again by itself.
+    `code` is the provider's own code, `words` what a person should read.
+    `opted_out`: the provider says that the recipient refuses messages.
+    """
+
+    def __init__(
+        self,
+        words: str,
+        *,
+        retry: bool = False,
+        ambiguous: bool = False,
+        code: str = "",
+        retry_after: timedelta | None = None,
+        opted_out: bool = False,
+    ) -> None:
+        super().__init__(words)
+        self.words = words
+        self.retry = retry
+        self.ambiguous = ambiguous
+        self.code = code
+        self.retry_after = retry_after
+        self.opted_out = opted_out
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One attachment, by reference: `url` is where its bytes are, `content_type` a MIME type."""
+
+    url: str
+    content_type: str = ""
+    name: str = ""
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A provider's request as plain data.
+
+    `url` is the URL as the provider saw it (public URL + raw path + query), `headers` have
+    lower-case names, `body` is raw.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.url).path
+
+    def query(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The form's name-value pairs in order. Raises `Refused(400)` when it is no form."""
+        try:
+            return parse_qsl(
+                self.body.decode("utf-8"), keep_blank_values=True, max_num_fields=1000, errors="strict"
+            )
+        except ValueError as error:
+            raise Refused(f"The body is not a form in UTF-8: {error}.", 400) from None
+
+    def form(self) -> dict[str, str]:
+        """The form as a dictionary; the last of repeated names counts."""
+        return dict(self.pairs())
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises `Refused(400)` when it is none."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise Refused(f"The body is not JSON: {error}.", 400) from None
+        if not isinstance(value, dict):
+            raise Refused("The body must be a JSON object.", 400)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """What a person or a provider told us.
+
+    `external_id` is the provider's id and, with the channel, makes it unique. `thread` names the
+    exchange it belongs to. `about` is the message a status or reaction concerns: our own message id
+    or the provider's. `status` is one of the message statuses of `hub.models`; `code` the
+    provider's error code. `data` is the provider's request, raw.
+    """
+
+    channel: str
+    kind: Kind
+    external_id: str
+    sender: str = ""
+    recipient: str = ""
+    text: str = ""
+    media: tuple[Media, ...] = ()
+    thread: str = ""
+    about: str = ""
+    status: str = ""
+    code: str = ""
+    words: str = ""
+    sender_name: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    line: "Line | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """What we tell a person. `id` is our message id; it rides in the provider's callback URL."""
+
+    id: str
+    interaction_id: str
+    thread: str
+    sender: str
+    recipient: str
+    text: str
+    media: tuple[Media, ...] = ()
+    subject: str = ""
+    template: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a request produced: the inbounds, and the answer for the provider."""
+
+    events: tuple[Inbound, ...] = ()
+    status: int = 200
+    body: str | bytes = b""
+    media_type: str = "text/plain"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a channel can carry, as data: policy and composer read it and know no channel by name.
+
+    `length`: characters in one message. `split_over`: longer agent text is split at sentence ends.
+    `segmented`: billed by GSM-7 / UCS-2 segments. `window`: free text only this long after the
+    person's last message. `live`: it carries sound. `receipts`: the provider reports delivery.
+    """
+
+    length: int
+    split_over: int | None = None
+    segmented: bool = False
+    media_count: int = 0
+    window: timedelta | None = None
+    templates: bool = False
+    live: bool = False
+    receipts: bool = False
+
+
+class Line(Protocol):
+    """Live audio, both ways. `codec` is `mulaw` or `pcm16`, `rate` in samples a second."""
+
+    rate: int
+    codec: str
+
+    def audio(self) -> AsyncIterator[bytes]: ...
+
+    async def play(self, audio: bytes) -> None: ...
+
+    async def clear(self) -> None: ...
+
+    async def hangup(self) -> None: ...
+
+    async def send_digits(self, digits: str) -> None: ...
+
+
+class Socket(Protocol):
+    """A provider's WebSocket, as plain as a `Hook`."""
+
+    async def receive(self) -> str | bytes | None: ...
+
+    async def send(self, data: str | bytes) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Channel:
+    """One way of reaching people. What a channel does not override, it cannot do.
+
+    `name` is the key of the roster, the URL segment and the column value. `identity` is the kind of
+    identity its senders are known by. `settings` are the settings names it needs to be configured.
+    """
+
+    name: str = ""
+    label: str = ""
+    identity: str = ""
+    limits: Limits = Limits(length=4096)
+    settings: tuple[str, ...] = ()
+
+    async def receive(self, hook: Hook) -> Reply:
+        """Check and translate a request. Raises `Refused`."""
+        raise Refused(f"{self.name} takes no requests.", 404)
+
+    async def connect(self, hook: Hook, socket: Socket) -> Inbound:
+        """Accept a live connection; the `Inbound` carries the line. Raises `Refused`."""
+        raise Refused(f"{self.name} takes no connections.", 404)
+
+    async def send(self, outbound: Outbound) -> str:
+        """Hand it to the provider; gives the provider's id. Raises `Undeliverable`."""
+        raise Undeliverable(f"{self.name} cannot send.")
+
+    async def find(self, outbound: Outbound) -> list[str]:
+        """The provider's ids, oldest first, of messages listed there that say just this.
+
+        It settles what was ambiguous. Raises `Undeliverable` when the provider cannot be asked.
+        """
+        raise Undeliverable(f"{self.name} cannot be asked what it sent.")
+
+    async def missed(self, since: datetime) -> list[Inbound]:
+        """What the provider holds for us since then, delivered or not; receiving is idempotent."""
+        return []
+
+    async def warm_up(self) -> None:
+        """Import and connect what the first message would otherwise wait for."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

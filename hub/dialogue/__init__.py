@@ -1,0 +1,1 @@
+"""What to say: the same for every channel."""

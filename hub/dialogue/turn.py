@@ -1,0 +1,125 @@
+"""One turn of an agent: what it is asked, what it may answer with.
+
+Given the interaction, its history (heard text only) and what just happened, a brain yields pieces.
+Voice and text use the same contract.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+Cue = Literal["opened", "message", "handed_back", "silence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing said so far. `role`: customer, agent, operator, tool, system."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of knowledge with its source; `score` in 0..1, 1 the best match there can be."""
+
+    title: str
+    text: str
+    source: str = ""
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool gave. `data` is untrusted; `error` is what went wrong, empty when it went well."""
+
+    data: Any = None
+    error: str = ""
+
+
+class Toolbox(Protocol):
+    """What a brain may do beside talking. Neither raises for trouble outside: it is in the result."""
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult: ...
+
+    async def search(self, query: str, limit: int = 3) -> Sequence[Passage]: ...
+
+
+@dataclass(slots=True)
+class Turn:
+    """What the agent is asked.
+
+    `agent` is the frozen agent definition (`hub.models.agent`), `cue` what just happened, `said`
+    what the customer said that is not answered yet (several messages are joined by newlines),
+    `history` everything before it. `state` belongs to the brain: a JSON-able dictionary kept with
+    the interaction; changes are saved with the reply and thrown away with it. `now` is aware and in
+    the customer's (else the workspace's) time zone.
+    """
+
+    agent: Mapping[str, Any]
+    cue: Cue
+    said: str
+    history: Sequence[Entry]
+    state: dict[str, Any]
+    now: datetime
+    channel: str = "webchat"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    customer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Words for the customer. `choices` are offered as buttons where the channel has them."""
+
+    text: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UsedTool:
+    """A tool was called; kept in the log and shown as a card."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    result: ToolResult
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EnterStage:
+    """The flow moved to another stage."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A field was filled or corrected; `value` is JSON-able, `evidence` the words that say it."""
+
+    field: str
+    value: Any
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandToHuman:
+    """A person must go on from here; the agent is silent after this."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The exchange is over. `reason` is an ended_reason, such as `goodbye`."""
+
+    reason: str = "goodbye"
+
+
+Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | Finish
+
+
+class Brain(Protocol):
+    """Decides what to say. Engines of thought implement it; see `hub.engines.ENGINES`."""
+
+    def reply(self, turn: Turn, tools: Toolbox) -> AsyncIterator[Piece]: ...

@@ -1,0 +1,83 @@
+"""The stored definition of an AI worker."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlmodel import Field as Column
+from sqlmodel import SQLModel
+
+from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, utcnow
+from hub.models.flow import Flow
+from hub.models.tool import Tool
+
+
+class Timing(BaseModel):
+    """How patient the agent is. A text interaction closes after `idle_close_seconds` of quiet."""
+
+    model_config = ConfigDict(extra="forbid")
+    idle_close_seconds: int = Field(default=86_400, ge=60, le=30 * 86_400)
+
+
+class AgentDefinition(BaseModel):
+    """All that decides how the agent behaves; frozen into each interaction.
+
+    `engine` is a name of `hub.engines.ENGINES`; `opening_message` None lets the customer speak
+    first; `fallback_message` is said when the agent does not know, `human_message` when a person
+    takes over, `error_message` when it could not think.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(min_length=1, max_length=120)
+    description: str = Field(default="", max_length=2_000)
+    engine: str = "script"
+    language: str = "en-US"
+    prompt: str = Field(default="", max_length=100_000)
+    opening_message: str | None = Field(default=None, max_length=4_000)
+    fallback_message: str = (
+        "I'm not sure about that one. I can help with something else, or pass you to a colleague: just say so."
+    )
+    human_message: str = "Of course. I'll pass you to a colleague, who will answer you right here."
+    goodbye_message: str = "Thank you, and goodbye!"
+    error_message: str = "Sorry, something went wrong on our side. A colleague will get back to you."
+    flow: Flow = Flow()
+    tools: list[Tool] = Field(default=[], max_length=50)
+    timing: Timing = Timing()
+    metadata: dict[str, str] = {}
+
+    @field_validator("tools")
+    @classmethod
+    def _named_once(cls, tools: list[Tool]) -> list[Tool]:
+        names = [tool.name for tool in tools]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"tool names must be unique; repeated: {', '.join(repeated)}")
+        return tools
+
+
+class Agent(SQLModel, table=True):
+    """An agent of a workspace. `definition` is an `AgentDefinition` as JSON; `name` repeats its name."""
+
+    id: UUID = Column(default_factory=new_id, primary_key=True)
+    workspace_id: UUID = Column(foreign_key="workspace.id", index=True)
+    name: str
+    definition: dict[str, Any] = Column(default_factory=dict, sa_type=JSON_TYPE)
+    version: int = 1
+    created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
+    updated_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
+    archived_at: datetime | None = Column(default=None, sa_type=UtcDateTime)
+
+
+class Knowledge(SQLModel, table=True):
+    """A document of an agent's knowledge base. `source` says where it came from (a URL, a file name)."""
+
+    id: UUID = Column(default_factory=new_id, primary_key=True)
+    workspace_id: UUID = Column(foreign_key="workspace.id", index=True)
+    agent_id: UUID = Column(foreign_key="agent.id", index=True)
+    title: str
+    text: str
+    source: str = ""
+    created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
+
+
