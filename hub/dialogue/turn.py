@@ -70,10 +70,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Words for the customer. `choices` are offered as buttons where the channel has them."""
+    """Words for the customer. `choices` are offered as buttons where the channel has them.
+
+    `waiting` words only bridge a tool's running time; a text channel leaves them out.
+    """
 
     text: str
     choices: tuple[str, ...] = ()
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

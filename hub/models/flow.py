@@ -24,6 +24,8 @@ class FieldSpec(BaseModel):
 
     `question` asks for it; `pattern` is a regular expression a text must match in full; `minimum`
     and `maximum` bound numbers and amounts; `confirm` reads the value back and waits for a yes.
+    `choices_from` names a list in a tool's result, such as `free_slots.slots`, whose entries are the
+    only values that can be taken.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -38,14 +40,18 @@ class FieldSpec(BaseModel):
     required: bool = True
     confirm: bool = False
     invalid_message: str = ""
+    choices_from: str = ""
 
 
 class Transition(BaseModel):
     """Where to go next. The first transition whose condition holds is taken.
 
-    on=always; on=field: `field` is filled, or equals one of `values`; on=intent: what was said is
-    close to one of `phrases`; on=tool: the stage's tool ended `ok` or `error`, or the value at
-    `path` in its result equals one of `values`; on=language: the customer's language is in `values`.
+    on=always; on=field: `field` is filled, equals one of `values`, or lies between `minimum` and
+    `maximum`; on=intent: what was said is close to one of `phrases` (closer than to those of any other
+    intent); on=tool: the stage's tool ended `ok` or `error`, with `values` an HTTP status among them
+    ("404"), or the value at `path` in its result is there and not empty, equals one of `values` or
+    lies between the bounds; on=language: the customer's language is in `values`.
+    In a stage with intents, always means "whatever else was said".
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -56,6 +62,8 @@ class Transition(BaseModel):
     phrases: list[str] = []
     outcome: Literal["", "ok", "error"] = ""
     path: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 class Stage(BaseModel):
@@ -64,7 +72,9 @@ class Stage(BaseModel):
     start and dialogue: say `text`, fill `fields`, then follow `transitions`; verbatim: say `text`
     word for word and go on; tool: call `tool` with `arguments` (templates) and go on by its result;
     internal: decide without words; end: say `text` and finish.
-    `global_intent` makes the stage reachable from anywhere by these phrases.
+    `global_intent` makes the stage reachable from anywhere by these phrases. `confirm` makes `text` a
+    read-back: the flow goes on after a yes, corrections are taken and read back again. `clear` names
+    the fields that are forgotten on entering.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -78,6 +88,8 @@ class Stage(BaseModel):
     arguments: dict[str, Any] = {}
     global_intent: list[str] = []
     transitions: list[Transition] = []
+    confirm: bool = False
+    clear: list[str] = []
 
 
 class Flow(BaseModel):
