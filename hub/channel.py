@@ -114,8 +114,10 @@ class Inbound:
 
     `external_id` is the provider's id and, with the channel, makes it unique. `thread` names the
     exchange it belongs to. `about` is the message a status or reaction concerns: our own message id
-    or the provider's. `status` is one of the message statuses of `hub.models`; `code` the
-    provider's error code. `data` is the provider's request, raw.
+    or the provider's. `also` are other names its recipient may be stored under (a pool of numbers, the
+    provider account). `status` is one of the message statuses of `hub.models`; `code` the
+    provider's error code, `words` what it means; `also` holds the provider's id of that message;
+    `opted_out` that the person refuses messages. `data` is the provider's request, raw.
     """
 
     channel: str
@@ -126,11 +128,13 @@ class Inbound:
     text: str = ""
     media: tuple[Media, ...] = ()
     thread: str = ""
+    also: tuple[str, ...] = ()
     about: str = ""
     status: str = ""
     code: str = ""
     words: str = ""
     sender_name: str = ""
+    opted_out: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
     line: "Line | None" = None
 
@@ -168,7 +172,8 @@ class Limits:
 
     `length`: characters in one message. `split_over`: longer agent text is split at sentence ends.
     `segmented`: billed by GSM-7 / UCS-2 segments. `window`: free text only this long after the
-    person's last message. `live`: it carries sound. `receipts`: the provider reports delivery.
+    person's last message. `live`: it carries sound. `receipts`: the provider reports delivery. `pulled`: the person's own
+    client reads the messages from us, so nothing is sent. `keywords`: STOP, START and HELP count.
     """
 
     length: int
@@ -179,6 +184,8 @@ class Limits:
     templates: bool = False
     live: bool = False
     receipts: bool = False
+    pulled: bool = False
+    keywords: bool = False
 
 
 class Line(Protocol):

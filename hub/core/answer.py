@@ -1,0 +1,176 @@
+"""The agent's reply: thought of outside any transaction, committed in one if nothing has changed meanwhile."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub import failpoints, ownership, policy
+from hub.core.context import Context, alone
+from hub.core.receive import owe, say_in
+from hub.dialogue.toolbox import Tools
+from hub.dialogue.turn import (
+    Collected, Cue, EnterStage, Entry, Finish, HandToHuman, Piece, Say, Turn, UsedTool,
+)  # fmt: skip
+from hub.engines import brain
+from hub.models import Interaction, Message
+from hub.segments import split
+from hub.store import agents, interactions, people, transit
+
+log = logging.getLogger("hub.answer")
+HISTORY_MESSAGES = 60
+
+
+@dataclass(slots=True)
+class Draft:
+    """A turn, the interaction as it stood, and what the brain made of it."""
+
+    interaction: Interaction
+    turn: Turn
+    pieces: Sequence[Piece] = ()
+
+
+async def answer(hub: Context, interaction_id: UUID, cue: Cue = "message") -> None:
+    """Let the agent reply to what is unanswered. Superseded by newer messages, silent when a person answers."""
+
+    async def once() -> None:
+        async with hub.slots:
+            draft = await _read(hub, interaction_id, cue)
+            if draft is None:
+                return
+            draft.pieces = await _think(hub, draft)
+            failpoints.reach("answer.thought")
+            if not await _commit(hub, draft):
+                hub.answering[interaction_id] = True
+                return
+        failpoints.reach("answer.committed")
+
+    await alone(hub.answering, interaction_id, once)
+
+
+async def _read(hub: Context, interaction_id: UUID, cue: Cue) -> Draft | None:
+    async with hub.store.read() as db:
+        interaction = await db.get(Interaction, interaction_id)
+        if interaction is None:
+            return None
+        waiting = interaction.heard_seq > interaction.answered_seq
+        if interaction.owner == "ai" and interaction.ended_at is None and (waiting or cue != "message"):
+            said = await interactions.messages(
+                db, interaction.workspace_id, interaction.id, limit=HISTORY_MESSAGES
+            )
+            turn = await _turn(hub, db, interaction, said, cue)
+            return Draft(interaction, turn)
+    async with hub.store.write() as db:
+        await transit.settle_inbox(db, interaction_id, hub.clock.now())
+    return None
+
+
+async def _turn(
+    hub: Context, db: AsyncSession, interaction: Interaction, said: list[Message], cue: Cue
+) -> Turn:
+    customer = await people.customer(db, interaction.workspace_id, interaction.customer_id)
+    workspace = await agents.workspace(db, interaction.workspace_id)
+    assert customer is not None and workspace is not None  # noqa: S101 - foreign keys
+    zone = ZoneInfo(customer.time_zone or workspace.time_zone)
+    new = [m for m in said if m.role == "customer" and m.seq > interaction.answered_seq]
+    old = [m for m in said if m not in new and not m.note]
+    return Turn(
+        agent=interaction.agent,
+        cue=cue,
+        said="\n".join(m.text for m in new),
+        history=[Entry(m.role, m.text) for m in old],
+        state=dict(interaction.state),
+        now=hub.clock.now().astimezone(zone),
+        channel=interaction.channel,
+        parameters=interaction.parameters,
+        customer={
+            "name": customer.name,
+            "language": customer.language,
+            "known_as": interaction.person,
+            **customer.custom_fields,
+        },
+    )
+
+
+async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
+    interaction = draft.interaction
+    tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn)
+    try:
+        engine = brain(interaction.agent.get("engine", "script"))
+        return [piece async for piece in engine.reply(draft.turn, tools)]
+    except Exception:
+        log.exception("the engine failed on interaction %s", interaction.id)
+        words = interaction.agent.get("error_message", "")
+        failed = HandToHuman("The agent could not think of an answer; see the server's log.")
+        return [Say(words), failed] if words else [failed]
+
+
+async def _commit(hub: Context, draft: Draft) -> bool:
+    """Store the reply unless something newer was said or somebody took over; whether all is settled."""
+    now = hub.clock.now()
+    async with hub.store.write() as db:
+        interaction = await interactions.locked(db, draft.interaction.id)
+        assert interaction is not None  # noqa: S101 - interactions are not deleted
+        if interaction.owner != "ai" or interaction.ended_at is not None:
+            await transit.settle_inbox(db, interaction.id, now)
+            return True
+        if interaction.heard_seq != draft.interaction.heard_seq:
+            return False
+        if interaction.answered_seq != draft.interaction.answered_seq:
+            return True
+        interaction.state = draft.turn.state
+        interaction.answered_seq = interaction.heard_seq
+        await _write_down(hub, db, interaction, draft.pieces, now)
+        await transit.settle_inbox(db, interaction.id, now)
+    return True
+
+
+async def _write_down(
+    hub: Context, db: AsyncSession, interaction: Interaction, pieces: Sequence[Piece], now: datetime
+) -> None:
+    channel = hub.channels[interaction.channel]
+    silent = await policy.opted_out(db, interaction, channel.identity)
+    for piece in pieces:
+        match piece:
+            case Say(waiting=True):
+                pass
+            case Say() if not silent and piece.text.strip():
+                for part in _parts(piece, channel.limits.split_over):
+                    said = say_in(
+                        db, interaction, now, role="agent", author=interaction.agent.get("name", ""),
+                        text=part.text, choices=list(part.choices),
+                    )  # fmt: skip
+                    if not channel.limits.pulled:
+                        owe(db, interaction, said, now)
+            case UsedTool():
+                interactions.log(
+                    db, interaction, "tool.called", now, name=piece.name, arguments=dict(piece.arguments),
+                    result=piece.result.data, error=piece.result.error, duration_ms=piece.duration_ms,
+                )  # fmt: skip
+            case EnterStage():
+                interactions.log(db, interaction, "stage.entered", now, stage=piece.stage)
+            case Collected():
+                interactions.log(
+                    db, interaction, "field.collected", now,
+                    field=piece.field, value=piece.value, evidence=piece.evidence,
+                )  # fmt: skip
+            case HandToHuman():
+                ownership.queue(db, interaction, piece.reason, now)
+            case Finish():
+                finish(db, interaction, "completed", piece.reason, now)
+
+
+def finish(db: AsyncSession, interaction: Interaction, status: str, reason: str, now: datetime) -> None:
+    """End it; the next message of this person opens a new interaction."""
+    interaction.status, interaction.ended_reason = status, reason
+    interaction.ended_at, interaction.idle_at, interaction.waiting_since = now, None, None
+    interactions.log(db, interaction, "interaction.ended", now, status=status, reason=reason)
+
+
+def _parts(piece: Say, over: int | None) -> list[Say]:
+    texts = split(piece.text, over) if over else [piece.text]
+    return [replace(piece, text=text, choices=piece.choices if text is texts[-1] else ()) for text in texts]

@@ -1,0 +1,68 @@
+"""What every act of the hub needs at hand, and the background tasks it keeps hold of."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from hub.channel import Channel
+from hub.clock import Clock
+from hub.dialogue.outbound import Outside
+from hub.store import Store
+
+log = logging.getLogger("hub")
+
+MOST_ANSWERS_AT_ONCE = 32
+
+
+def _nothing_later(interaction_id: UUID, at: datetime) -> None:
+    """Without durable work the sweep finds what is due."""
+
+
+@dataclass(slots=True)
+class Context:
+    """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery."""
+
+    store: Store
+    channels: Mapping[str, Channel]
+    outside: Outside
+    node: str = "node"
+    clock: Clock = field(default_factory=Clock)
+    later: Callable[[UUID, datetime], None] = _nothing_later
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ANSWERS_AT_ONCE))
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    answering: dict[UUID, bool] = field(default_factory=dict)
+    delivering: dict[UUID, bool] = field(default_factory=dict)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run it beside the request; its failure is logged."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background work failed", exc_info=error)
+
+    async def settle(self) -> None:
+        """Wait until nothing runs in the background."""
+        while self.tasks:
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def alone(running: dict[UUID, bool], key: UUID, work: Any) -> None:
+    """Run `work()` for this key, one at a time in this process; a call meanwhile makes it run once more."""
+    if key in running:
+        running[key] = True
+        return
+    try:
+        running[key] = True
+        while running.get(key):
+            running[key] = False
+            await work()
+    finally:
+        running.pop(key, None)

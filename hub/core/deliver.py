@@ -1,0 +1,123 @@
+"""What is owed goes out: claimed, handed to the channel, settled. Nothing that may have gone out goes again."""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub import failpoints, policy
+from hub.channel import Media, Outbound, Undeliverable
+from hub.core.context import Context, alone
+from hub.models import Interaction, Message, OutboxEntry
+from hub.models.interaction import outranks
+from hub.store import interactions, transit
+
+log = logging.getLogger("hub.deliver")
+MOST_ATTEMPTS = 8
+
+
+async def deliver(hub: Context, interaction_id: UUID) -> None:
+    """Send what is owed in this interaction, in the order it was said."""
+
+    async def once() -> None:
+        async with hub.store.read() as db:
+            owed = await transit.open_outbox(db, interaction_id)
+        for entry, message in owed:
+            if entry.state != "queued" or entry.due_at > hub.clock.now():
+                return
+            if not await _send(hub, entry, message):
+                return
+
+    await alone(hub.delivering, interaction_id, once)
+
+
+async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
+    """Send one; whether the next may follow."""
+    async with hub.store.write() as db:
+        if not await transit.claim(db, entry.message_id, hub.node, hub.clock.now()):
+            return True
+    failpoints.reach("deliver.claimed")
+    try:
+        external_id = await hub.channels[entry.channel].send(outbound(entry, message))
+    except Undeliverable as error:
+        return await _failed(hub, entry, error)
+    failpoints.reach("deliver.sent")
+    await settle(hub, entry.message_id, external_id)
+    failpoints.reach("deliver.settled")
+    return True
+
+
+def outbound(entry: OutboxEntry, message: Message) -> Outbound:
+    """The entry as the channel wants it."""
+    return Outbound(
+        id=str(message.id),
+        interaction_id=str(entry.interaction_id),
+        thread="",
+        sender=entry.sender,
+        recipient=entry.recipient,
+        text=message.text,
+        media=tuple(Media(**item) for item in message.media),
+        created_at=message.created_at,
+    )
+
+
+async def settle(hub: Context, message_id: UUID, external_id: str) -> None:
+    """The provider has it, under this id."""
+    async with hub.store.write() as db:
+        message, entry, interaction = await held(db, message_id)
+        entry.state = "sent"
+        message.external_id = message.external_id or external_id
+        if outranks(message.status, "sent"):
+            message.status, message.error_code, message.error_words = "sent", "", ""
+            interactions.log(db, interaction, "message.sent", hub.clock.now(), message_id=str(message_id))
+
+
+async def _failed(hub: Context, entry: OutboxEntry, error: Undeliverable) -> bool:
+    now = hub.clock.now()
+    async with hub.store.write() as db:
+        message, owed, interaction = await held(db, entry.message_id)
+        if owed.state != "sending":
+            return True
+        if error.ambiguous:
+            owed.state = "unsure"
+            interactions.log(
+                db, interaction, "message.unsure", now, message_id=str(message.id), words=error.words
+            )
+            return True
+        if error.retry and owed.attempts < MOST_ATTEMPTS:
+            owed.state, owed.due_at = "queued", now + _pause(error, owed.attempts)
+            hub.later(owed.interaction_id, owed.due_at)
+            return False
+        give_up(db, message, owed, interaction, error, now)
+        if error.opted_out:
+            identity = hub.channels[entry.channel].identity
+            await policy.refuse_further(db, interaction, identity, "carrier", error.code, now)
+        return True
+
+
+def give_up(
+    db: AsyncSession, message: Message, owed: OutboxEntry, interaction: Interaction, error: Undeliverable, now: datetime
+) -> None:
+    """It certainly did not arrive; the person who reads the thread is told why."""
+    owed.state = "failed"
+    if outranks(message.status, "failed"):
+        message.status, message.error_code, message.error_words = "failed", error.code, error.words
+        interactions.log(
+            db, interaction, "message.failed", now, message_id=str(message.id), code=error.code, words=error.words
+        )
+
+
+def _pause(error: Undeliverable, attempts: int) -> timedelta:
+    return error.retry_after or timedelta(seconds=min(2**attempts, 300))
+
+
+async def held(db: AsyncSession, message_id: UUID) -> tuple[Message, OutboxEntry, Interaction]:
+    """The message, what is owed of it, and its interaction, held until the transaction ends."""
+    entry = await db.get(OutboxEntry, message_id)
+    assert entry is not None  # noqa: S101 - outbox entries are not deleted
+    interaction = await interactions.locked(db, entry.interaction_id)
+    message = await db.get(Message, message_id)
+    assert interaction is not None and message is not None  # noqa: S101 - foreign keys
+    await db.refresh(entry)
+    return message, entry, interaction

@@ -1,0 +1,243 @@
+"""Hub: the few acts there are. Each decides in one transaction and lets the rest follow."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub import failpoints, identity, ownership, policy
+from hub.channel import Inbound, Media, Refused
+from hub.core import receive as receiving
+from hub.core.answer import answer, finish
+from hub.core.context import Context
+from hub.core.deliver import deliver
+from hub.core.receive import Receipt, open_interaction, owe, say_in
+from hub.dialogue.turn import Cue
+from hub.models import Address, Agent, Interaction, Message, User
+from hub.models.interaction import FINAL
+from hub.store import agents, interactions, lock, transit
+
+
+class NotFound(LookupError):
+    """No such thing in this workspace."""
+
+
+class Hub:
+    """Receive, start, say, end, take over, hand back. Idempotent on (channel, external id)."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    async def receive(self, inbound: Inbound) -> Receipt:
+        """Take in what came from outside: committed on return, answered right after. Raises `Refused`."""
+        if inbound.channel not in self.context.channels:
+            raise Refused(f"There is no channel {inbound.channel!r}.", 404)
+        if inbound.kind == "status":
+            return await receiving.report(self.context, inbound)
+        receipt = await receiving.message(self.context, inbound)
+        failpoints.reach("receive.committed")
+        if receipt.interaction_id and receipt.answer:
+            self.answer_soon(receipt.interaction_id)
+        elif receipt.interaction_id and receipt.deliver:
+            self.context.spawn(deliver(self.context, receipt.interaction_id))
+        return receipt
+
+    def answer_soon(self, interaction_id: UUID, cue: Cue = "message") -> None:
+        """Let the agent answer and send it, beside the request."""
+        self.context.spawn(self._answer_and_deliver(interaction_id, cue))
+
+    async def _answer_and_deliver(self, interaction_id: UUID, cue: Cue) -> None:
+        await answer(self.context, interaction_id, cue)
+        await deliver(self.context, interaction_id)
+
+    async def start(
+        self,
+        workspace_id: UUID,
+        channel: str,
+        to: str,
+        *,
+        agent: Agent | None = None,
+        address: Address | None = None,
+        text: str = "",
+        name: str = "",
+        **given: Any,
+    ) -> Interaction:
+        """Begin an exchange of ours with a person. Without `text` the agent's opening message is said.
+
+        An open interaction of the same thread is used again. `given` are further columns
+        (parameters, meta, test, agent_definition). Raises `NotAnIdentity`, `NotAllowed`, `Refused`.
+        """
+        context, now = self.context, self.context.clock.now()
+        if channel not in context.channels:
+            raise Refused(f"There is no channel {channel!r}.", 404)
+        kind = context.channels[channel].identity
+        async with context.store.write() as db:
+            workspace = await agents.workspace(db, workspace_id)
+            if workspace is None:
+                raise NotFound("workspace")
+            person = identity.normal(kind, to, workspace.default_region)
+            await lock(db, workspace_id, kind, person)
+            address = address or next(iter(await agents.addresses(db, workspace_id, channel)), None)
+            customer = await identity.recognise(db, workspace, kind, person, name=name, source="api")
+            thread = f"{address.value if address else ''}:{person}"
+            interaction = await interactions.open_in_thread(db, workspace_id, channel, thread)
+            fresh = interaction is None
+            if interaction is None:
+                interaction = await open_interaction(
+                    db, workspace, customer, channel, thread, person,
+                    address=address, agent=agent, now=now, direction="outbound", **given,
+                )  # fmt: skip
+            if text:
+                await self._say(db, interaction, text, role="agent", author=interaction.agent.get("name", ""))
+            elif fresh:
+                await self._check(db, interaction, "opening")
+        if text:
+            context.spawn(deliver(context, interaction.id))
+        elif fresh:
+            self.answer_soon(interaction.id, "opened")
+        return interaction
+
+    async def say(
+        self,
+        workspace_id: UUID,
+        interaction_id: UUID,
+        text: str,
+        *,
+        operator: User | None = None,
+        media: tuple[Media, ...] = (),
+        note: bool = False,
+    ) -> Message:
+        """Say something as this operator, or for the agent when None. Raises `NotYours`, `NotAllowed`, `NotFound`."""
+        async with self.context.store.write() as db:
+            interaction = await self._held(db, workspace_id, interaction_id)
+            if note:
+                said = self._note(db, interaction, text, operator)
+            else:
+                if operator is not None:
+                    await self._must_own(db, interaction, operator)
+                said = await self._say(
+                    db, interaction, text, media=media,
+                    role="operator" if operator else "agent", operator_id=operator.id if operator else None,
+                    author=operator.name if operator else interaction.agent.get("name", ""),
+                )  # fmt: skip
+        if not note:
+            self.context.spawn(deliver(self.context, interaction_id))
+        return said
+
+    async def send_again(self, workspace_id: UUID, message_id: UUID, operator: User) -> Message:
+        """Say a failed message once more, because a person decided so."""
+        async with self.context.store.read() as db:
+            failed = await interactions.message(db, workspace_id, message_id)
+        if failed is None or failed.status not in ("failed", "undelivered"):
+            raise NotFound("No failed message with this id.")
+        media = tuple(Media(**item) for item in failed.media)
+        return await self.say(workspace_id, failed.interaction_id, failed.text, operator=operator, media=media)
+
+    async def end(
+        self, workspace_id: UUID, interaction_id: UUID, reason: str = "api_hangup", status: str = "completed"
+    ) -> Interaction:
+        """End it. Ending what has ended changes nothing. Raises `NotFound`."""
+        async with self.context.store.write() as db:
+            interaction = await self._held(db, workspace_id, interaction_id)
+            if interaction.status not in FINAL:
+                now = self.context.clock.now()
+                finish(db, interaction, status, reason, now)
+                await transit.settle_inbox(db, interaction.id, now)
+        return interaction
+
+    async def take_over(self, workspace_id: UUID, interaction_id: UUID, operator: User) -> Interaction:
+        """The operator answers from this commit on. Raises `Taken`, `NotYours`, `NotFound`."""
+        async with self.context.store.write() as db:
+            interaction = await self._held(db, workspace_id, interaction_id)
+            now = self.context.clock.now()
+            await ownership.take_over(db, interaction, operator, now)
+            await transit.settle_inbox(db, interaction.id, now)
+        return interaction
+
+    async def hand_back(self, workspace_id: UUID, interaction_id: UUID, operator: User) -> Interaction:
+        """The agent goes on, knowing what was said. Raises `NotYours`, `NotFound`."""
+        async with self.context.store.write() as db:
+            interaction = await self._held(db, workspace_id, interaction_id)
+            if interaction.status in FINAL:
+                raise ownership.NotYours("This interaction has ended.")
+            if not interaction.agent:
+                raise ownership.NotYours("No agent answers at this address. Choose one under Addresses.")
+            await ownership.hand_back(db, interaction, operator, self.context.clock.now())
+            if interaction.last_message_role == "operator":
+                interaction.answered_seq = interaction.heard_seq
+        self.answer_soon(interaction_id, "handed_back")
+        return interaction
+
+    async def assign(
+        self, workspace_id: UUID, interaction_id: UUID, operator: User | None, by: User
+    ) -> Interaction:
+        """Give it to an operator, or into the queue when None."""
+        async with self.context.store.write() as db:
+            interaction = await self._held(db, workspace_id, interaction_id)
+            await ownership.assign(db, interaction, operator, by, self.context.clock.now())
+        return interaction
+
+    async def tag(self, workspace_id: UUID, interaction_id: UUID, tags: list[str], by: User | None) -> Interaction:
+        """Set the tags: trimmed, each once, at most 20 of 40 characters."""
+        wanted = list(dict.fromkeys(tag.strip()[:40] for tag in tags if tag.strip()))[:20]
+        async with self.context.store.write() as db:
+            interaction = await self._held(db, workspace_id, interaction_id)
+            interaction.tags = wanted
+            interactions.log(
+                db, interaction, "interaction.tagged", self.context.clock.now(), tags=wanted, by=by.name if by else ""
+            )
+        return interaction
+
+    async def snooze(
+        self, workspace_id: UUID, interaction_id: UUID, until: datetime | None, by: User
+    ) -> Interaction:
+        """Out of sight until then, or until the customer writes. None wakes it. Raises `ValueError`."""
+        now = self.context.clock.now()
+        if until is not None and not now < until < now + timedelta(days=366):
+            raise ValueError("Snooze until a time in the future, at most a year away.")
+        async with self.context.store.write() as db:
+            interaction = await self._held(db, workspace_id, interaction_id)
+            interaction.snoozed_until = until
+            interactions.log(
+                db, interaction, "interaction.snoozed", now, until=until.isoformat() if until else None, by=by.name
+            )
+        return interaction
+
+    async def _held(self, db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> Interaction:
+        found = await interactions.locked(db, interaction_id)
+        if found is None or found.workspace_id != workspace_id:
+            raise NotFound("No interaction with this id in this workspace.")
+        return found
+
+    async def _must_own(self, db: AsyncSession, interaction: Interaction, operator: User) -> None:
+        if interaction.owner == "operator" and interaction.operator_id == operator.id:
+            return
+        if interaction.owner == "operator":
+            raise ownership.Taken(await ownership.name_of(db, interaction))
+        raise ownership.NotYours("Take over first: until then the agent or the queue has this customer.")
+
+    async def _check(self, db: AsyncSession, interaction: Interaction, text: str, media_count: int = 0) -> None:
+        channel = self.context.channels[interaction.channel]
+        await policy.check(db, interaction, channel.identity, channel.limits, text, media_count)
+
+    async def _say(
+        self, db: AsyncSession, interaction: Interaction, text: str, media: tuple[Media, ...] = (), **fields: Any
+    ) -> Message:
+        await self._check(db, interaction, text, len(media))
+        now = self.context.clock.now()
+        said = say_in(db, interaction, now, text=text, media=[asdict(item) for item in media], **fields)
+        interaction.answered_seq = interaction.heard_seq
+        if not self.context.channels[interaction.channel].limits.pulled:
+            owe(db, interaction, said, now)
+        return said
+
+    def _note(self, db: AsyncSession, interaction: Interaction, text: str, operator: User | None) -> Message:
+        if not text.strip():
+            raise policy.NotAllowed("The note is empty.", "empty")
+        return say_in(
+            db, interaction, self.context.clock.now(), role="operator", note=True, text=text[:10_000],
+            author=operator.name if operator else "API", operator_id=operator.id if operator else None,
+        )  # fmt: skip
+

@@ -1,0 +1,94 @@
+"""After a crash: what was received and not answered is answered; what may have been sent is never sent again."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from hub.channel import Undeliverable
+from hub.core.answer import answer, finish
+from hub.core.context import Context
+from hub.core.deliver import deliver, give_up, held, outbound, settle
+from hub.models import Message, Node, OutboxEntry
+from hub.store import interactions, transit
+
+log = logging.getLogger("hub.recover")
+
+NODE_DEAD_AFTER = timedelta(seconds=15)
+ANSWER_OWED_AFTER = timedelta(seconds=15)
+ASK_PROVIDER_AFTER = timedelta(seconds=5)
+GIVE_UP_AFTER = timedelta(minutes=10)
+_GAVE_UP = Undeliverable(
+    "We could not confirm that this message went out. Ask the customer, or send it again.", code="unconfirmed"
+)
+
+
+async def sweep(hub: Context, since_start: datetime) -> None:
+    """Look after everything that fell down: one pass, safe to run on every node at any time."""
+    now = hub.clock.now()
+    async with hub.store.write() as db:
+        await transit.beat(db, hub.node, now)
+    async with hub.store.read() as db:
+        dead = dead_nodes(hub.node, await transit.nodes(db), now)
+        owed_before = max(now - ANSWER_OWED_AFTER, since_start)
+        unanswered = await transit.unanswered(db, owed_before)
+        doubtful = await transit.doubtful(db, now - ASK_PROVIDER_AFTER, dead)
+        due = await transit.due(db, now)
+    for entry, message in doubtful:
+        await _settle_doubt(hub, entry, message, crashed=entry.state == "sending")
+    for interaction_id in unanswered:
+        await answer(hub, interaction_id)
+    for interaction_id in {*unanswered, *due, *(entry.interaction_id for entry, _ in doubtful)}:
+        await deliver(hub, interaction_id)
+
+
+def dead_nodes(own: str, nodes: Sequence[Node], now: datetime) -> list[str]:
+    """Nodes not seen for long, and earlier lives of this one (`name#life`)."""
+    name = own.partition("#")[0]
+    dead = []
+    for node in nodes:
+        same = node.id.partition("#")[0] == name and node.id != own
+        if same or node.seen_at < now - NODE_DEAD_AFTER:
+            dead.append(node.id)
+    return dead
+
+
+async def _settle_doubt(hub: Context, entry: OutboxEntry, message: Message, crashed: bool) -> None:
+    """Ask the provider what became of a message. Only one that a crash cut off, and that the provider
+    certainly does not have, is queued again.
+    """
+    now = hub.clock.now()
+    try:
+        listed = await hub.channels[entry.channel].find(outbound(entry, message))
+    except Undeliverable as error:
+        log.info("cannot ask about message %s: %s", message.id, error.words)
+        listed = None
+    if listed:
+        async with hub.store.read() as db:
+            known = await transit.known_externally(db, entry.channel, listed)
+        ours = next((external for external in listed if external not in known), None)
+        if ours is not None:
+            await settle(hub, message.id, ours)
+            return
+    async with hub.store.write() as db:
+        message, owed, interaction = await held(db, message.id)
+        if owed.state != entry.state:
+            return
+        if crashed and listed is not None:
+            owed.state, owed.due_at = "queued", now
+        elif owed.claimed_at is not None and owed.claimed_at < now - GIVE_UP_AFTER:
+            give_up(db, message, owed, interaction, _GAVE_UP, now)
+
+
+async def close_idle(hub: Context) -> int:
+    """End text interactions that have been quiet for their idle time; how many."""
+    now = hub.clock.now()
+    async with hub.store.read() as db:
+        quiet = [found.id for found in await interactions.idle(db, now)]
+    closed = 0
+    for interaction_id in quiet:
+        async with hub.store.write() as db:
+            interaction = await interactions.locked(db, interaction_id)
+            if interaction and interaction.ended_at is None and interaction.idle_at and interaction.idle_at <= now:
+                finish(db, interaction, "completed", "idle", now)
+                closed += 1
+    return closed

@@ -1,0 +1,88 @@
+"""Which customer this is."""
+
+import phonenumbers
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.models import Customer, Identity, Workspace
+from hub.store import people
+
+_SAME_PERSON = {"phone": "whatsapp", "whatsapp": "phone"}
+
+
+class NotAnIdentity(ValueError):
+    """The value cannot be an identity of this kind; the text says what it should look like."""
+
+
+def normal(kind: str, value: str, region: str = "US") -> str:
+    """The one spelling of an identity: E.164, lower-case email, anything else trimmed.
+
+    Raises `NotAnIdentity`. Short codes and alphanumeric senders are kept as they are.
+    """
+    value = value.strip()
+    if not value:
+        raise NotAnIdentity(f"The {kind} is empty.")
+    if len(value) > 320:
+        raise NotAnIdentity(f"The {kind} is longer than 320 characters.")
+    if kind in ("phone", "whatsapp"):
+        return _number(value.removeprefix("whatsapp:"), region)
+    if kind == "email":
+        local, at, domain = value.rpartition("@")
+        if not (at and local and "." in domain) or any(c.isspace() for c in value):
+            raise NotAnIdentity(f"{value!r} is not an email address; write it like ana@example.com.")
+        return value.lower()
+    return value
+
+
+def _number(value: str, region: str) -> str:
+    if not value.startswith("+") and value.isdigit() and len(value) <= 6:
+        return value
+    try:
+        number = phonenumbers.parse(value, None if value.startswith("+") else region)
+    except phonenumbers.NumberParseException:
+        raise NotAnIdentity(f"{value!r} is not a phone number; write it like +15551234567.") from None
+    if not phonenumbers.is_possible_number(number):
+        raise NotAnIdentity(f"{value!r} has the wrong length for a phone number.")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+async def recognise(
+    db: AsyncSession,
+    workspace: Workspace,
+    kind: str,
+    value: str,
+    *,
+    name: str = "",
+    source: str = "",
+    strength: str = "asserted",
+) -> Customer:
+    """The customer known by this identity, made when there is none.
+
+    A phone number and a WhatsApp sender of the same number are one person.
+    """
+    value = normal(kind, value, workspace.default_region)
+    known = await people.identity(db, workspace.id, kind, value)
+    if known is None and kind in _SAME_PERSON:
+        twin = await people.identity(db, workspace.id, _SAME_PERSON[kind], value)
+        if twin is not None:
+            known = _remember(db, workspace, twin.customer_id, kind, value, source, strength)
+    if known is None:
+        customer = Customer(workspace_id=workspace.id, name=name[:200])
+        db.add(customer)
+        await db.flush()
+        _remember(db, workspace, customer.id, kind, value, source, strength)
+        return customer
+    found = await people.customer(db, workspace.id, known.customer_id)
+    assert found is not None  # noqa: S101 - an identity never outlives its customer
+    if name and not found.name:
+        found.name = name[:200]
+    return found
+
+
+def _remember(
+    db: AsyncSession, workspace: Workspace, customer_id: object, kind: str, value: str, source: str, strength: str
+) -> Identity:
+    identity = Identity(
+        workspace_id=workspace.id, customer_id=customer_id, kind=kind, value=value, strength=strength, source=source
+    )
+    db.add(identity)
+    return identity

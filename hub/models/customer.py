@@ -1,0 +1,62 @@
+"""The person on the other side, one over all channels, and what they are known by."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, utcnow
+
+IdentityKind = Literal["phone", "email", "whatsapp", "visitor", "crm"]
+Strength = Literal["verified", "asserted", "inferred"]
+
+
+class Customer(SQLModel, table=True):
+    """A customer of a workspace. `time_zone` is an IANA name, `language` a BCP 47 tag; empty = unknown."""
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    workspace_id: UUID = Field(foreign_key="workspace.id", index=True)
+    name: str = ""
+    language: str = ""
+    time_zone: str = ""
+    notes: str = ""
+    custom_fields: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
+
+
+class Identity(SQLModel, table=True):
+    """One way a customer is known. `value` is normal: E.164, lower-case email, visitor id."""
+
+    __table_args__ = (UniqueConstraint("workspace_id", "kind", "value"),)
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    workspace_id: UUID = Field(foreign_key="workspace.id")
+    customer_id: UUID = Field(foreign_key="customer.id", index=True)
+    kind: str
+    value: str
+    strength: str = "asserted"
+    source: str = ""
+    created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
+
+
+class Consent(SQLModel, table=True):
+    """One entry of the append-only consent ledger; the newest about an identity counts.
+
+    `channel` empty means all channels. `state` is `granted` or `revoked`. `source` says how we know:
+    keyword, operator, api, carrier; `evidence` quotes it.
+    """
+
+    __tablename__ = "consent"
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    workspace_id: UUID = Field(foreign_key="workspace.id")
+    customer_id: UUID | None = Field(default=None, foreign_key="customer.id", index=True)
+    identity_kind: str
+    identity_value: str
+    channel: str = ""
+    purpose: str = "messages"
+    state: str
+    source: str
+    evidence: str = ""
+    created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)

@@ -1,0 +1,147 @@
+"""One exchange with one customer on one channel, and the messages said in it."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, utcnow
+
+Status = Literal[
+    "scheduled", "queued", "ringing", "in_progress", "paused", "ending",
+    "completed", "no_answer", "busy", "voicemail", "canceled", "unreachable", "failed", "expired",
+]  # fmt: skip
+FINAL: frozenset[str] = frozenset(
+    {"completed", "no_answer", "busy", "voicemail", "canceled", "unreachable", "failed", "expired"}
+)
+_ORDER = {"scheduled": 0, "queued": 1, "ringing": 2, "in_progress": 3, "paused": 3, "ending": 4}
+
+MessageStatus = Literal["queued", "sent", "delivered", "read", "failed", "undelivered"]
+_RANK = {"": -1, "queued": 0, "sent": 1, "undelivered": 2, "failed": 3, "delivered": 4, "read": 5}
+
+Owner = Literal["ai", "queue", "operator"]
+
+
+def may_follow(status: str, following: str) -> bool:
+    """Whether an interaction may go from `status` to `following`: never backwards, never out of a final one."""
+    if status in FINAL:
+        return False
+    return following in FINAL or _ORDER[following] >= _ORDER[status]
+
+
+def outranks(status: str, following: str) -> bool:
+    """Whether a report of `following` changes a message that is `status`, whatever the order they come in.
+
+    Failure outranks `sent` but no proof of arrival: whatever the order, the same state is reached.
+    """
+    return _RANK[following] > _RANK[status]
+
+
+class Interaction(SQLModel, table=True):
+    """The unit of everything.
+
+    `thread` names the exchange within channel and address; one open text interaction per thread.
+    `person` is what the customer is known by here, `ours` the address they reach us at.
+    `owner` says who answers: ai, queue (waits for a person), operator. `last_seq` counts events;
+    `heard_seq` is the newest customer message, `answered_seq` the newest one that was answered.
+    `waiting_since` is when the oldest unanswered customer message came. `agent` is the frozen
+    definition, `state` belongs to its brain. `idle_at` is when quiet closes it.
+    """
+
+    __table_args__ = (
+        Index(
+            "ix_interaction_open_thread", "workspace_id", "channel", "thread", unique=True,
+            sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_interaction_recent", "workspace_id", "last_message_at"),
+        Index("ix_interaction_waiting", "workspace_id", "owner", "waiting_since"),
+        Index("ix_interaction_operator", "workspace_id", "operator_id", "last_message_at"),
+        Index("ix_interaction_idle", "idle_at", sqlite_where=text("ended_at IS NULL"),
+              postgresql_where=text("ended_at IS NULL")),
+        Index("ix_interaction_customer", "workspace_id", "customer_id", "created_at"),
+    )  # fmt: skip
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    workspace_id: UUID = Field(foreign_key="workspace.id")
+    customer_id: UUID = Field(foreign_key="customer.id")
+    address_id: UUID | None = Field(default=None, foreign_key="address.id")
+    agent_id: UUID | None = Field(default=None, foreign_key="agent.id")
+    channel: str
+    direction: str = "inbound"
+    thread: str
+    person: str = ""
+    ours: str = ""
+    status: str = "in_progress"
+    ended_reason: str = ""
+    failure_reason: str = ""
+    owner: str = "ai"
+    operator_id: UUID | None = Field(default=None, foreign_key="user_account.id")
+    trace_id: str = ""
+    agent: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    agent_version: int = 0
+    state: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    meta: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE, sa_column_kwargs={"name": "metadata"})
+    tags: list[str] = Field(default_factory=list, sa_type=JSON_TYPE)
+    summary: str = ""
+    test: bool = False
+    last_seq: int = 0
+    heard_seq: int = 0
+    answered_seq: int = 0
+    last_message_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
+    last_message_role: str = ""
+    preview: str = ""
+    waiting_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    snoozed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    idle_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Message(SQLModel, table=True):
+    """One thing said. `seq` is its place in the interaction's event log; `note` is seen by users only.
+
+    `author` is the operator's name or the agent's; `status` is the delivery status of what we said,
+    with the provider's `error_code` and plain `error_words`; `media` are attachments by reference.
+    """
+
+    __table_args__ = (
+        Index("ix_message_thread", "interaction_id", "seq", unique=True),
+        Index("ix_message_external", "workspace_id", "channel", "external_id"),
+        Index("ix_message_customer", "workspace_id", "customer_id", "created_at"),
+    )
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    workspace_id: UUID = Field(foreign_key="workspace.id")
+    interaction_id: UUID = Field(foreign_key="interaction.id")
+    customer_id: UUID = Field(foreign_key="customer.id")
+    seq: int
+    channel: str
+    role: str
+    author: str = ""
+    operator_id: UUID | None = Field(default=None, foreign_key="user_account.id")
+    note: bool = False
+    text: str = ""
+    media: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON_TYPE)
+    choices: list[str] = Field(default_factory=list, sa_type=JSON_TYPE)
+    status: str = ""
+    error_code: str = ""
+    error_words: str = ""
+    external_id: str = ""
+    created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
+
+
+class Event(SQLModel, table=True):
+    """One entry of the interaction's ordered, append-only log. `seq` counts from 1 without gaps."""
+
+    __table_args__ = (
+        Index("ix_event_log", "interaction_id", "seq", unique=True),
+        Index("ix_event_workspace", "workspace_id", "id"),
+    )
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    workspace_id: UUID = Field(foreign_key="workspace.id")
+    interaction_id: UUID = Field(foreign_key="interaction.id")
+    seq: int
+    type: str
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)

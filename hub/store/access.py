@@ -1,0 +1,60 @@
+"""Users, their sessions, sign-in attempts, API keys."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.models import ApiKey, SignInAttempt, User, UserSession
+
+
+async def user_by_email(db: AsyncSession, email: str) -> User | None:
+    return (await db.exec(select(User).where(User.email == email.strip().lower()))).first()
+
+
+async def user(db: AsyncSession, workspace_id: UUID, user_id: UUID) -> User | None:
+    found = await db.get(User, user_id)
+    return found if found and found.workspace_id == workspace_id else None
+
+
+async def users(db: AsyncSession, workspace_id: UUID) -> Sequence[User]:
+    query = select(User).where(User.workspace_id == workspace_id).order_by(col(User.name))
+    return (await db.exec(query)).all()
+
+
+async def session_user(
+    db: AsyncSession, token_hash: str, now: datetime
+) -> tuple[UserSession, User] | None:
+    """The live session of this token and its user, who must not be disabled."""
+    query = (
+        select(UserSession, User)
+        .join(User, col(User.id) == col(UserSession.user_id))
+        .where(
+            UserSession.token_hash == token_hash,
+            UserSession.expires_at > now,
+            col(User.disabled_at).is_(None),
+        )
+    )
+    return (await db.exec(query)).first()
+
+
+async def end_sessions(db: AsyncSession, *, token_hash: str = "", user_id: UUID | None = None) -> None:
+    """Sign out one browser, or all of a user's."""
+    condition = UserSession.token_hash == token_hash if token_hash else UserSession.user_id == user_id
+    await db.exec(delete(UserSession).where(condition))
+
+
+async def sign_in_attempts(db: AsyncSession, *keys: str) -> Sequence[SignInAttempt]:
+    return (await db.exec(select(SignInAttempt).where(col(SignInAttempt.key).in_(keys)))).all()
+
+
+async def api_key(db: AsyncSession, key_id: UUID) -> ApiKey | None:
+    found = await db.get(ApiKey, key_id)
+    return found if found and found.revoked_at is None else None
+
+
+async def api_keys(db: AsyncSession, workspace_id: UUID) -> Sequence[ApiKey]:
+    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id).order_by(col(ApiKey.created_at))
+    return (await db.exec(query)).all()

@@ -1,0 +1,146 @@
+"""Interactions, their messages and their event log."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.models import Event, Interaction, Message
+from hub.store import hint
+
+
+async def interaction(db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> Interaction | None:
+    found = await db.get(Interaction, interaction_id)
+    return found if found and found.workspace_id == workspace_id else None
+
+
+async def locked(db: AsyncSession, interaction_id: UUID) -> Interaction | None:
+    """The interaction, held until this writing transaction ends."""
+    query = select(Interaction).where(Interaction.id == interaction_id).with_for_update()
+    return (await db.exec(query)).first()
+
+
+async def open_in_thread(
+    db: AsyncSession, workspace_id: UUID, channel: str, thread: str
+) -> Interaction | None:
+    """The open interaction of this thread, held until this writing transaction ends."""
+    query = (
+        select(Interaction)
+        .where(
+            Interaction.workspace_id == workspace_id,
+            Interaction.channel == channel,
+            Interaction.thread == thread,
+            col(Interaction.ended_at).is_(None),
+        )
+        .with_for_update()
+    )
+    return (await db.exec(query)).first()
+
+
+async def last_of_customer(
+    db: AsyncSession, workspace_id: UUID, customer_id: UUID
+) -> Interaction | None:
+    query = (
+        select(Interaction)
+        .where(Interaction.workspace_id == workspace_id, Interaction.customer_id == customer_id)
+        .order_by(col(Interaction.created_at).desc())
+        .limit(1)
+    )
+    return (await db.exec(query)).first()
+
+
+async def of_customer(
+    db: AsyncSession, workspace_id: UUID, customer_id: UUID, limit: int = 50
+) -> Sequence[Interaction]:
+    query = (
+        select(Interaction)
+        .where(Interaction.workspace_id == workspace_id, Interaction.customer_id == customer_id)
+        .order_by(col(Interaction.created_at).desc())
+        .limit(limit)
+    )
+    return (await db.exec(query)).all()
+
+
+def log(db: AsyncSession, interaction: Interaction, type: str, at: datetime, **data: Any) -> Event:
+    """Append one event to the interaction, which must be held by this transaction."""
+    interaction.last_seq += 1
+    event = Event(
+        workspace_id=interaction.workspace_id,
+        interaction_id=interaction.id,
+        seq=interaction.last_seq,
+        type=type,
+        data=data,
+        at=at,
+    )
+    db.add(event)
+    hint(db, interaction.workspace_id, interaction.id)
+    return event
+
+
+async def messages(
+    db: AsyncSession,
+    workspace_id: UUID,
+    interaction_id: UUID,
+    *,
+    after: int = 0,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[Message]:
+    """Messages in order: those after `after`, else the newest `limit` of those before `before`."""
+    query = select(Message).where(
+        Message.workspace_id == workspace_id, Message.interaction_id == interaction_id
+    )
+    if after:
+        query = query.where(Message.seq > after).order_by(col(Message.seq)).limit(limit)
+        return list((await db.exec(query)).all())
+    if before is not None:
+        query = query.where(Message.seq < before)
+    newest = (await db.exec(query.order_by(col(Message.seq).desc()).limit(limit))).all()
+    return list(reversed(newest))
+
+
+async def message(db: AsyncSession, workspace_id: UUID, message_id: UUID) -> Message | None:
+    found = await db.get(Message, message_id)
+    return found if found and found.workspace_id == workspace_id else None
+
+
+async def message_sent_as(db: AsyncSession, channel: str, external_id: str) -> Message | None:
+    """Our message that the provider knows by this id."""
+    query = select(Message).where(
+        Message.channel == channel, Message.external_id == external_id, Message.role != "customer"
+    )
+    return (await db.exec(query)).first()
+
+
+async def events(
+    db: AsyncSession, workspace_id: UUID, interaction_id: UUID, *, after: int = 0, limit: int = 500
+) -> Sequence[Event]:
+    query = select(Event).where(
+        Event.workspace_id == workspace_id, Event.interaction_id == interaction_id, Event.seq > after
+    )
+    return (await db.exec(query.order_by(col(Event.seq)).limit(limit))).all()
+
+
+async def workspace_events(
+    db: AsyncSession, workspace_id: UUID, *, after: UUID | None = None, limit: int = 100
+) -> Sequence[Event]:
+    """Events of all interactions by time-ordered id.
+
+    Concurrent transactions may commit a few moments out of this order: a reader that must miss
+    nothing reads again from some seconds back and passes over ids it has seen.
+    """
+    query = select(Event).where(Event.workspace_id == workspace_id)
+    if after is not None:
+        query = query.where(Event.id > after)
+    return (await db.exec(query.order_by(col(Event.id)).limit(limit))).all()
+
+
+async def idle(db: AsyncSession, now: datetime, limit: int = 200) -> Sequence[Interaction]:
+    """Open interactions that have been quiet for their whole idle time."""
+    query = select(Interaction).where(
+        col(Interaction.ended_at).is_(None), col(Interaction.idle_at) <= now
+    )
+    return (await db.exec(query.order_by(col(Interaction.idle_at)).limit(limit))).all()

@@ -1,0 +1,71 @@
+"""Customers, what they are known by, and what they consented to."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.models import Consent, Customer, Identity
+
+
+async def customer(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> Customer | None:
+    found = await db.get(Customer, customer_id)
+    return found if found and found.workspace_id == workspace_id else None
+
+
+async def customers(
+    db: AsyncSession, workspace_id: UUID, *, text: str = "", before: UUID | None = None, limit: int = 50
+) -> Sequence[Customer]:
+    """The newest first; `text` looks in names and identities; `before` continues a list."""
+    query = select(Customer).where(Customer.workspace_id == workspace_id)
+    if before is not None:
+        query = query.where(Customer.id < before)
+    if text:
+        like = f"%{text.lower().replace('%', '')}%"
+        known = select(Identity.customer_id).where(
+            Identity.workspace_id == workspace_id, col(Identity.value).like(like)
+        )
+        query = query.where(or_(col(Customer.name).ilike(like), col(Customer.id).in_(known)))
+    return (await db.exec(query.order_by(col(Customer.id).desc()).limit(limit))).all()
+
+
+async def identity(db: AsyncSession, workspace_id: UUID, kind: str, value: str) -> Identity | None:
+    query = select(Identity).where(
+        Identity.workspace_id == workspace_id, Identity.kind == kind, Identity.value == value
+    )
+    return (await db.exec(query)).first()
+
+
+async def identities(db: AsyncSession, workspace_id: UUID, *customer_ids: UUID) -> Sequence[Identity]:
+    query = select(Identity).where(
+        Identity.workspace_id == workspace_id, col(Identity.customer_id).in_(customer_ids)
+    )
+    return (await db.exec(query.order_by(col(Identity.created_at)))).all()
+
+
+async def newest_consent(
+    db: AsyncSession, workspace_id: UUID, customer_id: UUID, kind: str, value: str, channel: str
+) -> Consent | None:
+    """The entry that counts now for this person on this channel."""
+    query = (
+        select(Consent)
+        .where(
+            Consent.workspace_id == workspace_id,
+            or_(
+                Consent.customer_id == customer_id,
+                (Consent.identity_kind == kind) & (Consent.identity_value == value),
+            ),
+            col(Consent.channel).in_(["", channel]),
+        )
+        .order_by(col(Consent.id).desc())
+        .limit(1)
+    )
+    return (await db.exec(query)).first()
+
+
+async def consents(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> Sequence[Consent]:
+    query = select(Consent).where(
+        Consent.workspace_id == workspace_id, Consent.customer_id == customer_id
+    )
+    return (await db.exec(query.order_by(col(Consent.id).desc()))).all()

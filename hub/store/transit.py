@@ -1,0 +1,146 @@
+"""Inbox and outbox entries, and the nodes at work on them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.models import InboxEntry, Interaction, Message, Node, OutboxEntry
+
+
+async def take_in(db: AsyncSession, entry: InboxEntry) -> bool:
+    """Insert the entry unless the same thing came in before; whether it is new."""
+    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    values = {column.name: getattr(entry, column.name) for column in InboxEntry.__table__.columns}  # type: ignore[attr-defined]
+    statement = (
+        insert(InboxEntry)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=["channel", "external_id"])
+        .returning(col(InboxEntry.id))
+    )
+    return (await db.execute(statement)).first() is not None
+
+
+async def inbox_entry(db: AsyncSession, channel: str, external_id: str) -> InboxEntry | None:
+    query = select(InboxEntry).where(InboxEntry.channel == channel, InboxEntry.external_id == external_id)
+    return (await db.exec(query)).first()
+
+
+async def settle_inbox(db: AsyncSession, interaction_id: UUID, now: datetime) -> None:
+    """Nothing is owed any more for what came in to this interaction."""
+    await db.execute(
+        update(InboxEntry)
+        .where(col(InboxEntry.interaction_id) == interaction_id, col(InboxEntry.done_at).is_(None))
+        .values(done_at=now)
+    )
+
+
+async def unanswered(db: AsyncSession, before: datetime, limit: int = 200) -> list[UUID]:
+    """Interactions with something received before then and not answered."""
+    query = (
+        select(InboxEntry.interaction_id)
+        .where(col(InboxEntry.done_at).is_(None), InboxEntry.received_at < before)
+        .distinct()
+        .limit(limit)
+    )
+    return [found for found in (await db.exec(query)).all() if found is not None]
+
+
+async def outbox_entry(db: AsyncSession, message_id: UUID) -> OutboxEntry | None:
+    return await db.get(OutboxEntry, message_id)
+
+
+async def open_outbox(
+    db: AsyncSession, interaction_id: UUID
+) -> Sequence[tuple[OutboxEntry, Message]]:
+    """What is owed in this interaction, in the order it was said."""
+    query = (
+        select(OutboxEntry, Message)
+        .join(Message, col(Message.id) == col(OutboxEntry.message_id))
+        .where(
+            OutboxEntry.interaction_id == interaction_id,
+            col(OutboxEntry.state).in_(["queued", "sending"]),
+        )
+        .order_by(col(OutboxEntry.position))
+    )
+    return (await db.exec(query)).all()
+
+
+async def claim(db: AsyncSession, message_id: UUID, node: str, now: datetime) -> bool:
+    """Move an entry from queued to sending, for this node alone; whether it was ours to take."""
+    statement = (
+        update(OutboxEntry)
+        .where(col(OutboxEntry.message_id) == message_id, col(OutboxEntry.state) == "queued")
+        .values(state="sending", node=node, claimed_at=now, attempts=OutboxEntry.attempts + 1)
+        .returning(col(OutboxEntry.message_id))
+    )
+    return (await db.execute(statement)).first() is not None
+
+
+async def due(db: AsyncSession, now: datetime, limit: int = 200) -> list[UUID]:
+    """Interactions with a queued entry whose time has come."""
+    query = (
+        select(OutboxEntry.interaction_id)
+        .where(OutboxEntry.state == "queued", OutboxEntry.due_at <= now)
+        .distinct()
+        .limit(limit)
+    )
+    return list((await db.exec(query)).all())
+
+
+async def doubtful(
+    db: AsyncSession, before: datetime, dead_nodes: Sequence[str], limit: int = 100
+) -> Sequence[tuple[OutboxEntry, Message]]:
+    """Entries that a provider may have: unsure ones, and those a dead node was sending."""
+    dead = (OutboxEntry.state == "sending") & col(OutboxEntry.node).in_(dead_nodes)
+    query = (
+        select(OutboxEntry, Message)
+        .join(Message, col(Message.id) == col(OutboxEntry.message_id))
+        .where(((OutboxEntry.state == "unsure") | dead) & (col(OutboxEntry.claimed_at) < before))
+        .limit(limit)
+    )
+    return (await db.exec(query)).all()
+
+
+async def queued_for_customer(
+    db: AsyncSession, workspace_id: UUID, customer_id: UUID
+) -> Sequence[tuple[OutboxEntry, Message, Interaction]]:
+    """Everything still waiting to be sent to this customer, over all channels; held."""
+    query = (
+        select(OutboxEntry, Message, Interaction)
+        .join(Message, col(Message.id) == col(OutboxEntry.message_id))
+        .join(Interaction, col(Interaction.id) == col(OutboxEntry.interaction_id))
+        .where(
+            OutboxEntry.workspace_id == workspace_id,
+            OutboxEntry.state == "queued",
+            Message.customer_id == customer_id,
+        )
+        .order_by(col(Interaction.id))
+        .with_for_update()
+    )
+    return (await db.exec(query)).all()
+
+
+async def known_externally(db: AsyncSession, channel: str, external_ids: Sequence[str]) -> set[str]:
+    """Which of these provider ids we already have."""
+    query = select(Message.external_id).where(
+        Message.channel == channel, col(Message.external_id).in_(external_ids)
+    )
+    return set((await db.exec(query)).all())
+
+
+async def beat(db: AsyncSession, node: str, now: datetime) -> None:
+    """This node is alive."""
+    found = await db.get(Node, node)
+    if found is None:
+        db.add(Node(id=node, started_at=now, seen_at=now))
+    else:
+        found.seen_at = now
+
+
+async def nodes(db: AsyncSession) -> Sequence[Node]:
+    return (await db.exec(select(Node))).all()

@@ -1,0 +1,1 @@
+"""Litestar: the only place that knows HTTP."""

@@ -1,0 +1,90 @@
+"""create_app: explicit wiring and lifespan."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+
+from channels import open_channels
+from hub.clock import Clock
+from hub.core import Hub
+from hub.core.context import Context
+from hub.dialogue.outbound import Outside
+from hub.feed import Bus, RedisBus
+from hub.store import Store
+from web import hooks, operations
+from web.auth import Authentication, guard
+from web.problems import http_problem, unexpected
+from web.settings import Settings
+
+MOST_BODY_BYTES = 2_000_000
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
+    """The whole server. The database must have been migrated."""
+    clock = clock or Clock()
+    bus = RedisBus(settings.hub_redis_url) if settings.hub_redis_url else Bus()
+    store = Store(settings.database_url, bus)
+    context = Context(
+        store=store,
+        channels=open_channels(settings.for_channels()),
+        outside=Outside(allow_private=settings.hub_webhook_allow_private),
+        node=f"{settings.node}#{secrets.token_hex(4)}",
+        clock=clock,
+    )
+    state = State({"settings": settings, "store": store, "bus": bus, "hub": Hub(context), "clock": clock})
+    return Litestar(
+        route_handlers=[hooks.hook, hooks.hook_below, operations.live, operations.ready],
+        state=state,
+        lifespan=[_running(settings, context)],
+        middleware=[DefineMiddleware(Authentication, exclude=["^/hooks/", "^/static/", "^/health/"])],
+        guards=[guard],
+        csrf_config=CSRFConfig(
+            secret=settings.secret_key(),
+            cookie_name="hub_csrf",
+            cookie_secure=settings.secure,
+            exclude=["^/hooks/", "^/v1/"],
+        ),
+        exception_handlers={HTTPException: http_problem, Exception: unexpected},
+        request_max_body_size=MOST_BODY_BYTES,
+        openapi_config=None,
+    )
+
+
+def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        await context.store.bus.start()
+        context.spawn(_warm_up(context))
+        try:
+            async with _work(settings, context):
+                yield
+        finally:
+            await context.settle()
+            for channel in context.channels.values():
+                await channel.close()
+            await context.outside.close()
+            await context.store.bus.stop()
+            await context.store.close()
+
+    return lifespan
+
+
+async def _warm_up(context: Context) -> None:
+    """Import and connect, after the start, what the first message would otherwise wait for."""
+    await asyncio.gather(*(channel.warm_up() for channel in context.channels.values()), return_exceptions=True)
+
+
+def _work(settings: Settings, context: Context) -> contextlib.AbstractAsyncContextManager[None]:
+    if not settings.hub_work:
+        return contextlib.nullcontext()
+    from hub.work import Work
+
+    return Work(context, settings.hub_data_dir).running()

@@ -1,0 +1,62 @@
+"""The provider door: HTTP at /hooks/{channel}/... becomes a `Hook`, the channel's `Reply` the answer."""
+
+import logging
+from typing import Any
+
+from litestar import Request, Response, route
+from litestar.exceptions import ClientException
+
+from hub.channel import Hook, Refused
+from hub.core import Hub
+from web.problems import problem
+
+log = logging.getLogger("hub.hooks")
+
+
+def hook_of(request: Request[Any, Any, Any], body: bytes, public_url: str) -> Hook:
+    """The request as the provider made it: public URL, raw path and query."""
+    raw_path = request.scope.get("raw_path") or request.scope["path"].encode()
+    path = raw_path.partition(b"?")[0].decode("latin-1")
+    query = request.scope.get("query_string", b"").decode("latin-1")
+    base = public_url or f"{request.scope['scheme']}://{request.headers.get('host', '')}"
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Hook(request.method, base + path + (f"?{query}" if query else ""), headers, body)
+
+
+@route("/hooks/{channel:str}", http_method=["GET", "POST"], opt={"public": True}, include_in_schema=False)
+async def hook(request: Request[Any, Any, Any], channel: str) -> Response[Any]:
+    """A provider's request."""
+    return await receive(request, channel)
+
+
+@route(
+    "/hooks/{channel:str}/{rest:path}", http_method=["GET", "POST"], opt={"public": True}, include_in_schema=False
+)
+async def hook_below(request: Request[Any, Any, Any], channel: str, rest: str) -> Response[Any]:
+    """A provider's request below the channel's own address, such as a status callback."""
+    return await receive(request, channel)
+
+
+async def receive(request: Request[Any, Any, Any], name: str) -> Response[Any]:
+    """Hand the request to its channel; what it says is committed before this answers."""
+    app = request.app.state
+    hub: Hub = app.hub
+    channel = hub.context.channels.get(name)
+    if channel is None:
+        return problem(request, 404, "There is no such channel.")
+    try:
+        body = await request.body()
+        reply = await channel.receive(hook_of(request, body, app.settings.hub_public_url))
+        for inbound in reply.events:
+            await hub.receive(inbound)
+    except Refused as refused:
+        log.info("refused a request for %s: %s", name, refused.reason)
+        return problem(request, refused.status, refused.reason)
+    except ClientException:
+        raise
+    except Exception:
+        log.exception("could not store a request for %s", name)
+        return problem(request, 503, "It could not be stored just now; send it again.")
+    return Response(
+        reply.body, status_code=reply.status, media_type=reply.media_type, headers=dict(reply.headers)
+    )

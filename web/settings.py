@@ -1,0 +1,69 @@
+"""Settings, read from the environment."""
+
+import secrets
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting there is. Names are the environment's, in lower case."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    hub_public_url: str = Field(default="", description="URL as providers see it; signatures are checked against it")
+    hub_data_dir: Path = Field(default=Path("data"), description="folder of the embedded database and the secret key")
+    hub_database_url: str = Field(default="", description="PostgreSQL; default SQLite in the data folder")
+    hub_redis_url: str = Field(default="", description="Redis, needed when more than one process serves")
+    hub_secret_key: str = Field(default="", description="seals credentials and signs links; kept in the data folder")
+    hub_webhook_allow_private: bool = Field(default=False, description="outbound requests may reach private addresses")
+    hub_node: str = Field(default="", description="this process's name; stable over restarts")
+    hub_work: bool = Field(default=True, description="carry out background work in this process")
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    twilio_auth_token_previous: str = ""
+    twilio_base_url: str = ""
+
+    @field_validator("hub_public_url")
+    @classmethod
+    def _a_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.netloc):
+            raise ValueError("write it like https://hub.example.com")
+        return value.rstrip("/")
+
+    @property
+    def database_url(self) -> str:
+        return self.hub_database_url or f"sqlite:///{self.hub_data_dir.absolute() / 'hub.db'}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach us over TLS, so cookies are for TLS alone."""
+        return self.hub_public_url.startswith("https:")
+
+    @property
+    def node(self) -> str:
+        return self.hub_node or socket.gethostname()
+
+    def secret_key(self) -> str:
+        """The secret key; made on first use and kept in the data folder, for its owner's eyes only."""
+        if self.hub_secret_key:
+            return self.hub_secret_key
+        path = self.hub_data_dir / "secret_key"
+        self.hub_data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("x") as file:
+                path.chmod(0o600)
+                file.write(secrets.token_urlsafe(48))
+        except FileExistsError:
+            pass
+        return path.read_text().strip()
+
+    def for_channels(self) -> Mapping[str, str]:
+        """What channels may know, by environment name."""
+        given = {name.upper(): str(value) for name, value in self.model_dump().items()}
+        return given | {"HUB_SECRET_KEY": self.secret_key()}
