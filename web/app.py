@@ -11,6 +11,9 @@ from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.static_files import create_static_files_router
+from litestar.template.config import TemplateConfig
 
 from channels import open_channels
 from hub.clock import Clock
@@ -20,9 +23,13 @@ from hub.dialogue.outbound import Outside
 from hub.feed import Bus, RedisBus
 from hub.store import Store
 from web import hooks, operations
+from web.api import API
 from web.auth import Authentication, guard
+from web.pages import PAGES
 from web.problems import http_problem, unexpected
 from web.settings import Settings
+from web.templating import HERE, environment
+from web.webchat import WEBCHAT
 
 MOST_BODY_BYTES = 2_000_000
 
@@ -41,7 +48,17 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
     )
     state = State({"settings": settings, "store": store, "bus": bus, "hub": Hub(context), "clock": clock})
     return Litestar(
-        route_handlers=[hooks.hook, hooks.hook_below, operations.live, operations.ready],
+        route_handlers=[
+            hooks.hook,
+            hooks.hook_below,
+            operations.live,
+            operations.ready,
+            create_static_files_router(path="/static", directories=[HERE / "static"], opt={"public": True}),
+            *PAGES,
+            *API,
+            *WEBCHAT,
+        ],
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment())),
         state=state,
         lifespan=[_running(settings, context)],
         middleware=[DefineMiddleware(Authentication, exclude=["^/hooks/", "^/static/", "^/health/"])],

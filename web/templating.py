@@ -1,0 +1,33 @@
+"""Jinja: autoescaping always on, and the few filters that pages share."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+HERE = Path(__file__).parent
+
+
+def environment() -> Environment:
+    """The environment of all pages."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["age"] = age
+    made.filters["iso"] = lambda at: at.isoformat() if at else ""
+    return made
+
+
+def age(at: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, in one short word: now, 5m, 3h, 2d."""
+    if at is None:
+        return ""
+    seconds = int(((now or datetime.now(UTC)) - at).total_seconds())
+    for size, letter in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{letter}"
+    return "now"
