@@ -89,8 +89,11 @@ def find_choice(low: str, offered: Sequence[Option], *, asked: bool) -> Found | 
 
 
 def _inside(hit: Found, other: Found) -> bool:
-    return other is not hit and other.start <= hit.start and hit.end <= other.end and (
-        other.end - other.start > hit.end - hit.start
+    return (
+        other is not hit
+        and other.start <= hit.start
+        and hit.end <= other.end
+        and (other.end - other.start > hit.end - hit.start)
     )
 
 
@@ -116,7 +119,10 @@ def _mention(low: str, option: Option) -> Found | None:
         if spelling.split(" ", 1)[0] not in low:
             continue
         match = _pattern(spelling).search(low)
-        if match and not re.search(r"\b(?:not|no|don't (?:want|need)|except|instead of)(?: an?| the)? $", low[max(0, match.start() - 20) : match.start()]):
+        if match and not re.search(
+            r"\b(?:not|no|don't (?:want|need)|except|instead of)(?: an?| the)? $",
+            low[max(0, match.start() - 20) : match.start()],
+        ):
             return Found(option.value, match.start(), match.end())
     return None
 

@@ -8,9 +8,13 @@ from hub.dialogue.text import Found, Problem, fold, title_case
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}[A-Za-z]{2,24}\b")
 _SPOKEN_AT = re.compile(r"\s+(?:at|\(at\)|\[at\])\s+|\s*@\s*", re.IGNORECASE)
-_SPOKEN_DOT = re.compile(r"\s+(?:dot|point)\s+|\s*\.\s*(?=(?:com|net|org|io|co|edu|gov|info|[a-z]{2})\b)", re.IGNORECASE)
+_SPOKEN_DOT = re.compile(
+    r"\s+(?:dot|point)\s+|\s*\.\s*(?=(?:com|net|org|io|co|edu|gov|info|[a-z]{2})\b)", re.IGNORECASE
+)
 _PHONE = re.compile(r"(?<![\w.@/-])(?:\+|00)?\(?\d(?:[ ()./-]{0,2}\d){5,17}(?!\w|[:/]\d)")
-_PHONE_WORD = re.compile(r"\b(?:phone|number|cell|mobile|call|text|reach|tel|telephone|whatsapp)\b", re.IGNORECASE)
+_PHONE_WORD = re.compile(
+    r"\b(?:phone|number|cell|mobile|call|text|reach|tel|telephone|whatsapp)\b", re.IGNORECASE
+)
 
 _PERSON = r"[^\W\d_]+(?:['.-][^\W\d_]+)*\.?"
 _FULL = rf"(?P<name>{_PERSON}(?: {_PERSON}){{0,3}})"
@@ -27,7 +31,9 @@ _LEAD = re.compile(
     r"this is|i'm|i am|the name is|name is|that's|that would be|just|please|sorry|no|actually|you can put|put)[,.!:]* )+",
     re.IGNORECASE,
 )
-_TAIL = re.compile(r"[,. ]+(?:please|thanks|thank you|here|by the way|if (?:that|it)'?s ok(?:ay)?)[.! ]*$", re.IGNORECASE)
+_TAIL = re.compile(
+    r"[,. ]+(?:please|thanks|thank you|here|by the way|if (?:that|it)'?s ok(?:ay)?)[.! ]*$", re.IGNORECASE
+)
 
 NOT_NAMES = frozenset(
     """a able about actually afraid after again agent all alright also always am an and another any anyone anything
@@ -83,7 +89,9 @@ def find_phone(raw: str, region: str, *, asked: bool) -> Found | Problem | None:
     for match in _PHONE.finditer(text):
         number = e164(match[0], region)
         digits = sum(char.isdigit() for char in match[0])
-        named = asked or match[0].startswith(("+", "00", "(")) or bool(_PHONE_WORD.search(raw)) or digits >= 10
+        named = (
+            asked or match[0].startswith(("+", "00", "(")) or bool(_PHONE_WORD.search(raw)) or digits >= 10
+        )
         if number and named:
             return Found(number, match.start(), match.end()) if text is raw else Found(number, 0, len(raw))
         if asked and not number:
@@ -95,7 +103,13 @@ def find_phone(raw: str, region: str, *, asked: bool) -> Found | Problem | None:
 
 
 def _phone_problem(digits: int) -> str:
-    fault = "seems a few digits short" if digits < 9 else "has too many digits" if digits > 12 else "doesn't look right"
+    fault = (
+        "seems a few digits short"
+        if digits < 9
+        else "has too many digits"
+        if digits > 12
+        else "doesn't look right"
+    )
     return f"That phone number {fault}. Could you send it again, with the area code?"
 
 
@@ -133,7 +147,9 @@ def find_name(raw: str, *, asked: bool) -> Found | None:
     """A person's name: introduced ("I'm Ana Ruiz"), or on its own when it was asked for."""
     for pattern in (_INTRODUCED, _I_AM, _SIGNED):
         for match in pattern.finditer(raw):
-            careful = pattern is not _INTRODUCED or not re.match(r"my|call|the|name|you|please", match[0], re.IGNORECASE)
+            careful = pattern is not _INTRODUCED or not re.match(
+                r"my|call|the|name|you|please", match[0], re.IGNORECASE
+            )
             found = _trim(match["name"], match.start("name"), careful=careful and not asked, capital=careful)
             if found:
                 return found
@@ -144,7 +160,9 @@ def _trim(name: str, start: int, *, careful: bool, capital: bool = False) -> Fou
     """The leading words that can be a name; where in doubt they must be capitalised or stand alone."""
     kept: list[str] = []
     for word in name.split(" "):
-        if fold(word).strip(".'") in NOT_NAMES or (kept and capital and kept[0][0].isupper() and word[0].islower()):
+        if fold(word).strip(".'") in NOT_NAMES or (
+            kept and capital and kept[0][0].isupper() and word[0].islower()
+        ):
             break
         kept.append(word)
         if word.endswith(".") and len(word) > 3:
@@ -170,7 +188,9 @@ def _bare_name(raw: str) -> Found | None:
     parts = rest.split()
     if not 1 <= len(parts) <= 5 or len(rest) > 60 or any(char.isdigit() for char in rest) or "?" in line:
         return None
-    if any(fold(part).strip(".'") in NOT_NAMES for part in parts) or not re.fullmatch(rf"{_PERSON}(?: {_PERSON})*\.?", rest):
+    if any(fold(part).strip(".'") in NOT_NAMES for part in parts) or not re.fullmatch(
+        rf"{_PERSON}(?: {_PERSON})*\.?", rest
+    ):
         return None
     start = offset + begin
     return Found(title_case(rest), start, start + len(rest), sure=False)

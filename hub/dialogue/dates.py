@@ -62,7 +62,9 @@ _LIKELY = re.compile(
 class Calendar:
     """Reads days. `future`: a day without a year is one to come; `day_first`: 3/4 is the third of April."""
 
-    def __init__(self, today: date, *, future: bool = False, day_first: bool = False, asked: bool = True) -> None:
+    def __init__(
+        self, today: date, *, future: bool = False, day_first: bool = False, asked: bool = True
+    ) -> None:
         self.today, self.future, self.day_first, self.asked = today, future, day_first, asked
 
     def find(self, low: str) -> Found | None:
@@ -162,7 +164,10 @@ class Calendar:
 
 def vague(low: str) -> str:
     """What was said instead of a day, when it is only a stretch of time: "next week", "this weekend"."""
-    match = re.search(r"\b(?:(?:some ?time )?(?:early |late |later |mid )?(?:this|next) (?:week(?:end)?|month)|the weekend)\b", low)
+    match = re.search(
+        r"\b(?:(?:some ?time )?(?:early |late |later |mid )?(?:this|next) (?:week(?:end)?|month)|the weekend)\b",
+        low,
+    )
     return match[0] if match else ""
 
 
@@ -197,7 +202,9 @@ _RULES = (
     _rule(r"\b(?:the )?day after tom+or+ow\b", lambda c, _: c.today + timedelta(days=2)),
     _rule(r"\b(?:a )?week (?:from )?tom+or+ow\b", lambda c, _: c.today + timedelta(days=8)),
     _rule(r"\b(?:the )?day before yesterday\b", lambda c, _: c.today - timedelta(days=2)),
-    _rule(r"\b(?:a )?week (?:from )?(?:today|now)\b|\btoday week\b", lambda c, _: c.today + timedelta(days=7)),
+    _rule(
+        r"\b(?:a )?week (?:from )?(?:today|now)\b|\btoday week\b", lambda c, _: c.today + timedelta(days=7)
+    ),
     _rule(
         r"(?<!\d)(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?!\d)",
         lambda c, m: date(int(m["year"]), int(m["month"]), int(m["day"])),
@@ -205,28 +212,37 @@ _RULES = (
     _rule(rf"(?<![\w:]){_DAY}(?: day)?(?: of|-)? ?{_MONTH}\b\.?{_YEAR}", Calendar.month_day),
     _rule(rf"\b{_MONTH}\.? (?:the )?{_DAY}(?![\w:]){_YEAR}", Calendar.month_day),
     _rule(
-        r"(?<![\d/.:-])(?P<a>\d{1,2})(?P<sep>[/.])(?P<b>\d{1,2})(?:(?P=sep)(?P<year>\d{4}|\d{2}))(?![\d/:])"
-        , Calendar.numeric
+        r"(?<![\d/.:-])(?P<a>\d{1,2})(?P<sep>[/.])(?P<b>\d{1,2})(?:(?P=sep)(?P<year>\d{4}|\d{2}))(?![\d/:])",
+        Calendar.numeric,
     ),
-    _rule(
-        r"(?<![\d/.:-])(?P<a>\d{1,2})(?P<sep>/)(?P<b>\d{1,2})(?P<year>)(?![\d/:])", Calendar.numeric
-    ),
-    _rule(
-        rf"\b(?:in|within|after) {_COUNT} {_UNIT}\b(?:'?s? time)?", Calendar.ahead
-    ),
+    _rule(r"(?<![\d/.:-])(?P<a>\d{1,2})(?P<sep>/)(?P<b>\d{1,2})(?P<year>)(?![\d/:])", Calendar.numeric),
+    _rule(rf"\b(?:in|within|after) {_COUNT} {_UNIT}\b(?:'?s? time)?", Calendar.ahead),
     _rule(rf"\b{_COUNT} {_UNIT} (?:from (?:now|today)|later|hence)\b", Calendar.ahead),
     _rule(rf"\b{_COUNT} {_UNIT} ago\b", Calendar.back),
-    _rule(rf"\bnext week(?: on|,)? {_WEEKDAY}\b|\b{_WEEKDAY.replace('weekday', 'weekday_')} (?:of )?next week\b",
-          lambda c, m: c.today + timedelta(
-              days=7 - c.today.weekday() + _index(_WEEKDAYS, m["weekday"] or m["weekday_"]))),
+    _rule(
+        rf"\bnext week(?: on|,)? {_WEEKDAY}\b|\b{_WEEKDAY.replace('weekday', 'weekday_')} (?:of )?next week\b",
+        lambda c, m: (
+            c.today + timedelta(days=7 - c.today.weekday() + _index(_WEEKDAYS, m["weekday"] or m["weekday_"]))
+        ),
+    ),
     _rule(
         rf"\b(?:on )?(?P<lead>(?:the )?(?:next|this coming|this|coming|following|last|a week on|a week from|on|for|by) )?"
         rf"(?P<today>)\b{_WEEKDAY}\b\.?(?P<week> week\b)?",
         Calendar.weekday,
     ),
     _rule(r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", lambda c, _: c.today),
-    _rule(r"\b(?:tom+or+ow|tmrw?|tomm?orw|2mor+ow|2moro|tomoro|tomorow)\b", lambda c, _: c.today + timedelta(days=1)),
+    _rule(
+        r"\b(?:tom+or+ow|tmrw?|tomm?orw|2mor+ow|2moro|tomoro|tomorow)\b",
+        lambda c, _: c.today + timedelta(days=1),
+    ),
     _rule(r"\byesterday\b", lambda c, _: c.today - timedelta(days=1)),
-    _rule(r"\b(?:the|on the|on) (?P<day>\d{1,2}(?:st|nd|rd|th))(?P<next> of next month)?(?! (?:one|slot|option|time))\b", Calendar.day_of_month),
-    _rule(rf"\b(?:on )?(?:the )?{_DAY}(?P<next> of next month)?(?! (?:one|slot|option))\b(?![:/.]\d)", Calendar.day_of_month, only_asked=True),
+    _rule(
+        r"\b(?:the|on the|on) (?P<day>\d{1,2}(?:st|nd|rd|th))(?P<next> of next month)?(?! (?:one|slot|option|time))\b",
+        Calendar.day_of_month,
+    ),
+    _rule(
+        rf"\b(?:on )?(?:the )?{_DAY}(?P<next> of next month)?(?! (?:one|slot|option))\b(?![:/.]\d)",
+        Calendar.day_of_month,
+        only_asked=True,
+    ),
 )

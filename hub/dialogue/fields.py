@@ -19,7 +19,9 @@ from hub.models.flow import FieldSpec
 ORDER = ("email", "phone", "datetime", "date", "time", "amount", "choice", "number", "yes_no", "name", "text")
 """Kinds that are hard to mistake are looked for first, and what they take is not read again."""
 
-_EARLIEST = re.compile(r"\b(?:earliest|first (?:one|available|slot|free)|soonest|asap|any ?time|any(?: of them)?|whichever|whatever|whenever|don't mind|doesn't matter|you (?:choose|pick|decide)|no preference|surprise me|either)\b")
+_EARLIEST = re.compile(
+    r"\b(?:earliest|first (?:one|available|slot|free)|soonest|asap|any ?time|any(?: of them)?|whichever|whatever|whenever|don't mind|doesn't matter|you (?:choose|pick|decide)|no preference|surprise me|either)\b"
+)
 _LATEST = re.compile(r"\b(?:latest|last (?:one|slot|available)|as late as possible)\b")
 _LEAD_TEXT = re.compile(
     r"^(?:(?:well|um+|uh|er|so|oh|sure|ok(?:ay)?|yes|yeah)[,.! ]+)*(?:(?:it's|it is|its|that's|that would be|we're(?: called)?|we are(?: called)?|"
@@ -27,7 +29,9 @@ _LEAD_TEXT = re.compile(
     r"the answer is|my order(?: number)? is|order(?: number)? is|the number is) )?",
     re.IGNORECASE,
 )
-_AT_COMPANY = re.compile(r"\b(?:i work (?:at|for)|i'm (?:with|from|at)|i am (?:with|from|at)|we're|we are|here at|from|calling from|on behalf of) (?P<value>[A-Z][\w&'-]*(?: (?:[A-Z&][\w&'-]*|of|and))*(?:,? (?:Inc|Ltd|LLC|GmbH|Co)\b\.?)?)")
+_AT_COMPANY = re.compile(
+    r"\b(?:i work (?:at|for)|i'm (?:with|from|at)|i am (?:with|from|at)|we're|we are|here at|from|calling from|on behalf of) (?P<value>[A-Z][\w&'-]*(?: (?:[A-Z&][\w&'-]*|of|and))*(?:,? (?:Inc|Ltd|LLC|GmbH|Co)\b\.?)?)"
+)
 _PEOPLE = r"(?:people|persons?|employees|staff|users?|seats?|guests?|adults|heads|folks|members|colleagues|of us|agents|team members|man|strong)"
 
 
@@ -38,7 +42,9 @@ class Reader:
     now: datetime
     language: str = "en-US"
 
-    def find(self, spec: FieldSpec, raw: str, *, asked: bool, options: Sequence[Option] = (), here: bool = True) -> Found | Problem | None:
+    def find(
+        self, spec: FieldSpec, raw: str, *, asked: bool, options: Sequence[Option] = (), here: bool = True
+    ) -> Found | Problem | None:
         """The field's value in `raw`. `asked`: it was just asked for, so short answers count; `here`: its stage is current."""
         low = fold(raw)
         found = self._read(spec, raw, low, asked, options, here)
@@ -49,14 +55,24 @@ class Reader:
         problem = self.problem(spec, found.value)
         return problem or found
 
-    def _read(self, spec: FieldSpec, raw: str, low: str, asked: bool, options: Sequence[Option], here: bool) -> Found | Problem | None:
+    def _read(
+        self, spec: FieldSpec, raw: str, low: str, asked: bool, options: Sequence[Option], here: bool
+    ) -> Found | Problem | None:
         if spec.choices_from and spec.type in ("time", "choice", "text"):
-            return self._offered(spec, low, options, asked) if options else None if not asked else self._kind(spec, raw, low, asked, options)
+            return (
+                self._offered(spec, low, options, asked)
+                if options
+                else None
+                if not asked
+                else self._kind(spec, raw, low, asked, options)
+            )
         if spec.type == "text":
             return self._text(spec, raw, low, asked, here)
         return self._kind(spec, raw, low, asked, options)
 
-    def _kind(self, spec: FieldSpec, raw: str, low: str, asked: bool, options: Sequence[Option]) -> Found | Problem | None:
+    def _kind(
+        self, spec: FieldSpec, raw: str, low: str, asked: bool, options: Sequence[Option]
+    ) -> Found | Problem | None:
         match spec.type:
             case "email":
                 return find_email(raw) or (email_problem(raw) if asked else None)
@@ -96,7 +112,9 @@ class Reader:
             return replace(found, value=found.value.isoformat())
         if asked and (stretch := vague(low)):
             return Problem(f"Which day {stretch.replace('some time ', '')} would be good?")
-        if asked and re.search(r"\b(?:asap|as soon as possible|soonest|earliest|right away|straight away|now)\b", low):
+        if asked and re.search(
+            r"\b(?:asap|as soon as possible|soonest|earliest|right away|straight away|now)\b", low
+        ):
             return Found(self.now.date().isoformat(), 0, len(low))
         if asked and re.search(r"\d{1,2}[/.-]\d{1,2}|\d(?:st|nd|rd|th)\b", low):
             return Problem("I can't find that day in the calendar.")
@@ -130,7 +148,11 @@ class Reader:
 
     def moment(self, halves: dict[str, str]) -> str:
         """A day and a time of day put together, in the customer's time zone."""
-        return datetime.fromisoformat(f"{halves['date']}T{halves['time']}").replace(tzinfo=self.now.tzinfo).isoformat()
+        return (
+            datetime.fromisoformat(f"{halves['date']}T{halves['time']}")
+            .replace(tzinfo=self.now.tzinfo)
+            .isoformat()
+        )
 
     def _number(self, spec: FieldSpec, low: str, asked: bool) -> Found | None:
         nouns = _nouns(spec.question)
@@ -140,7 +162,10 @@ class Reader:
         if not asked:
             return None
         numbers = list(find_numbers(low))
-        return next((number for number in numbers if low[number.start : number.end] != "one"), numbers[0] if numbers else None)
+        return next(
+            (number for number in numbers if low[number.start : number.end] != "one"),
+            numbers[0] if numbers else None,
+        )
 
     def _text(self, spec: FieldSpec, raw: str, low: str, asked: bool, here: bool) -> Found | Problem | None:
         if spec.pattern:
@@ -150,10 +175,16 @@ class Reader:
             if asked and re.fullmatch(spec.pattern, raw.strip(), re.IGNORECASE):
                 return Found(raw.strip(), 0, len(raw))
             return Problem("") if asked and re.search(r"\d", raw) else None
-        cue = re.search(rf"\b(?:{re.escape(spec.name)}|{re.escape(spec.name.replace('_', ' '))})(?:'s name| name)?(?:'s| is|:)(?: called)? ([^,.;!?\n]{{2,80}})", raw, re.IGNORECASE)
+        cue = re.search(
+            rf"\b(?:{re.escape(spec.name)}|{re.escape(spec.name.replace('_', ' '))})(?:'s name| name)?(?:'s| is|:)(?: called)? ([^,.;!?\n]{{2,80}})",
+            raw,
+            re.IGNORECASE,
+        )
         if cue:
             return Found(cue[1].strip(), cue.start(1), cue.end(1))
-        if fold(spec.name) in ("company", "organisation", "organization", "business") and (match := _AT_COMPANY.search(raw)):
+        if fold(spec.name) in ("company", "organisation", "organization", "business") and (
+            match := _AT_COMPANY.search(raw)
+        ):
             return Found(match["value"], match.start("value"), match.end("value"))
         if not asked:
             return None
@@ -162,7 +193,9 @@ class Reader:
         value = raw[begin:].strip(" \n\t,").rstrip(".") if len(raw) < 60 else raw[begin:].strip()
         return Found(value, begin, len(raw), sure=False) if re.search(r"\w", value) else None
 
-    def _offered(self, spec: FieldSpec, low: str, offers: Sequence[Option], asked: bool) -> Found | Problem | None:
+    def _offered(
+        self, spec: FieldSpec, low: str, offers: Sequence[Option], asked: bool
+    ) -> Found | Problem | None:
         """One of the values a tool gave; a time may be named as any clock time."""
         if spec.type != "time":
             return find_choice(low, offers, asked=asked)
@@ -181,8 +214,12 @@ class Reader:
             return Found(some[-1].value, 0, len(low))
         if part:
             if not some:
-                return Problem(f"There is nothing left in the {part}, I'm afraid.", tuple(o.label for o in offers))
-            return Problem(f"In the {part} I have {listed([o.label for o in some[:6]])}.", tuple(o.label for o in some))
+                return Problem(
+                    f"There is nothing left in the {part}, I'm afraid.", tuple(o.label for o in offers)
+                )
+            return Problem(
+                f"In the {part} I have {listed([o.label for o in some[:6]])}.", tuple(o.label for o in some)
+            )
         return find_choice(low, offers, asked=True)
 
     @staticmethod
@@ -197,9 +234,14 @@ class Reader:
     def not_offered(self, value: str, offers: Sequence[Option]) -> Problem:
         """Says that a time is not free, and the nearest that are."""
         said = humane_time(value, self.language)
-        near = sorted(sorted(offers, key=lambda o: abs(_minutes(o.value) - _minutes(value)))[:3], key=lambda o: o.value)
+        near = sorted(
+            sorted(offers, key=lambda o: abs(_minutes(o.value) - _minutes(value)))[:3], key=lambda o: o.value
+        )
         labels = [option.label for option in near]
-        return Problem(f"{said} isn't free, I'm afraid. The nearest I have is {listed(labels, 'or')}.", tuple(o.label for o in offers))
+        return Problem(
+            f"{said} isn't free, I'm afraid. The nearest I have is {listed(labels, 'or')}.",
+            tuple(o.label for o in offers),
+        )
 
     def problem(self, spec: FieldSpec, value: Any) -> Problem | None:
         """What is wrong with a value that was understood."""
@@ -220,9 +262,13 @@ class Reader:
     def _out_of_bounds(self, spec: FieldSpec, value: float) -> Problem | None:
         low, high = spec.minimum, spec.maximum
         if low is not None and value < low:
-            return Problem(f"It needs to be at least {spoken(_neat(low), spec.type, self.now, self.language)}.")
+            return Problem(
+                f"It needs to be at least {spoken(_neat(low), spec.type, self.now, self.language)}."
+            )
         if high is not None and value > high:
-            return Problem(f"The most I can take is {spoken(_neat(high), spec.type, self.now, self.language)}.")
+            return Problem(
+                f"The most I can take is {spoken(_neat(high), spec.type, self.now, self.language)}."
+            )
         return None
 
     def offers(self, spec: FieldSpec, values: Sequence[Any]) -> tuple[Option, ...]:

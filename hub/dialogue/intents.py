@@ -94,45 +94,70 @@ SMALL_TALK: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
     ),
     (
         "who",
-        re.compile(r"\bwho (?:are you|is this|am i (?:talking|speaking|chatting))|\bwhat(?:'s| is) your name\b|\bwhat are you\b"),
+        re.compile(
+            r"\bwho (?:are you|is this|am i (?:talking|speaking|chatting))|\bwhat(?:'s| is) your name\b|\bwhat are you\b"
+        ),
         ("I'm {name}, an AI assistant.", "My name is {name}, and I'm an AI assistant."),
     ),
     (
         "how",
-        re.compile(r"\bhow(?: are|'re| r) (?:you|u|things)\b|\bhow(?:'s| is) it going\b|\bhow do you do\b|\bwhat'?s up\b|\bhow(?:'s| is) your day\b"),
+        re.compile(
+            r"\bhow(?: are|'re| r) (?:you|u|things)\b|\bhow(?:'s| is) it going\b|\bhow do you do\b|\bwhat'?s up\b|\bhow(?:'s| is) your day\b"
+        ),
         ("I'm doing well, thank you for asking!", "Very well, thanks!", "All good here, thanks!"),
     ),
     (
         "can",
-        re.compile(r"\bwhat (?:can|do) you (?:do|offer|help)\b|\bhow (?:can|do) you (?:help|work)\b|\bwhat can i (?:ask|do)\b|^\W*help\W*$"),
+        re.compile(
+            r"\bwhat (?:can|do) you (?:do|offer|help)\b|\bhow (?:can|do) you (?:help|work)\b|\bwhat can i (?:ask|do)\b|^\W*help\W*$"
+        ),
         ("{help}",),
     ),
     (
         "privacy",
-        re.compile(r"\bwhy (?:do|would|are|should) (?:you|i)\b[^.?!]{0,40}\b(?:need|ask|want|know|give|tell|say)\b|^\W*why\W*$|\bwhat (?:do you need|is) (?:it|that|this) for\b"),
+        re.compile(
+            r"\bwhy (?:do|would|are|should) (?:you|i)\b[^.?!]{0,40}\b(?:need|ask|want|know|give|tell|say)\b|^\W*why\W*$|\bwhat (?:do you need|is) (?:it|that|this) for\b"
+        ),
         ("I only need it to get this done for you.", "Just so that I can take care of this for you."),
     ),
     (
         "joke",
         re.compile(r"\b(?:tell (?:me )?(?:a|another)|know (?:a|any)) jokes?\b"),
-        ("My best ones are still in testing, I'm afraid.", "I'd tell you one, but my timing is only measured in milliseconds."),
+        (
+            "My best ones are still in testing, I'm afraid.",
+            "I'd tell you one, but my timing is only measured in milliseconds.",
+        ),
     ),
     (
         "love",
-        re.compile(r"\b(?:i love you|i like you|you're (?:great|awesome|amazing|the best|funny|nice|helpful|so helpful)|you rock|good (?:bot|job)|well done|nice work|brilliant)\b"),
+        re.compile(
+            r"\b(?:i love you|i like you|you're (?:great|awesome|amazing|the best|funny|nice|helpful|so helpful)|you rock|good (?:bot|job)|well done|nice work|brilliant)\b"
+        ),
         ("That's kind of you!", "Thank you, that makes my day.", "How nice of you to say!"),
     ),
     (
         "thanks",
-        re.compile(r"\b(?:thanks|thank you|thank u|thx|ty|cheers|much appreciated|appreciate it|many thanks)\b"),
+        re.compile(
+            r"\b(?:thanks|thank you|thank u|thx|ty|cheers|much appreciated|appreciate it|many thanks)\b"
+        ),
         ("You're welcome!", "My pleasure!", "Happy to help!", "Any time!"),
     ),
-    ("sorry", re.compile(r"^\W*(?:i'm |i am |so |oh )*sorry\W*$|\bmy bad\b|\bi apologi[sz]e\b"), ("No worries at all.", "No problem!")),
+    (
+        "sorry",
+        re.compile(r"^\W*(?:i'm |i am |so |oh )*sorry\W*$|\bmy bad\b|\bi apologi[sz]e\b"),
+        ("No worries at all.", "No problem!"),
+    ),
     ("greeting", _GREETING_ALONE, ("Hello!", "Hi there!", "Hi!")),
-    ("laugh", re.compile(r"^\W*(?:(?:ha){2,}h?|lol|haha\w*|hehe\w*|rofl|lmao)\W*$|^[\s😀-😂🤣😊🙂]+$"), ("Glad that made you smile.", "Ha!")),
+    (
+        "laugh",
+        re.compile(r"^\W*(?:(?:ha){2,}h?|lol|haha\w*|hehe\w*|rofl|lmao)\W*$|^[\s😀-😂🤣😊🙂]+$"),
+        ("Glad that made you smile.", "Ha!"),
+    ),
     (
         "wait",
-        re.compile(r"^\W*(?:(?:one|just a|a|1) (?:moment|second|sec|minute|min)|hold on|hang on|wait|let me (?:think|check|see)|brb|give me a (?:moment|minute|sec|second))(?: please)?\W*$"),
+        re.compile(
+            r"^\W*(?:(?:one|just a|a|1) (?:moment|second|sec|minute|min)|hold on|hang on|wait|let me (?:think|check|see)|brb|give me a (?:moment|minute|sec|second))(?: please)?\W*$"
+        ),
         ("Of course, take your time.", "No rush, I'm here."),
     ),
 )
@@ -211,7 +236,11 @@ class Meant:
 
 def meant(phrases: Iterable[str]) -> Meant:
     """Phrases ready to be compared with what is said."""
-    return Meant(tuple((" ".join(words(phrase)), _content(tuple(words(phrase)))) for phrase in phrases if words(phrase)))
+    return Meant(
+        tuple(
+            (" ".join(words(phrase)), _content(tuple(words(phrase)))) for phrase in phrases if words(phrase)
+        )
+    )
 
 
 def closeness(said: Sequence[str], intent: Meant) -> float:
@@ -231,7 +260,11 @@ def closeness(said: Sequence[str], intent: Meant) -> float:
             continue
         else:
             hits = sum(any(_same(word, wanted) for word in content) for wanted in needed)
-            score = hits * hits / len(needed) if hits >= (len(needed) if len(needed) < 3 else len(needed) * 0.66) else 0
+            score = (
+                hits * hits / len(needed)
+                if hits >= (len(needed) if len(needed) < 3 else len(needed) * 0.66)
+                else 0
+            )
         if score > best and not _denied(said, needed or tuple(phrase.split())):
             best = score
     return best
@@ -241,7 +274,9 @@ def _denied(said: Sequence[str], needed: Sequence[str]) -> bool:
     """ "I don't want to cancel": a no shortly before the word it denies."""
     for at, word in enumerate(said):
         if _same(_root(word), needed[0]):
-            return any(w in ("don't", "dont", "not", "never", "won't", "isn't") for w in said[max(0, at - 4) : at])
+            return any(
+                w in ("don't", "dont", "not", "never", "won't", "isn't") for w in said[max(0, at - 4) : at]
+            )
     return False
 
 

@@ -55,8 +55,16 @@ _SAME = {
 }
 _PHRASES = (
     (re.compile(r"\bhow (?:much|expensive)\b"), " price "),
-    (re.compile(r"\b(?:what time|how late|how early|when) (?:are|do|does|is|can) (?:you|it|the)\b"), " hour "),
-    (re.compile(r"\bwhere (?:are|is|'s|can i find) (?:you|the|your|it)\b|\bhow do i (?:get|find) (?:to you|there|you)\b"), " location "),
+    (
+        re.compile(r"\b(?:what time|how late|how early|when) (?:are|do|does|is|can) (?:you|it|the)\b"),
+        " hour ",
+    ),
+    (
+        re.compile(
+            r"\bwhere (?:are|is|'s|can i find) (?:you|the|your|it)\b|\bhow do i (?:get|find) (?:to you|there|you)\b"
+        ),
+        " location ",
+    ),
     (re.compile(r"\bmoney back\b|\bmy money\b"), " refund "),
     (re.compile(r"\bsend (?:it|this|them|something|an item) back\b"), " return "),
     (re.compile(r"\bhow (?:long|fast|soon|quickly)\b"), " duration "),
@@ -78,7 +86,15 @@ def question_terms(text: str) -> list[str]:
 
 def _stem(word: str) -> str:
     word = word.removesuffix("'s")
-    for ending, keep in (("ies", "y"), ("ing", ""), ("edly", ""), ("ed", ""), ("es", "e"), ("s", ""), ("ly", "")):
+    for ending, keep in (
+        ("ies", "y"),
+        ("ing", ""),
+        ("edly", ""),
+        ("ed", ""),
+        ("es", "e"),
+        ("s", ""),
+        ("ly", ""),
+    ):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             word = word[: -len(ending)] + keep
             break
@@ -122,7 +138,12 @@ class Index:
                 scores[number] = scores.get(number, 0.0) + weight * share
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: max(0, limit)]
         return [
-            Passage(self.passages[n].title, self.passages[n].text, self.passages[n].source, round(min(1.0, score / total), 4))
+            Passage(
+                self.passages[n].title,
+                self.passages[n].text,
+                self.passages[n].source,
+                round(min(1.0, score / total), 4),
+            )
             for n, score in best
         ]
 

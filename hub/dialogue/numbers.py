@@ -71,7 +71,10 @@ def find_numbers(low: str) -> Iterator[Found]:
             at += 1
             continue
         start, end = tokens[at].start, tokens[after - 1].end
-        negative = low[max(0, start - 6) : start].endswith("minus ") or low[max(0, start - 2) : start] in ("-", " -")
+        negative = low[max(0, start - 6) : start].endswith("minus ") or low[max(0, start - 2) : start] in (
+            "-",
+            " -",
+        )
         yield Found(neat(-value if negative else value), start, end, sure=low[start:end] != "one")
         at = after
 

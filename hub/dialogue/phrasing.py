@@ -15,7 +15,11 @@ BUTTONS = ("webchat",)
 ACKNOWLEDGED = ("Got it.", "Great.", "Perfect.", "Okay.", "All right.", "Noted.")
 CORRECTED = ("Got it, {0}.", "No problem: {0}.", "Sure, {0} it is.", "Changed to {0}.")
 RETURNING = ("{0}", "So: {0}", "Back to where we were. {0}", "And now: {0}")
-MISSED = ("Sorry, I didn't quite get that.", "I'm afraid I still didn't follow.", "Sorry, that one got past me.")
+MISSED = (
+    "Sorry, I didn't quite get that.",
+    "I'm afraid I still didn't follow.",
+    "Sorry, that one got past me.",
+)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"\d\d:\d\d(?::\d\d)?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
@@ -107,7 +111,11 @@ def _text(text: str, now: datetime, language: str) -> str:
 def region(language: str) -> str:
     """The country of a language tag, for phone numbers and money."""
     tail = language.replace("_", "-").split("-")[-1].upper()
-    return tail if len(tail) == 2 and "-" in language.replace("_", "-") else {"EN": "US", "DE": "DE"}.get(tail, "US")
+    return (
+        tail
+        if len(tail) == 2 and "-" in language.replace("_", "-")
+        else {"EN": "US", "DE": "DE"}.get(tail, "US")
+    )
 
 
 def offered(labels: Sequence[str], text: str, channel: str) -> str:

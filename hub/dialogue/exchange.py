@@ -1,0 +1,151 @@
+"""One turn under way: the plan, what is remembered, and the pieces and words gathered so far."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hub.dialogue.choices import Option
+from hub.dialogue.contacts import e164, find_name
+from hub.dialogue.fields import Reader
+from hub.dialogue.flow import Facts
+from hub.dialogue.intents import Intent
+from hub.dialogue.memory import Memory
+from hub.dialogue.phrasing import glue, humane, offered, pick, region, spoken
+from hub.dialogue.plan import Plan
+from hub.dialogue.template import fill, lookup
+from hub.dialogue.text import clean, fold
+from hub.dialogue.turn import Collected, EnterStage, Piece, Say, Turn
+from hub.models.flow import FieldSpec, Stage, Transition
+
+LONGEST = 4_000
+
+
+class Exchange:
+    """What the parts of the script share while they work on one turn."""
+
+    def __init__(self, turn: Turn, plan: Plan) -> None:
+        self.turn, self.plan = turn, plan
+        self.memory = Memory.load(turn.state)
+        self.reader = Reader(turn.now, plan.language)
+        self.raw = clean(turn.said)
+        self.low = fold(self.raw)
+        self.pieces: list[Piece] = []
+        self.parts: list[str] = []
+        self.choices: tuple[str, ...] = ()
+        self.meant: Intent | None = None
+        self.heard = False
+        self.over = False
+        if plan.flow.stage(self.memory.stage) is None:
+            self.memory.stage, self.memory.entered = "", False
+        if not self.memory.stage and plan.flow.start:
+            self.memory.stage = plan.flow.start.id
+
+    @property
+    def stage(self) -> Stage:
+        stage = self.plan.flow.stage(self.memory.stage)
+        assert stage is not None  # noqa: S101 - set in __init__, and only to existing stages
+        return stage
+
+    def facts(self) -> Facts:
+        language = str(self.turn.customer.get("language") or self.plan.language)
+        return Facts(self.memory.fields, self.memory.skipped, language, self._meant if self.heard else None)
+
+    def _meant(self, transition: Transition) -> bool:
+        return self.meant is not None and self.meant.transition is transition
+
+    def say(self, text: str, choices: Sequence[str] = (), **extra: Any) -> None:
+        """Adds words to the answer; the last choices stay."""
+        text = self.write(text, **extra)
+        if text.strip():
+            self.parts.append(text)
+        if choices:
+            self.choices = tuple(choices)[:60]
+
+    def vary(self, variants: Sequence[str]) -> str:
+        return pick(variants, self.memory.turns)
+
+    def flush(self) -> None:
+        """Turns the words so far into a piece."""
+        text = glue(self.parts, self.turn.channel)[:LONGEST]
+        if text:
+            self.pieces.append(Say(text, self.choices))
+        self.parts, self.choices = [], ()
+
+    def take(self) -> list[Piece]:
+        taken, self.pieces = self.pieces, []
+        return taken
+
+    def enter(self, stage: str) -> None:
+        self.memory.enter(stage)
+        self.pieces.append(EnterStage(stage))
+        for name in self.stage.clear:
+            self.memory.forget(name)
+
+    def keep(self, spec: FieldSpec, value: Any, evidence: str) -> None:
+        """A field is known now."""
+        self.memory.fields[spec.name] = value
+        self.memory.partial.pop(spec.name, None)
+        self.memory.skipped = [name for name in self.memory.skipped if name != spec.name]
+        self.memory.last, self.memory.misses = spec.name, 0
+        self.pieces.append(Collected(spec.name, value, evidence[:300]))
+
+    def values(self) -> dict[str, Any]:
+        """All that texts and requests may name, the customer's own answers first."""
+        values: dict[str, Any] = {
+            "customer": dict(self.turn.customer),
+            "agent": {"name": self.plan.text("name")},
+        }
+        values.update(
+            {str(name): value for name, value in self.turn.customer.items() if value not in (None, "")}
+        )
+        values.update(self.memory.results)
+        values.update(self.turn.parameters)
+        values.update(self.memory.fields)
+        return values
+
+    def write(self, text: str, **extra: Any) -> str:
+        """A text with its names filled in as people say the values."""
+        return fill(text, {**self.values(), **extra}, self._spoken) if "{{" in text else text
+
+    def _spoken(self, name: str, value: Any) -> str:
+        spec = self.plan.specs.get(name)
+        if spec is not None:
+            return self.spoken(spec, value)
+        return humane(value, self.turn.now, self.plan.language)
+
+    def spoken(self, spec: FieldSpec, value: Any) -> str:
+        return spoken(
+            value, spec.type, self.turn.now, self.plan.language, self.plan.options.get(spec.name, ())
+        )
+
+    def offers(self, spec: FieldSpec) -> tuple[Option, ...]:
+        """What a field may be: its own choices, or those a tool gave."""
+        if not spec.choices_from:
+            return self.plan.options.get(spec.name, ())
+        found = lookup(spec.choices_from, self.memory.results)
+        return self.reader.offers(spec, found) if isinstance(found, list) else ()
+
+    def question(self, spec: FieldSpec) -> tuple[str, tuple[str, ...]]:
+        """The question for a field and its choices, which are in the text where there are no buttons."""
+        labels = tuple(option.label for option in self.offers(spec))
+        text = self.write(spec.question)
+        more = offered(labels, text, self.turn.channel)
+        return (f"{text} {more}" if more else text), labels
+
+    def known_already(self, spec: FieldSpec) -> Any:
+        """A value of that very name which we have of this customer, if it can be one."""
+        customer: Mapping[str, Any] = self.turn.customer
+        if spec.type == "name" and spec.name == "name":
+            found = find_name(str(customer.get("name") or ""), asked=True)
+            return found.value if found else None
+        if spec.type == "phone" and spec.name == "phone":
+            own = customer.get("known_as") if self.turn.channel in ("sms", "whatsapp", "call") else ""
+            written = str(customer.get("phone") or own or "").removeprefix("whatsapp:")
+            return e164(written, region(self.plan.language)) or None
+        if spec.type == "email" and spec.name == "email":
+            address = str(
+                customer.get("email")
+                or (customer.get("known_as") if self.turn.channel == "email" else "")
+                or ""
+            )
+            return address if "@" in address else None
+        return None
