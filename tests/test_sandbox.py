@@ -25,8 +25,8 @@ from fixtures.sandbox.twilio.segments import segments
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:aiohttp"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:twilio"),
+    pytest.mark.filterwarnings("ignore:BasicAuth:DeprecationWarning"),  # the SDK's own use of aiohttp
+    pytest.mark.filterwarnings("ignore:The 'auth' parameter:DeprecationWarning"),
 ]
 
 SID, TOKEN, OURS, PERSON = "AC" + "1" * 32, "token-of-the-account", "+15005550006", "+12025550101"
@@ -38,6 +38,16 @@ def anyio_backend() -> str:
 
 
 class _Server(uvicorn.Server):
+    """One that leaves the process's signals alone and says when it has started."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
@@ -47,13 +57,13 @@ async def serving(app: Litestar, listening: socket.socket) -> AsyncIterator[None
     config = uvicorn.Config(app, access_log=False, log_level="error", timeout_graceful_shutdown=1)
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started:
-        await asyncio.sleep(0.005)
+    await server.ready.wait()
     try:
         yield
     finally:
         server.should_exit = True
         await task
+        listening.close()
 
 
 def listen() -> tuple[socket.socket, str]:
@@ -137,7 +147,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(timeout: float = 5.0, **settings: Any) -> AsyncIterator[World]:
+async def world(patience: float = 5.0, **settings: Any) -> AsyncIterator[World]:
     hub = Hub()
     hub_socket, hub.url = listen()
     socket_, base = listen()
@@ -148,7 +158,7 @@ async def world(timeout: float = 5.0, **settings: Any) -> AsyncIterator[World]:
         serving(hub.app(), hub_socket),
         serving(create_sandbox(chosen), socket_),
         httpx.AsyncClient(base_url=base, timeout=10) as http,
-        TwilioHttp(base, timeout) as carrier,
+        TwilioHttp(base, patience) as carrier,
     ):
         yield World(hub, base, http, Client(SID, TOKEN, http_client=carrier))
 
@@ -426,7 +436,7 @@ async def test_a_broken_connection_leaves_the_message_accepted_or_not(mode: str,
 
 
 async def test_a_send_that_is_never_answered_times_out_at_the_client() -> None:
-    async with world(timeout=0.1) as w:
+    async with world(patience=0.1) as w:
         await w.behave(mode="timeout")
         with pytest.raises(asyncio.TimeoutError):
             await w.send()
