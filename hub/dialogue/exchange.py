@@ -7,10 +7,10 @@ from hub.dialogue.choices import Option
 from hub.dialogue.contacts import e164, find_name
 from hub.dialogue.fields import Reader
 from hub.dialogue.flow import Facts
-from hub.dialogue.intents import Intent
+
 from hub.dialogue.memory import Memory
 from hub.dialogue.phrasing import glue, humane, offered, pick, region, spoken
-from hub.dialogue.plan import Plan
+from hub.dialogue.plan import Intent, Plan
 from hub.dialogue.template import fill, lookup
 from hub.dialogue.text import clean, fold
 from hub.dialogue.turn import Collected, EnterStage, Piece, Say, Turn
