@@ -22,7 +22,7 @@ from hub.core.context import Context
 from hub.dialogue.outbound import Outside
 from hub.feed import Bus, RedisBus
 from hub.store import Store
-from web import hooks, operations
+from web import hooks, logs, operations
 from web.api import API
 from web.auth import Authentication, guard
 from web.pages import PAGES
@@ -36,6 +36,7 @@ MOST_BODY_BYTES = 2_000_000
 
 def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
     """The whole server. The database must have been migrated."""
+    logs.configure()
     clock = clock or Clock()
     bus = RedisBus(settings.hub_redis_url) if settings.hub_redis_url else Bus()
     store = Store(settings.database_url, bus)
@@ -72,6 +73,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         exception_handlers={HTTPException: http_problem, Exception: unexpected},
         request_max_body_size=MOST_BODY_BYTES,
         openapi_config=None,
+        logging_config=None,
     )
 
 

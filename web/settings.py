@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     hub_secret_key: str = Field(default="", description="seals credentials and signs links; kept in the data folder")
     hub_webhook_allow_private: bool = Field(default=False, description="outbound requests may reach private addresses")
     hub_node: str = Field(default="", description="this process's name; stable over restarts")
+    hub_sandbox_url: str = Field(default="", description="the sandbox carrier's own pages, for `hub demo`")
     hub_work: bool = Field(default=True, description="carry out background work in this process")
     twilio_account_sid: str = ""
     twilio_auth_token: str = ""

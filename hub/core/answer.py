@@ -86,7 +86,7 @@ async def _turn(
         state=dict(interaction.state),
         now=hub.clock.now().astimezone(zone),
         channel=interaction.channel,
-        parameters=interaction.parameters,
+        parameters={**interaction.agent.get("parameters", {}), **interaction.parameters},
         customer={
             "name": customer.name,
             "language": customer.language,

@@ -24,7 +24,8 @@ class AgentDefinition(BaseModel):
     """All that decides how the agent behaves; frozen into each interaction.
 
     `engine` is a name of `hub.engines.ENGINES`; `opening_message` None lets the customer speak
-    first; `fallback_message` is said when the agent does not know, `human_message` when a person
+    first; `parameters` are values for `{{name}}` that an interaction's own may replace;
+    `fallback_message` is said when the agent does not know, `human_message` when a person
     takes over, `error_message` when it could not think.
     """
 
@@ -44,6 +45,7 @@ class AgentDefinition(BaseModel):
     flow: Flow = Flow()
     tools: list[Tool] = Field(default=[], max_length=50)
     timing: Timing = Timing()
+    parameters: dict[str, str | int | float | bool | None] = {}
     metadata: dict[str, str] = {}
 
     @field_validator("tools")
