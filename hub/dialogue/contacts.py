@@ -24,7 +24,7 @@ _INTRODUCED = re.compile(
     rf" (?:actually |really |not \S+ but )?{_FULL}",
     re.IGNORECASE,
 )
-_I_AM = re.compile(rf"\b(?:i'm|i am|im|this is|it's|i’m|here is)(?: called)? {_FULL}", re.IGNORECASE)  # noqa: RUF001
+_I_AM = re.compile(rf"\b(?:i'm|i am|im|this is|it's|i’m|here is)(?: called)? {_FULL}", re.IGNORECASE)
 _SIGNED = re.compile(rf"(?:^|[.!?,\n] ?){_FULL} here\b", re.IGNORECASE)
 _LEAD = re.compile(
     r"^(?:(?:hi|hello|hey|sure|yes|yeah|yep|ok|okay|well|oh|of course|certainly|no problem|um+|uh+|er+|so|it's|it is|"
@@ -36,24 +36,7 @@ _TAIL = re.compile(
 )
 
 NOT_NAMES = frozenset(
-    """a able about actually afraid after again agent all alright also always am an and another any anyone anything
-    appointment are as asap ask asking at available away back bad be because been before best better bit book booking
-    both bot busy but by bye call calling can cancel car care change check checking cleaning cool could curious day did do
-    does doing done don't during each email every everything fine first for free friday from full get getting glad go
-    going gonna good goodbye got great had happy has have having he hello help her here hey hi him his hoping hours how
-    however human hurt i if in indeed information insurance interested into invalid is it its it's just keen know last
-    late later let like little long looking lot lots lovely machine make maybe me monday more morning much my name need
-    needs never new next nice no nobody none nope not nothing now number of off ok okay old on one only open or order
-    our out over pain parking patient pay person phone please possible price problem question ready real really regular
-    reschedule return right robot running sad same saturday schedule see seeing send she shipping should sick skip
-    so some someone something somewhere soon sorry speak still stop stuck sunday sure talk talking tell terrible test
-    testing than thank thanks that that's the their them then there these they thing think this those thursday time tired to
-    today tomorrow too toothache trying tuesday ugh under unsure until up urgent us used using very visit visiting wait
-    waiting want wanted wanting was we wednesday week well were what what's when where which who whole why will wish with
-    without wondering work working would wrong yeah yep yes yesterday yet you your new afternoon evening am pm
-    whatever whenever anytime around half past quarter i'm i'd i'll isn't won't can't confused annoyed angry upset
-    scared nervous anxious hungry excited pleased surprised concerned worried wondering based located from calling
-    writing reaching contacting texting messaging ringing only mainly mostly purely especially currently previously""".split()
+    ["a", "able", "about", "actually", "afraid", "after", "again", "agent", "all", "alright", "also", "always", "am", "an", "and", "another", "any", "anyone", "anything", "appointment", "are", "as", "asap", "ask", "asking", "at", "available", "away", "back", "bad", "be", "because", "been", "before", "best", "better", "bit", "book", "booking", "both", "bot", "busy", "but", "by", "bye", "call", "calling", "can", "cancel", "car", "care", "change", "check", "checking", "cleaning", "cool", "could", "curious", "day", "did", "do", "does", "doing", "done", "don't", "during", "each", "email", "every", "everything", "fine", "first", "for", "free", "friday", "from", "full", "get", "getting", "glad", "go", "going", "gonna", "good", "goodbye", "got", "great", "had", "happy", "has", "have", "having", "he", "hello", "help", "her", "here", "hey", "hi", "him", "his", "hoping", "hours", "how", "however", "human", "hurt", "i", "if", "in", "indeed", "information", "insurance", "interested", "into", "invalid", "is", "it", "its", "it's", "just", "keen", "know", "last", "late", "later", "let", "like", "little", "long", "looking", "lot", "lots", "lovely", "machine", "make", "maybe", "me", "monday", "more", "morning", "much", "my", "name", "need", "needs", "never", "new", "next", "nice", "no", "nobody", "none", "nope", "not", "nothing", "now", "number", "of", "off", "ok", "okay", "old", "on", "one", "only", "open", "or", "order", "our", "out", "over", "pain", "parking", "patient", "pay", "person", "phone", "please", "possible", "price", "problem", "question", "ready", "real", "really", "regular", "reschedule", "return", "right", "robot", "running", "sad", "same", "saturday", "schedule", "see", "seeing", "send", "she", "shipping", "should", "sick", "skip", "so", "some", "someone", "something", "somewhere", "soon", "sorry", "speak", "still", "stop", "stuck", "sunday", "sure", "talk", "talking", "tell", "terrible", "test", "testing", "than", "thank", "thanks", "that", "that's", "the", "their", "them", "then", "there", "these", "they", "thing", "think", "this", "those", "thursday", "time", "tired", "to", "today", "tomorrow", "too", "toothache", "trying", "tuesday", "ugh", "under", "unsure", "until", "up", "urgent", "us", "used", "using", "very", "visit", "visiting", "wait", "waiting", "want", "wanted", "wanting", "was", "we", "wednesday", "week", "well", "were", "what", "what's", "when", "where", "which", "who", "whole", "why", "will", "wish", "with", "without", "wondering", "work", "working", "would", "wrong", "yeah", "yep", "yes", "yesterday", "yet", "you", "your", "new", "afternoon", "evening", "am", "pm", "whatever", "whenever", "anytime", "around", "half", "past", "quarter", "i'm", "i'd", "i'll", "isn't", "won't", "can't", "confused", "annoyed", "angry", "upset", "scared", "nervous", "anxious", "hungry", "excited", "pleased", "surprised", "concerned", "worried", "wondering", "based", "located", "from", "calling", "writing", "reaching", "contacting", "texting", "messaging", "ringing", "only", "mainly", "mostly", "purely", "especially", "currently", "previously"]
 )
 
 

@@ -7,7 +7,6 @@ from hub.dialogue.choices import Option
 from hub.dialogue.contacts import e164, find_name
 from hub.dialogue.fields import Reader
 from hub.dialogue.flow import Facts
-
 from hub.dialogue.memory import Memory
 from hub.dialogue.phrasing import glue, humane, offered, pick, region, spoken
 from hub.dialogue.plan import Intent, Plan
@@ -34,6 +33,7 @@ class Exchange:
         self.meant: Intent | None = None
         self.heard = False
         self.over = False
+        self.echo, self.echo_at = "", 0
         if plan.flow.stage(self.memory.stage) is None:
             self.memory.stage, self.memory.entered = "", False
         if not self.memory.stage and plan.flow.start:
@@ -59,12 +59,16 @@ class Exchange:
             self.parts.append(text)
         if choices:
             self.choices = tuple(choices)[:60]
+            self.memory.shown = list(self.choices)
 
     def vary(self, variants: Sequence[str]) -> str:
         return pick(variants, self.memory.turns)
 
     def flush(self) -> None:
         """Turns the words so far into a piece."""
+        if self.echo and any(self.echo in part for part in self.parts[self.echo_at + 1 :]):
+            self.parts[self.echo_at] = ""
+        self.echo = ""
         text = glue(self.parts, self.turn.channel)[:LONGEST]
         if text:
             self.pieces.append(Say(text, self.choices))

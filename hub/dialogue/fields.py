@@ -22,6 +22,9 @@ ORDER = ("email", "phone", "datetime", "date", "time", "amount", "choice", "numb
 _EARLIEST = re.compile(
     r"\b(?:earliest|first (?:one|available|slot|free)|soonest|asap|any ?time|any(?: of them)?|whichever|whatever|whenever|don't mind|doesn't matter|you (?:choose|pick|decide)|no preference|surprise me|either)\b"
 )
+_ONES = re.compile(
+    r"\b(?:first|second|third|fourth|fifth|sixth|last|that|this|which|any|either|earliest|latest|early|late|other|1st|2nd|3rd) ones?\b"
+)
 _LATEST = re.compile(r"\b(?:latest|last (?:one|slot|available)|as late as possible)\b")
 _LEAD_TEXT = re.compile(
     r"^(?:(?:well|um+|uh|er|so|oh|sure|ok(?:ay)?|yes|yeah)[,.! ]+)*(?:(?:it's|it is|its|that's|that would be|we're(?: called)?|we are(?: called)?|"
@@ -58,14 +61,8 @@ class Reader:
     def _read(
         self, spec: FieldSpec, raw: str, low: str, asked: bool, options: Sequence[Option], here: bool
     ) -> Found | Problem | None:
-        if spec.choices_from and spec.type in ("time", "choice", "text"):
-            return (
-                self._offered(spec, low, options, asked)
-                if options
-                else None
-                if not asked
-                else self._kind(spec, raw, low, asked, options)
-            )
+        if spec.choices_from and options:
+            return self._offered(spec, low, options, asked)
         if spec.type == "text":
             return self._text(spec, raw, low, asked, here)
         return self._kind(spec, raw, low, asked, options)
@@ -200,7 +197,7 @@ class Reader:
         if spec.type != "time":
             return find_choice(low, offers, asked=asked)
         values = [option.value for option in offers]
-        found = find_time(low, self.now, asked=asked)
+        found = find_time(_ONES.sub(lambda match: " " * len(match[0]), low), self.now, asked=asked)
         if found:
             value = self.among(found, values)
             return replace(found, value=value) if value else self.not_offered(found.value, offers)
@@ -220,7 +217,7 @@ class Reader:
             return Problem(
                 f"In the {part} I have {listed([o.label for o in some[:6]])}.", tuple(o.label for o in some)
             )
-        return find_choice(low, offers, asked=True)
+        return find_choice(_ONES.sub(lambda match: match[0][:-4], low), offers, asked=True)
 
     @staticmethod
     def among(found: Found, values: Sequence[str]) -> str:

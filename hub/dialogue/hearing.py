@@ -1,107 +1,90 @@
 """Understanding a message: what it fills, corrects, asks and wants, in the order that matters to people."""
 
 import re
-from dataclasses import dataclass, field
 
 from hub.dialogue import intents
+from hub.dialogue.answering import Answering
 from hub.dialogue.choices import find_yes_no
 from hub.dialogue.exchange import Exchange
-from hub.dialogue.fields import ORDER, default_hint
-from hub.dialogue.flow import depends_on, owner
+from hub.dialogue.filling import Filling
 from hub.dialogue.knowledge import KNOWN, answer
-from hub.dialogue.phrasing import ACKNOWLEDGED, CORRECTED, MISSED, day_spoken, listed
+from hub.dialogue.phrasing import listed
 from hub.dialogue.text import Found, Problem, blank, fold
 from hub.dialogue.turn import HandToHuman, Toolbox
 from hub.dialogue.walking import ask_pending, changeable
 from hub.models.flow import FieldSpec
 
 _SENTENCE = re.compile(r"[^.?!\n]+(?:[.?!](?=\S)[^.?!\n]+)*[.?!\n]*")
-_CHANGE = re.compile(
-    r"\b(?:change|update|correct|fix|edit|wrong|different|not my|another|modify|amend|misspelled)\b"
+_OPTIONS = re.compile(
+    r"\b(?:what|which)(?:'s| is| are|'re)? (?:do you have|have you got|else|free|available|times?|slots?|days?|options?|my options|"
+    r"the options|possible|can i|could i|would you|there)\b|\boptions\b|\bwhat (?:are|were) (?:they|those|the)\b|\bshow me\b"
 )
-_TO = re.compile(r"\b(?:to|into|is|it's|should be|=)\s+(.+)$", re.DOTALL)
-_ALWAYS_CORRECTABLE = ("date", "time", "datetime", "phone", "email")
 
 
-@dataclass(slots=True)
-class Understood:
-    """What came of a message."""
-
-    filled: list[FieldSpec] = field(default_factory=list)
-    corrected: list[FieldSpec] = field(default_factory=list)
-    problem: Problem | None = None
-    problem_of: FieldSpec | None = None
-    answers: list[str] = field(default_factory=list)
-    small_talk: str = ""
-    unknown: bool = False
-    skipped: bool = False
-    settled: bool = False
-
-    @property
-    def anything(self) -> bool:
-        return bool(
-            self.filled or self.corrected or self.answers or self.small_talk or self.skipped or self.settled
-        )
-
-
-class Hearing:
-    """Works out one message and speaks the part of the answer that belongs to it; the walk goes on from there."""
+class Hearing(Filling):
+    """Works out one message; the walk goes on from there."""
 
     def __init__(self, talk: Exchange, tools: Toolbox) -> None:
-        self.talk, self.tools = talk, tools
-        self.memory, self.plan = talk.memory, talk.plan
-        self.text = talk.raw
-        self.got = Understood()
+        super().__init__(talk)
+        self.tools = tools
 
     async def hear(self) -> bool:
         """Whether the walk goes on; False when all is said for this turn."""
         if self._acts():
             return False
+        if self._restarts():
+            return True
         await self._questions()
         if self._replies():
-            return self._respond()
+            return Answering(self.talk, self.got).respond()
         self._choose_intent()
-        self._gather()
+        self.gather()
         if not self.got.problem:
-            self._change_by_name()
-        self._last_corrected()
+            self.change_by_name()
+        self.correct_last()
         self._choose_intent(after=True)
+        self.infer_intent()
         if not self.got.filled and not self.got.corrected and not self.talk.meant and not self.got.answers:
             self._chat()
         if not self.got.anything and not self.talk.meant:
             await self._loosely()
-        return self._respond()
+        return Answering(self.talk, self.got).respond()
 
     def _acts(self) -> bool:
         """A person, a new start, an end: wishes that outrank the flow."""
         talk, low = self.talk, self.talk.low
-        agreed = (
-            self.memory.offered_human and (yes := find_yes_no(low, asked=False)) is not None and yes.value
-        )
+        yes = find_yes_no(low, asked=False) if self.memory.offered_human else None
+        agreed = bool(yes and yes.value)
+        refused = bool(yes and not yes.value)
         self.memory.offered_human = False
         if agreed or (intents.wants_human(low) and not self._is_answer()):
             talk.say(self.plan.text("human_message"))
             talk.flush()
             talk.pieces.append(HandToHuman("The customer asked for a person."))
             talk.over = True
-        elif intents.starts_over(low):
-            self.memory.restart()
-            talk.say("No problem, let's start again.")
-            start = self.plan.flow.start
-            self.memory.stage, self.memory.entered = (start.id if start else ""), False
-            talk.raw = talk.low = self.text = ""
-            return False
+        elif refused and len(low) < 40:
+            talk.say("All right, let's try again.")
+            if not ask_pending(talk, again=False):
+                talk.say("What can I do for you?")
+            return True
         return talk.over
+
+    def _restarts(self) -> bool:
+        """Forgets everything if that is wanted."""
+        if not intents.starts_over(self.talk.low):
+            return False
+        self.memory.restart()
+        self.talk.say("No problem, let's start again.")
+        start = self.plan.flow.start
+        self.memory.stage = start.id if start else ""
+        return True
 
     def _is_answer(self) -> bool:
         """Whether words like "agent" are one of the answers that were offered."""
-        spec = self._asked()
+        spec = self.asked()
         return bool(
-            spec and spec.type == "choice" and isinstance(self._find(spec, self.text, asked=True), Found)
+            spec and spec.type == "choice" and isinstance(self.find(spec, self.text, asked=True), Found)
         )
-
-    def _asked(self) -> FieldSpec | None:
-        return self.plan.specs.get(self.memory.asked)
 
     async def _questions(self) -> None:
         """Answers the sentences that ask for information, and takes them out of what is read for values."""
@@ -136,7 +119,7 @@ class Hearing:
     def _holds_value(self, sentence: str) -> bool:
         wanted = ("date", "time", "datetime")
         specs = [spec for spec in self.plan.specs.values() if spec.type in wanted]
-        return any(isinstance(self._find(spec, sentence, asked=False), Found) for spec in specs)
+        return any(isinstance(self.find(spec, sentence, asked=False), Found) for spec in specs)
 
     async def _know(self, question: str) -> str:
         found = await self.tools.search(question, 3)
@@ -170,7 +153,7 @@ class Hearing:
             return False
         yes = find_yes_no(fold(self.text), asked=False)
         rest = blank(self.text, yes.start, yes.end) if yes and not yes.value else self.text
-        found = self._find(spec, rest, asked=bool(yes and not yes.value and re.search(r"\w", rest)))
+        found = self.find(spec, rest, asked=bool(yes and not yes.value and re.search(r"\w", rest)))
         if isinstance(found, Found) and found.value != self.memory.proposed:
             self.memory.proposed = found.value
             self.got.settled = ask_pending(self.talk)
@@ -178,7 +161,7 @@ class Hearing:
             return False
         elif yes.value:
             self.memory.confirming = ""
-            self._keep(spec, self.memory.proposed, self.text)
+            self.keep(spec, self.memory.proposed, self.text)
         else:
             self.memory.confirming, self.memory.asked = "", spec.name
             self.talk.say("Sorry about that.")
@@ -196,7 +179,7 @@ class Hearing:
         ]
         scored = [(score, intent) for score, intent in scored if score > 0 and intent.to != talk.stage.id]
         talk.meant = max(scored, key=lambda pair: pair[0])[1] if scored else None
-        asked = self._asked()
+        asked = self.asked()
         if (
             talk.meant
             and asked
@@ -204,187 +187,6 @@ class Hearing:
             and asked.type in ("choice", "yes_no", "text")
         ):
             talk.meant = None
-
-    def _gather(self) -> None:
-        """Fills and corrects fields, the hardest to mistake first; what one takes the next does not see."""
-        asked = self._asked()
-        if asked and asked.type not in ("name", "text") and not (asked.type == "yes_no" and self.talk.meant):
-            self._try(asked, asked=True)
-        for spec in self._candidates():
-            if spec is not asked:
-                self._try(spec, asked=False)
-        blocked = self.talk.meant or (asked and asked.type == "text" and self._interrupts())
-        if asked and asked.type in ("name", "text") and not blocked:
-            self._try(asked, asked=True)
-        elif asked and asked.type == "text" and asked.pattern:
-            self._try(asked, asked=True)
-
-    def _interrupts(self) -> bool:
-        """Words that are no answer to an open question, but talk of their own."""
-        low = fold(self.text).strip()
-        if not low or intents.asks_to_repeat(low) or intents.small_talk(low) or intents.is_upset(low):
-            return True
-        return (
-            intents.is_question(low)
-            or intents.says_goodbye(low)
-            or (intents.skips(low) and not self._required())
-        )
-
-    def _required(self) -> bool:
-        asked = self._asked()
-        return asked is None or asked.required
-
-    def _candidates(self) -> list[FieldSpec]:
-        """The fields worth looking for: those of this stage, of where it goes now, then all others."""
-        here = [*self.talk.stage.fields]
-        if self.talk.meant and (target := self.plan.flow.stage(self.talk.meant.to)):
-            here += target.fields
-        names = {spec.name for spec in here}
-        rest = [spec for spec in self.plan.specs.values() if spec.name not in names]
-        return sorted([*here, *rest], key=lambda spec: (ORDER.index(spec.type), spec.name not in names))
-
-    def _try(self, spec: FieldSpec, *, asked: bool) -> None:
-        known = spec.name in self.memory.fields
-        if known and not self._correctable(spec):
-            return
-        found = self._find(spec, self.text, asked=asked)
-        if isinstance(found, Problem):
-            if asked or (not known and self._is_here(spec)):
-                self.got.problem, self.got.problem_of = found, spec
-            return
-        if found is None:
-            return
-        self.text = blank(self.text, found.start, found.end)
-        if known and self.memory.fields[spec.name] == found.value:
-            self.got.settled = True
-            return
-        self._keep(spec, found.value, self.talk.raw[found.start : found.end])
-
-    def _is_here(self, spec: FieldSpec) -> bool:
-        return any(own.name == spec.name for own in self.talk.stage.fields)
-
-    def _correctable(self, spec: FieldSpec) -> bool:
-        if spec.type in ("text", "yes_no"):
-            return bool(self.memory.reviewing and self.memory.changing and False)
-        if spec.type in _ALWAYS_CORRECTABLE or self.memory.reviewing:
-            return True
-        return intents.corrects(self.talk.low) or "my name is" in self.talk.low
-
-    def _find(self, spec: FieldSpec, text: str, *, asked: bool) -> Found | Problem | None:
-        if not text.strip():
-            return None
-        here = self._is_here(spec) or bool(self.talk.meant and self._of_target(spec))
-        return self.talk.reader.find(spec, text, asked=asked, options=self.talk.offers(spec), here=here)
-
-    def _of_target(self, spec: FieldSpec) -> bool:
-        target = self.plan.flow.stage(self.talk.meant.to) if self.talk.meant else None
-        return bool(target and any(own.name == spec.name for own in target.fields))
-
-    def _keep(self, spec: FieldSpec, value: object, evidence: str) -> None:
-        """Takes a value: a half of a date and time waits for the other, some are read back first."""
-        if spec.type == "datetime" and isinstance(value, dict):
-            halves = {**self._halves(spec), **value}
-            if len(halves) < 2:
-                self.memory.partial[spec.name] = halves
-                self.got.filled.append(spec)
-                return
-            value = self.talk.reader.moment(halves)
-            problem = self.talk.reader.problem(spec, value)
-            if problem:
-                self.memory.partial.pop(spec.name, None)
-                self.got.problem, self.got.problem_of = problem, spec
-                return
-        if spec.confirm and self.memory.confirming == "" and self.memory.proposed != value:
-            self.memory.forget(spec.name)
-            self.memory.confirming, self.memory.proposed = spec.name, value
-            self.got.settled = True
-            return
-        changed = spec.name in self.memory.fields
-        self.talk.keep(spec, value, evidence)
-        self.memory.proposed = None
-        (self.got.corrected if changed else self.got.filled).append(spec)
-
-    def _halves(self, spec: FieldSpec) -> dict[str, str]:
-        known = self.memory.fields.get(spec.name)
-        if isinstance(known, str) and "T" in known:
-            return {"date": known[:10], "time": known[11:16]}
-        partial = self.memory.partial.get(spec.name)
-        return {k: v for k, v in partial.items() if isinstance(v, str)} if isinstance(partial, dict) else {}
-
-    def _change_by_name(self) -> None:
-        """ "Change my phone number", "the time" when asked what to change, "change the name to Bob"."""
-        low = fold(self.text)
-        if self.got.corrected or not (self.memory.changing or _CHANGE.search(low)):
-            return
-        for name in sorted(self.memory.fields, key=len, reverse=True):
-            spec = self.plan.specs.get(name)
-            words = re.escape(name.replace("_", " ")) + (
-                r"|day"
-                if spec and spec.type == "date"
-                else r"|hour"
-                if spec and spec.type == "time"
-                else r"|number"
-                if spec and spec.type == "phone"
-                else ""
-            )
-            if spec is None or not (mention := re.search(rf"\b(?:{words})\b", low)):
-                continue
-            to = _TO.search(self.text, mention.end())
-            found = self._find(spec, to[1], asked=True) if to else None
-            if isinstance(found, Found) and not spec.choices_from:
-                self._keep(spec, found.value, to[1] if to else "")
-            else:
-                self.revisit(spec)
-            return
-
-    def _last_corrected(self) -> None:
-        """ "Sorry, I meant Ann": a short answer that replaces the last one."""
-        spec = self.plan.specs.get(self.memory.last)
-        asked = self._asked()
-        if (
-            self.got.anything
-            or self.got.problem
-            or spec is None
-            or spec.name not in self.memory.fields
-            or self.talk.meant
-        ):
-            return
-        lead = re.match(
-            r"^\W*(?:(?:no|sorry|wait|oops|actually|i meant?|i mean|correction|make (?:it|that)|it's|it should be|rather)[,.: ]+)+",
-            self.talk.low,
-        )
-        if not lead or (asked and asked.type == "yes_no") or not self.talk.raw[lead.end() :].strip():
-            return
-        found = self._find(spec, self.talk.raw[lead.end() :], asked=True)
-        if isinstance(found, Found) and found.value != self.memory.fields[spec.name]:
-            self.text = ""
-            self._keep(spec, found.value, self.talk.raw)
-
-    def revisit(self, spec: FieldSpec) -> None:
-        """Asks for a field again, in the stage that it belongs to."""
-        stage = owner(self.plan.flow, spec.name, self.memory.visited)
-        self.memory.forget(spec.name)
-        self.memory.changing = False
-        self.got.settled = True
-        if stage:
-            self.talk.enter(stage.id)
-
-    def _go_back(self) -> None:
-        """After a correction: what was looked up with the old value is looked up again."""
-        changed = {spec.name for spec in self.got.corrected}
-        if not changed:
-            return
-        for stage in self.plan.flow.stages:
-            tool = self.plan.tools.get(stage.tool)
-            reading = (
-                stage.type == "tool"
-                and tool is not None
-                and tool.method == "GET"
-                and stage.id in self.memory.called
-            )
-            if reading and any(depends_on(stage, tool, name) for name in changed):
-                self.memory.stage, self.memory.entered = stage.id, False
-                return
 
     def _chat(self) -> None:
         low = fold(self.text).strip()
@@ -399,9 +201,12 @@ class Hearing:
 
     async def _loosely(self) -> None:
         """Last readings: goodbye, a repeat, a skip, anger, words from the knowledge base."""
-        low, asked = fold(self.text).strip(), self._asked()
+        low, asked = fold(self.text).strip(), self.asked()
         if intents.asks_to_repeat(low) and (asked or self.memory.reviewing or self.memory.confirming):
             self.got.small_talk = "Of course."
+        elif asked and self.talk.offers(asked) and _OPTIONS.search(low):
+            self.talk.say(self._options(asked), [option.label for option in self.talk.offers(asked)])
+            self.got.settled, self.got.problem = True, None
         elif asked and not asked.required and intents.skips(low):
             self.memory.skipped.append(asked.name)
             self.got.skipped, self.got.problem = True, None
@@ -411,140 +216,18 @@ class Hearing:
             self.got.small_talk = (
                 "I'm sorry about that. If you'd rather have a person, just say so and I'll pass you on."
             )
+        elif not asked and len(low) < 60 and (yes := find_yes_no(low, asked=False)):
+            self.got.small_talk = "Sure." if yes.value else "All right."
         elif not self.got.problem and low and (found := await self._know(low)):
             self.got.answers.append(found)
         else:
             self.got.unknown = not self.got.problem
 
-    def _respond(self) -> bool:
-        """Speaks what belongs to this message; whether the walk goes on."""
-        talk, got = self.talk, self.got
-        talk.heard = bool(talk.raw) and not got.answers
-        for text in got.answers:
-            talk.say(text)
-        if got.small_talk:
-            talk.say(got.small_talk)
-        self._acknowledge()
-        if got.unknown or (got.problem and not got.anything):
-            return self._missed()
-        if got.anything or talk.meant:
-            self.memory.misses = 0
-        self._go_back()
-        if talk.meant and not self.memory.confirming:
-            self._take_intent()
-            return True
-        if got.problem and got.problem_of:
-            self.memory.asked = got.problem_of.name
-            talk.say(self._says(got.problem, got.problem_of), got.problem.choices)
-            return False
-        if self.memory.confirming and not talk.choices:
-            ask_pending(talk)
-            return False
-        return self._resume()
-
-    def _resume(self) -> bool:
-        """Back to the open question after an answer or some talk; else the flow goes on."""
-        got = self.got
-        if self.memory.changing and (got.settled or got.answers or got.small_talk) and not got.corrected:
-            if not self.talk.choices:
-                ask_pending(self.talk)
-            return False
-        if self.memory.changing:
-            self.memory.changing = False
-        aside = bool(got.answers or got.small_talk) and not (
-            got.filled or got.corrected or got.settled or got.skipped
-        )
-        if aside and (self.memory.asked or self.memory.reviewing):
-            ask_pending(self.talk)
-            return False
-        if aside:
-            self.talk.heard = False
-        return True
-
-    def _take_intent(self) -> None:
-        """A stage's own intent is followed by its rules; one from anywhere leads there at once."""
-        intent = self.talk.meant
-        if intent and intent.source == "":
-            self.memory.stage, self.memory.entered = intent.to, False
-        elif intent and self.memory.entered:
-            self.memory.stage, self.memory.entered = intent.to, False
-
-    def _acknowledge(self) -> None:
-        talk, got = self.talk, self.got
-        if got.corrected:
-            values = [self._value(spec) for spec in got.corrected]
-            talk.say(talk.vary(CORRECTED).format(listed(values)))
-        elif len(got.filled) > 1:
-            talk.say(
-                f"{talk.vary(ACKNOWLEDGED).rstrip('.')}: {listed([self._value(spec) for spec in got.filled])}."
-            )
-        elif got.filled and not got.answers:
-            talk.say(self._thanks(got.filled[0]))
-        elif got.skipped:
-            talk.say(talk.vary(("No problem.", "That's fine.", "We can leave that out.")))
-
-    def _thanks(self, spec: FieldSpec) -> str:
-        value = self._value(spec)
-        if spec.type == "name":
-            first = value.split(" ")[0]
-            return self.talk.vary(
-                (f"Nice to meet you, {first}.", f"Thanks, {first}.", f"Thank you, {first}.")
-            )
-        if spec.type in ("date", "time", "datetime"):
-            return self.talk.vary(
-                (f"{value[:1].upper()}{value[1:]}, got it.", f"Okay, {value}.", f"Great, {value}.")
-            )
-        return self.talk.vary(ACKNOWLEDGED)
-
-    def _value(self, spec: FieldSpec) -> str:
-        from datetime import date
-
-        value = self.memory.fields.get(spec.name)
-        if value is None:
-            partial = self.memory.partial.get(spec.name) or {}
-            value = partial.get("date") or partial.get("time") or ""
-        if spec.type == "date" and isinstance(value, str):
-            return day_spoken(date.fromisoformat(value), self.talk.turn.now, self.plan.language, near=True)
-        return self.talk.spoken(spec, value)
-
-    def _says(self, problem: Problem, spec: FieldSpec) -> str:
-        if spec.invalid_message and (
-            not problem.message or spec.type in ("text", "phone", "email", "number", "amount")
-        ):
-            return spec.invalid_message
-        if not problem.message:
-            return self.talk.question(spec)[0]
+    def _options(self, spec: FieldSpec) -> str:
+        labels = [option.label for option in self.talk.offers(spec)]
+        more = " and a few more" if len(labels) > 8 else ""
         return (
-            problem.message
-            if problem.message.rstrip().endswith("?")
-            else f"{problem.message} {self.talk.question(spec)[0]}"
+            f"There is {listed(labels[:8])}{more}."
+            if spec.choices_from
+            else f"You can choose between {listed(labels[:8])}{more}."
         )
-
-    def _missed(self) -> bool:
-        """Something was not understood: a hint, then other words, then the offer of a person."""
-        talk, memory, got = self.talk, self.memory, self.got
-        memory.misses += 1
-        spec = got.problem_of or self._asked()
-        if memory.misses >= 3:
-            memory.misses, memory.offered_human = 0, True
-            talk.say(
-                "I'm sorry, we don't seem to get any further like this. Shall I pass you to a colleague?",
-                ("Yes, please", "No, go on"),
-            )
-            return False
-        if got.problem and got.problem_of:
-            memory.asked = got.problem_of.name
-            talk.say(
-                self._says(got.problem, got.problem_of),
-                got.problem.choices or talk.question(got.problem_of)[1],
-            )
-            return False
-        if spec and not intents.is_question(talk.low.strip()):
-            hint = default_hint(spec) if memory.misses > 1 or spec.type in ("phone", "email") else ""
-            text, labels = talk.question(spec)
-            said = spec.invalid_message or f"{talk.vary(MISSED)} {text}"
-            talk.say(f"{said} {hint}".strip(), labels)
-            return False
-        talk.say(self.plan.text("fallback_message") or "I'm not sure about that one.")
-        ask_pending(talk)
-        return False

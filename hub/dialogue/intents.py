@@ -220,10 +220,7 @@ def small_talk(low: str) -> tuple[str, tuple[str, ...]] | None:
 
 
 _FILLER = frozenset(
-    """a an and are at be but by can could d did do does for from get give go going gonna got had has have hello help hey hi
-    how i i'd i'll i'm i've if in is it it's just let like ll m me my need of off ok okay on one or our out please pls re s
-    so some that that's the their them there they this to today too up us ve very wanna want wanted was way we what what's
-    when where which will with would yes you your one's""".split()
+    ["a", "an", "and", "are", "at", "be", "but", "by", "can", "could", "d", "did", "do", "does", "for", "from", "get", "give", "go", "going", "gonna", "got", "had", "has", "have", "hello", "help", "hey", "hi", "how", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "is", "it", "it's", "just", "let", "like", "ll", "m", "me", "my", "need", "of", "off", "ok", "okay", "on", "one", "or", "our", "out", "please", "pls", "re", "s", "so", "some", "that", "that's", "the", "their", "them", "there", "they", "this", "to", "today", "too", "up", "us", "ve", "very", "wanna", "want", "wanted", "was", "way", "we", "what", "what's", "when", "where", "which", "will", "with", "would", "yes", "you", "your", "one's"]
 )
 
 

@@ -16,13 +16,7 @@ _TITLE_WEIGHT = 2
 _MAX_TERMS = 40
 
 _STOP = frozenset(
-    """a about actually all also am an and any anyone are as ask at be been but by can can't could couldn't did do does doesn't
-    don't else even every find for from get give go going got guys had has have he hello help her hey hi him his how i i'd
-    i'll i'm i've if in into is it it's its just kind know let like long many may maybe me might more much my need not of
-    often ok okay on one or our out please possible question really say see should so some someone something tell than thank
-    thanks that that's the their them then there these they thing this those to today too us want wanted was way we well were what
-    what's when where where's which while who why will with wonder wondering would yes you your you're there's no yet
-    accept allow allowed able available currently exactly usually normally still here now mean someone's think""".split()
+    ["a", "about", "actually", "all", "also", "am", "an", "and", "any", "anyone", "are", "as", "ask", "at", "be", "been", "but", "by", "can", "can't", "could", "couldn't", "did", "do", "does", "doesn't", "don't", "else", "even", "every", "find", "for", "from", "get", "give", "go", "going", "got", "guys", "had", "has", "have", "he", "hello", "help", "her", "hey", "hi", "him", "his", "how", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "into", "is", "it", "it's", "its", "just", "kind", "know", "let", "like", "long", "many", "may", "maybe", "me", "might", "more", "much", "my", "need", "not", "of", "often", "ok", "okay", "on", "one", "or", "our", "out", "please", "possible", "question", "really", "say", "see", "should", "so", "some", "someone", "something", "tell", "than", "thank", "thanks", "that", "that's", "the", "their", "them", "then", "there", "these", "they", "thing", "this", "those", "to", "today", "too", "us", "want", "wanted", "was", "way", "we", "well", "were", "what", "what's", "when", "where", "where's", "which", "while", "who", "why", "will", "with", "wonder", "wondering", "would", "yes", "first", "second", "third", "last", "one", "ones", "you", "your", "you're", "there's", "no", "yet", "accept", "allow", "allowed", "able", "available", "currently", "exactly", "usually", "normally", "still", "here", "now", "mean", "someone's", "think"]
 )
 _SAME = {
     word: key

@@ -19,6 +19,7 @@ class Memory:
     sealed: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
     asked: str = ""
+    shown: list[str] = field(default_factory=list)
     confirming: str = ""
     proposed: Any = None
     reviewing: bool = False

@@ -9,13 +9,12 @@ from hub.dialogue.text import Found
 UNITS = {
     word: number
     for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen".split()
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
     )
 }
 TENS = {
     word: 10 * number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+    for number, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 } | {"fourty": 40}
 SCALES = {
     "hundred": 100,
@@ -136,7 +135,7 @@ def _kind(text: str, last: str) -> str:
         return "ten"
     if text == "half" and last in ("unit", "digits", "scale"):
         return "half"
-    return "scale" if text in SCALES and last not in ("", "half") or text == "dozen" else ""
+    return "scale" if (text in SCALES and last not in ("", "half")) or text == "dozen" else ""
 
 
 def find_amount(low: str) -> Found | None:

@@ -166,7 +166,7 @@ class Outside:
             transport = _Pinned(self._resolve, allow_private=self._allow_private)
             self._client = httpx.AsyncClient(
                 transport=transport, trust_env=False, follow_redirects=False, timeout=None
-            )  # noqa: S113
+            )
         return self._client
 
     async def close(self) -> None:

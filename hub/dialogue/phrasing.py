@@ -14,7 +14,8 @@ BUTTONS = ("webchat",)
 
 ACKNOWLEDGED = ("Got it.", "Great.", "Perfect.", "Okay.", "All right.", "Noted.")
 CORRECTED = ("Got it, {0}.", "No problem: {0}.", "Sure, {0} it is.", "Changed to {0}.")
-RETURNING = ("{0}", "So: {0}", "Back to where we were. {0}", "And now: {0}")
+RETURNING = ("{0}", "So, {1}", "Now, {1}", "{0}", "Back to my question: {1}")
+_OPENERS = ("what", "which", "where", "when", "who", "how", "would", "could", "roughly", "shall", "is", "do")
 MISSED = (
     "Sorry, I didn't quite get that.",
     "I'm afraid I still didn't follow.",
@@ -60,7 +61,7 @@ def spoken(value: Any, kind: str, now: datetime, language: str, options: Sequenc
     if isinstance(value, bool):
         return "yes" if value else "no"
     if kind == "choice":
-        return next((option.label for option in options if option.value == value), str(value))
+        return lowered(next((option.label for option in options if option.value == value), str(value)))
     if kind == "phone":
         return phone_spoken(str(value), region(language))
     if kind == "amount" and isinstance(value, int | float):
@@ -130,7 +131,25 @@ def offered(labels: Sequence[str], text: str, channel: str) -> str:
     return f"You could say {listed(shown, 'or')}." if not more else f"For example {listed(shown, 'or')}."
 
 
+def returning(question: str, turn: int) -> str:
+    """A question asked again after something else was talked about."""
+    question = re.sub(r"^And (\w)", lambda match: match[1].upper(), question)
+    first, _, rest = question.partition(" ")
+    lowered = f"{first.lower()} {rest}"
+    plainly = first.lower().split("'")[0] not in _OPENERS
+    return question if plainly else pick(RETURNING, turn).format(question, lowered)
+
+
+def lowered(label: str) -> str:
+    """A label within a sentence: "Money back" as "money back", but "Delta Dental" as it is."""
+    tail = label[1:]
+    return label if tail != tail.lower() or len(label) < 2 else label[0].lower() + tail
+
+
 def glue(parts: Sequence[str], channel: str) -> str:
-    """Parts of one answer put together: paragraphs in writing, one breath in speech."""
-    kept = [part.strip() for part in parts if part.strip()]
-    return (" " if channel in (*VOICE, "sms") else "\n\n").join(kept)
+    """Parts of one answer put together: a paragraph after a long one in writing, one breath in speech."""
+    text = ""
+    for part in (part.strip() for part in parts if part.strip()):
+        long = len(text.rsplit("\n", 1)[-1]) > 90 and channel not in (*VOICE, "sms")
+        text += f"{'' if not text else chr(10) * 2 if long else ' '}{part}"
+    return text[:1].upper() + text[1:]

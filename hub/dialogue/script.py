@@ -58,9 +58,7 @@ async def _converse(talk: Exchange, tools: Toolbox, turn: Turn) -> AsyncIterator
             return
     async for piece in walk(talk, tools):
         yield piece
-    if not talk.over and not talk.parts and not any(talk.pieces):
-        _prompt(talk)
-    elif not talk.over and not talk.parts and talk.raw:
+    if (not talk.over and not talk.parts and not any(talk.pieces)) or (not talk.over and not talk.parts and talk.raw):
         _prompt(talk)
 
 
@@ -89,6 +87,12 @@ def _leaves(talk: Exchange) -> bool:
     talk.pieces.append(Finish("goodbye"))
     talk.over = True
     return True
+
+
+def _only_polite(talk: Exchange) -> bool:
+    """Whether what was said so far leaves it to the customer to find something to say."""
+    text = " ".join(talk.parts)
+    return len(talk.parts) == 1 and len(text) < 50 and text.endswith((".", "!")) and "welcome" not in text
 
 
 def _prompt(talk: Exchange) -> None:

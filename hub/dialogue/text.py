@@ -9,7 +9,7 @@ from typing import Any
 LIMIT = 1_500
 """So many characters of what was said are analysed; people who write more say the point first."""
 
-_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-"})  # noqa: RUF001
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-"})
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _SPACES = re.compile(r"[^\S\n]+")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hub.dialogue.exchange import Exchange
 from hub.dialogue.flow import HOPS, follow, names_another_fault, open_fields
-from hub.dialogue.phrasing import RETURNING
+from hub.dialogue.phrasing import returning
 from hub.dialogue.template import fill_tree
 from hub.dialogue.turn import Finish, HandToHuman, Piece, Say, Toolbox, ToolResult, UsedTool
 from hub.models.flow import FieldSpec, Stage
@@ -97,7 +97,7 @@ def ask(talk: Exchange, spec: FieldSpec, *, again: bool = False) -> None:
         talk.say(half)
         return
     text, labels = talk.question(spec)
-    talk.say(talk.vary(RETURNING).format(text) if again and talk.parts else text, labels)
+    talk.say(returning(text, memory.turns) if again and talk.parts else text, labels)
 
 
 def read_back(talk: Exchange, stage: Stage) -> None:
