@@ -30,13 +30,16 @@ class Hub:
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    async def receive(self, inbound: Inbound) -> Receipt:
-        """Take in what came from outside: committed on return, answered right after. Raises `Refused`."""
+    async def receive(self, inbound: Inbound, within: Interaction | None = None) -> Receipt:
+        """Take in what came from outside: committed on return, answered right after. Raises `Refused`.
+
+        `within` is the interaction it is said in, where that is known (the playground).
+        """
         if inbound.channel not in self.context.channels:
             raise Refused(f"There is no channel {inbound.channel!r}.", 404)
         if inbound.kind == "status":
             return await receiving.report(self.context, inbound)
-        receipt = await receiving.message(self.context, inbound)
+        receipt = await receiving.message(self.context, inbound, within)
         failpoints.reach("receive.committed")
         if receipt.interaction_id and receipt.answer:
             self.answer_soon(receipt.interaction_id)
@@ -67,7 +70,8 @@ class Hub:
         """Begin an exchange of ours with a person. Without `text` the agent's opening message is said.
 
         An open interaction of the same thread is used again. `given` are further columns
-        (parameters, meta, test, agent_definition). Raises `NotAnIdentity`, `NotAllowed`, `Refused`.
+        (parameters, meta, test, agent_definition); a test in the browser belongs to no address.
+        Raises `NotAnIdentity`, `NotAllowed`, `Refused`.
         """
         context, now = self.context, self.context.clock.now()
         if channel not in context.channels:
@@ -79,7 +83,8 @@ class Hub:
                 raise NotFound("workspace")
             person = identity.normal(kind, to, workspace.default_region)
             await lock(db, workspace_id, kind, person)
-            address = address or next(iter(await agents.addresses(db, workspace_id, channel)), None)
+            if address is None and not (given.get("test") and context.channels[channel].limits.pulled):
+                address = next(iter(await agents.addresses(db, workspace_id, channel)), None)
             customer = await identity.recognise(db, workspace, kind, person, name=name, source="api")
             thread = f"{address.value if address else ''}:{person}"
             interaction = await interactions.open_in_thread(db, workspace_id, channel, thread)

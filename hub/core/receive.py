@@ -31,12 +31,15 @@ class Receipt:
     deliver: bool = False
 
 
-async def message(hub: Context, inbound: Inbound) -> Receipt:
-    """Take in what a person said, in one transaction. Raises `Refused`."""
+async def message(hub: Context, inbound: Inbound, within: Interaction | None = None) -> Receipt:
+    """Take in what a person said, in one transaction. Raises `Refused`.
+
+    `within` is the open interaction it is said in, where our own page knows it; no address is needed then.
+    """
     channel = hub.channels[inbound.channel]
     now = hub.clock.now()
     async with hub.store.write() as db:
-        address, workspace = await _address(db, inbound)
+        address, workspace = await _place(db, inbound, within)
         try:
             person = identity.normal(channel.identity, inbound.sender, workspace.default_region)
         except identity.NotAnIdentity as error:
@@ -51,8 +54,10 @@ async def message(hub: Context, inbound: Inbound) -> Receipt:
         customer = await identity.recognise(
             db, workspace, channel.identity, person, name=inbound.sender_name, source=inbound.channel
         )
-        thread = inbound.thread or f"{address.value}:{person}"
+        thread = within.thread if within else inbound.thread or f"{address.value if address else ''}:{person}"
         interaction = await interactions.open_in_thread(db, workspace.id, inbound.channel, thread)
+        if interaction is None and within is not None:
+            raise Refused("This interaction has ended. Start a new one.", 409)
         if interaction is None:
             interaction = await open_interaction(
                 db, workspace, customer, inbound.channel, thread, person, address=address, now=now
@@ -179,6 +184,16 @@ def owe(db: AsyncSession, interaction: Interaction, said: Message, now: datetime
             position=said.seq, due_at=now, created_at=now,
         )  # fmt: skip
     )
+
+
+async def _place(
+    db: AsyncSession, inbound: Inbound, within: Interaction | None
+) -> tuple[Address | None, Workspace]:
+    if within is None:
+        return await _address(db, inbound)
+    workspace = await agents.workspace(db, within.workspace_id)
+    assert workspace is not None  # noqa: S101 - foreign key
+    return None, workspace
 
 
 async def _address(db: AsyncSession, inbound: Inbound) -> tuple[Address, Workspace]:
