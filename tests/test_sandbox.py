@@ -38,15 +38,19 @@ def anyio_backend() -> str:
 
 
 class _Server(uvicorn.Server):
-    """One that leaves the process's signals alone and says when it has started."""
+    """One that leaves the process's signals alone and starts and stops at once."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.ready = asyncio.Event()
+        self.ready, self.enough = asyncio.Event(), asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.enough.wait()
 
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
@@ -62,6 +66,7 @@ async def serving(app: Litestar, listening: socket.socket) -> AsyncIterator[None
         yield
     finally:
         server.should_exit = True
+        server.enough.set()
         await task
         listening.close()
 
@@ -491,6 +496,17 @@ async def test_reset_forgets_everything_and_clear_keeps_the_rules() -> None:
         assert len((await w.control("GET", "behaviour"))["behaviour"]) == 1
         await w.control("POST", "reset")
         assert (await w.control("GET", "behaviour"))["behaviour"] == []
+
+
+async def test_the_rule_of_one_number_comes_before_the_rule_for_all_and_is_taken_back_alone() -> None:
+    async with world() as w:
+        await w.behave(mode="500")
+        await w.behave(mode="accept", to=PERSON)
+        assert (await w.send()).status == "queued"
+        left = await w.control("DELETE", f"behaviour?to={PERSON.replace('+', '%2B')}")
+        assert [rule["mode"] for rule in left["behaviour"]] == ["500"]
+        with pytest.raises(TwilioRestException):
+            await w.send()
 
 
 async def test_a_rule_with_a_misspelt_word_is_refused() -> None:

@@ -1,0 +1,67 @@
+"""The sandbox's phone in a real browser."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from tests.test_sandbox import PERSON, World, world
+
+_CHROMIUM = Path("/usr/bin/chromium")
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore:BasicAuth:DeprecationWarning"),  # the SDK's own use of aiohttp
+    pytest.mark.filterwarnings("ignore:The 'auth' parameter:DeprecationWarning"),
+    pytest.mark.skipif(not _CHROMIUM.exists(), reason="needs Chromium"),
+]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def texts_and_hears_back(w: World, page: Page) -> None:
+    await page.goto(w.base)
+    await expect(page.get_by_text("Text one of the hub's numbers")).to_be_visible()
+    await expect(page.get_by_text("live", exact=True)).to_be_visible()
+    await page.get_by_label("Text message").fill("<i>Hello</i>")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("img", name="Delivered")).to_be_visible()
+    assert w.hub.received[0][1]["Body"] == "<i>Hello</i>"
+    await w.send("<img src=x onerror=document.title='owned'>")
+    await expect(page.get_by_text("<img src=x")).to_be_visible()
+    assert await page.title() == "Sandbox phone"
+
+
+async def shows_why_a_text_failed(w: World, page: Page) -> None:
+    w.hub.answers = [(503, "")] * 3
+    await page.get_by_role("button", name="STOP").click()
+    await expect(page.get_by_text("The hub answered 503.")).to_be_visible()
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_role("img", name="Delivered")).to_have_count(2)
+
+
+async def pretends_to_be_off(w: World, page: Page) -> None:
+    async with page.expect_response("**/control/requests*"):
+        await page.get_by_label("Phone off").check()
+    await w.send("Anybody there?")
+    await expect(page.get_by_text("Did not reach this phone (30003)")).to_be_visible()
+    (rule,) = (await w.control("GET", "behaviour"))["behaviour"]
+    assert rule["to"] == PERSON
+
+
+async def test_a_person_texts_the_hub_and_sees_what_became_of_it() -> None:
+    async with world() as w, async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        page = await browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(10_000)
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+        await texts_and_hears_back(w, page)
+        await shows_why_a_text_failed(w, page)
+        await pretends_to_be_off(w, page)
+        await browser.close()
+        assert problems == []
