@@ -1,6 +1,7 @@
 """What came in: found or opened, appended and committed before it is acknowledged."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub import identity, policy
 from hub.channel import Channel, Inbound, Refused
 from hub.core.context import Context
+from hub.dialogue.template import fill
 from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Workspace
 from hub.models.agent import AgentDefinition
 from hub.models.columns import new_id
@@ -39,7 +41,7 @@ async def message(hub: Context, inbound: Inbound, within: Interaction | None = N
     channel = hub.channels[inbound.channel]
     now = hub.clock.now()
     async with hub.store.write() as db:
-        address, workspace = await _place(db, inbound, within)
+        address, workspace = await _place(db, inbound, within, invited=channel.limits.pulled)
         try:
             person = identity.normal(channel.identity, inbound.sender, workspace.default_region)
         except identity.NotAnIdentity as error:
@@ -62,6 +64,8 @@ async def message(hub: Context, inbound: Inbound, within: Interaction | None = N
             interaction = await open_interaction(
                 db, workspace, customer, inbound.channel, thread, person, address=address, now=now
             )
+            if channel.limits.greets and (shown := opening(interaction.agent)):
+                say_in(db, interaction, now, role="agent", author=interaction.agent.get("name", ""), text=shown)
         said = say_in(
             db, interaction, now, role="customer", text=inbound.text, external_id=inbound.external_id,
             media=[asdict(item) for item in inbound.media],
@@ -75,6 +79,12 @@ async def message(hub: Context, inbound: Inbound, within: Interaction | None = N
         if not owed:
             stored.done_at = now
         return Receipt(True, interaction.id, said.id, answer=owed, deliver=handled)
+
+
+def opening(agent: Mapping[str, Any]) -> str:
+    """The agent's opening message as somebody reads it of whom we know nothing yet."""
+    values = {**agent.get("parameters", {}), "agent": {"name": agent.get("name", "")}}
+    return fill(agent.get("opening_message") or "", values).strip()
 
 
 async def report(hub: Context, inbound: Inbound) -> Receipt:
@@ -187,22 +197,23 @@ def owe(db: AsyncSession, interaction: Interaction, said: Message, now: datetime
 
 
 async def _place(
-    db: AsyncSession, inbound: Inbound, within: Interaction | None
+    db: AsyncSession, inbound: Inbound, within: Interaction | None, *, invited: bool
 ) -> tuple[Address | None, Workspace]:
     if within is None:
-        return await _address(db, inbound)
+        return await _address(db, inbound, invited=invited)
     workspace = await agents.workspace(db, within.workspace_id)
     assert workspace is not None  # noqa: S101 - foreign key
     return None, workspace
 
 
-async def _address(db: AsyncSession, inbound: Inbound) -> tuple[Address, Workspace]:
+async def _address(db: AsyncSession, inbound: Inbound, *, invited: bool) -> tuple[Address, Workspace]:
+    """The address it came to, made when it is the only workspace's; not where only our own page leads there."""
     address = await agents.address_called(db, inbound.channel, inbound.recipient, *inbound.also)
     if address is not None:
         workspace = await agents.workspace(db, address.workspace_id)
         assert workspace is not None  # noqa: S101 - foreign key
         return address, workspace
-    only = await agents.only_workspace(db)
+    only = None if invited else await agents.only_workspace(db)
     if only is None or not inbound.recipient:
         raise Refused(f"No address {inbound.recipient!r} on {inbound.channel}. Add it under Addresses.", 404)
     await lock(db, "address", inbound.channel, inbound.recipient)

@@ -55,6 +55,7 @@ class Interaction(SQLModel, table=True):
             "ix_interaction_open_thread", "workspace_id", "channel", "thread", unique=True,
             sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
         ),
+        Index("ix_interaction_thread", "workspace_id", "channel", "thread", "created_at"),
         Index("ix_interaction_recent", "workspace_id", "last_message_at"),
         Index("ix_interaction_waiting", "workspace_id", "owner", "waiting_since"),
         Index("ix_interaction_operator", "workspace_id", "operator_id", "last_message_at"),

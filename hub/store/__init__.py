@@ -1,16 +1,19 @@
 """Every query the hub makes, one file per noun; here are the connections and transactions."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from hashlib import blake2b
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event, func, make_url, select
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy import func, make_url, select
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.feed import Bus
+from hub.store import sqlite
+
+CHECKPOINT_EVERY = 500
 
 
 class Store:
@@ -19,13 +22,18 @@ class Store:
     def __init__(self, url: str, bus: Bus) -> None:
         self.url = normal_url(url)
         self.bus = bus
+        self._commits = 0
+        self._tidying: asyncio.Future[None] | None = None
         self.is_sqlite = self.url.startswith("sqlite")
         if self.is_sqlite:
-            self._writer = _sqlite(self.url, "BEGIN IMMEDIATE", pool_size=1)
-            self._reader = _sqlite(self.url, "BEGIN", pool_size=4)
+            self._writer = sqlite.direct(self.url, "BEGIN IMMEDIATE", pool_size=1)
+            self._glancer = sqlite.direct(self.url, "BEGIN", pool_size=8)
+            self._reader = sqlite.threaded(self.url, pool_size=4)
         else:
-            self._writer = self._reader = create_async_engine(self.url, pool_size=10, max_overflow=10)
+            self._writer = create_async_engine(self.url, pool_size=10, max_overflow=10)
+            self._reader = self._glancer = self._writer
         self._write = async_sessionmaker(self._writer, class_=AsyncSession, expire_on_commit=False)
+        self._glance = async_sessionmaker(self._glancer, class_=AsyncSession, expire_on_commit=False)
         self._read = async_sessionmaker(self._reader, class_=AsyncSession, expire_on_commit=False)
 
     @contextlib.asynccontextmanager
@@ -35,6 +43,8 @@ class Store:
             async with db.begin():
                 yield db
             self.bus.publish(db.info.get("hints", ()))
+        if self.is_sqlite:
+            self._tidy()
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -42,7 +52,22 @@ class Store:
         async with self._read() as db:
             yield db
 
+    @contextlib.asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncSession]:
+        """As `read`, for a few rows by key on the way of a message."""
+        async with self._glance() as db:
+            yield db
+
+    def _tidy(self) -> None:
+        """Now and then copy SQLite's write-ahead log back, beside everything else."""
+        self._commits += 1
+        if self._commits % CHECKPOINT_EVERY == 0 and (self._tidying is None or self._tidying.done()):
+            self._tidying = asyncio.ensure_future(asyncio.to_thread(sqlite.checkpoint, self.url))
+
     async def close(self) -> None:
+        if self._tidying is not None:
+            await self._tidying
+        await self._glancer.dispose()
         await self._writer.dispose()
         await self._reader.dispose()
 
@@ -57,11 +82,16 @@ def normal_url(url: str) -> str:
     return parsed.set(drivername=driver[name]).render_as_string(hide_password=False)
 
 
-def hint(db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> None:
-    """Tell readers, once this transaction is committed, that the interaction has changed."""
+def hint(db: AsyncSession, workspace_id: UUID, interaction_id: UUID, thread: str = "") -> None:
+    """Tell readers, once this transaction is committed, that the interaction has changed.
+
+    Who follows a person over all their interactions listens to the thread.
+    """
     hints: set[tuple[str, str]] = db.info.setdefault("hints", set())
     hints.add((f"workspace:{workspace_id}", str(interaction_id)))
     hints.add((f"interaction:{interaction_id}", str(interaction_id)))
+    if thread:
+        hints.add((f"thread:{workspace_id}:{thread}", str(interaction_id)))
 
 
 async def lock(db: AsyncSession, *key: object) -> None:
@@ -73,21 +103,3 @@ async def lock(db: AsyncSession, *key: object) -> None:
         digest = blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()
         number = int.from_bytes(digest, "big", signed=True)
         await db.exec(select(func.pg_advisory_xact_lock(number)))
-
-
-def _sqlite(url: str, begin: str, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, connect_args={"timeout": 10}
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine

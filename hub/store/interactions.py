@@ -76,7 +76,7 @@ def log(db: AsyncSession, interaction: Interaction, type: str, at: datetime, **d
         at=at,
     )
     db.add(event)
-    hint(db, interaction.workspace_id, interaction.id)
+    hint(db, interaction.workspace_id, interaction.id, interaction.thread)
     return event
 
 
