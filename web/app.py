@@ -8,7 +8,7 @@ from typing import Any
 
 from litestar import Litestar
 from litestar.config.csrf import CSRFConfig
-from litestar.datastructures import State
+from litestar.datastructures import CacheControlHeader, State
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.plugins.jinja import JinjaTemplateEngine
@@ -25,6 +25,7 @@ from hub.store import Store
 from web import hooks, logs, operations
 from web.api import API
 from web.auth import Authentication, guard
+from web.headers import safe_headers
 from web.pages import PAGES
 from web.problems import http_problem, unexpected
 from web.settings import Settings
@@ -54,7 +55,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
             hooks.hook_below,
             operations.live,
             operations.ready,
-            create_static_files_router(path="/static", directories=[HERE / "static"], opt={"public": True}),
+            create_static_files_router(
+                path="/static",
+                directories=[HERE / "static"],
+                opt={"public": True},
+                cache_control=CacheControlHeader(public=True, max_age=31_536_000, immutable=True),
+            ),
             *PAGES,
             *API,
             *WEBCHAT,
@@ -62,7 +68,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment())),
         state=state,
         lifespan=[_running(settings, context)],
-        middleware=[DefineMiddleware(Authentication, exclude=["^/hooks/", "^/static/", "^/health/"])],
+        middleware=[
+            DefineMiddleware(Authentication, exclude=["^/hooks/", "^/static/", "^/health/"]),
+        ],
+        before_send=[safe_headers(settings.secure)],
         guards=[guard],
         csrf_config=CSRFConfig(
             secret=settings.secret_key(),
@@ -98,7 +107,9 @@ def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
 
 async def _warm_up(context: Context) -> None:
     """Import and connect, after the start, what the first message would otherwise wait for."""
-    await asyncio.gather(*(channel.warm_up() for channel in context.channels.values()), return_exceptions=True)
+    await asyncio.gather(
+        *(channel.warm_up() for channel in context.channels.values()), return_exceptions=True
+    )
 
 
 def _work(settings: Settings, context: Context) -> contextlib.AbstractAsyncContextManager[None]:

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): what was wrong, where, how to mend it."""
+"""Errors: problem details (RFC 9457) for programs, a page in plain words for people."""
 
 import logging
 import secrets
@@ -7,13 +7,38 @@ from typing import Any
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.response import Redirect
+
+from web.pages.page import is_htmx, page, sign_in_path, toast_headers, wants_page
 
 log = logging.getLogger("hub.web")
 
+_PAGES = {
+    400: (
+        "That request was not understood",
+        "Go back and try again; if you followed a link, it may be incomplete.",
+    ),
+    401: (
+        "Please sign in",
+        "This page is for people of the workspace. Sign in and you will come right back to it.",
+    ),
+    403: (
+        "Not for your role",
+        "You are signed in, but this is not open to you. An admin can change your role.",
+    ),
+    404: ("There is nothing here", "The link may be old, or what it showed may belong to another workspace."),
+    405: ("This address is not opened that way", "Go back and use the page's own buttons."),
+    413: ("That is too big", "Send less at once."),
+    429: ("Too many tries", "Wait a moment, then try again."),
+    500: (
+        "Something went wrong on our side",
+        "It has been written down. Try again; if it stays, tell us the trace id.",
+    ),
+}
+_STALE = "This page was open for too long. Reload it and try again."
 
-def problem(
-    request: Request[Any, Any, Any], status: int, detail: str, **more: Any
-) -> Response[dict[str, Any]]:
+
+def problem(request: Request[Any, Any, Any], status: int, detail: str, **more: Any) -> Response[Any]:
     """One problem document. `trace_id` finds it in the log."""
     trace_id = secrets.token_hex(8)
     if status >= 500:
@@ -32,6 +57,8 @@ def problem(
 
 def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Litestar's own refusals, with the field each complaint is about."""
+    if wants_page(request):
+        return _for_people(request, error.status_code, error.detail)
     more = {}
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         more["errors"] = error.extra
@@ -44,4 +71,51 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
 def unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A fault of ours: nothing of it is told, all of it is logged."""
     log.error("unexpected error on %s %s", request.method, request.url.path, exc_info=error)
+    if wants_page(request):
+        trace_id = secrets.token_hex(8)
+        log.error("trace %s: the error above", trace_id)
+        return _for_people(request, 500, "", trace_id)
     return problem(request, 500, "Something went wrong on our side. Tell us the trace id.")
+
+
+def _for_people(
+    request: Request[Any, Any, Any], status: int, detail: str, trace_id: str = ""
+) -> Response[Any]:
+    stale = status == 403 and detail.startswith("CSRF")
+    if status == 401:
+        return _to_sign_in(request)
+    title, words = _PAGES.get(status, (HTTPStatus(status).phrase, detail))
+    if stale:
+        title, words = "Please try that again", _STALE
+    if is_htmx(request):
+        said = words if stale or status != 500 else f"{words} ({trace_id})"
+        return Response(
+            "", status_code=status, media_type="text/html",
+            headers={**toast_headers(said, "error"), "HX-Reswap": "none"},
+        )  # fmt: skip
+    signed_in = request.scope.get("user") is not None
+    ways = [("Go to the inbox", "/inbox")] if signed_in else [("Sign in", "/signin")]
+    made: Any = page(
+        request,
+        "error.html",
+        status=status,
+        code=status,
+        title=title,
+        words=words,
+        trace_id=trace_id,
+        ways=ways,
+    )
+    return made  # type: ignore[no-any-return]
+
+
+def _to_sign_in(request: Request[Any, Any, Any]) -> Response[Any]:
+    """A person who is not signed in is led to the form, and back afterwards."""
+    if is_htmx(request):
+        here = request.headers.get("hx-current-url", "").partition("://")[2].partition("/")[2]
+        return Response(
+            "", status_code=401, media_type="text/html", headers={"HX-Redirect": sign_in_path(f"/{here}")}
+        )
+    if request.method != "GET":
+        return Redirect("/signin", status_code=303)
+    query = request.scope.get("query_string", b"").decode("latin-1")
+    return Redirect(sign_in_path(request.url.path + (f"?{query}" if query else "")), status_code=303)

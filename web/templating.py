@@ -1,6 +1,8 @@
 """Jinja: autoescaping always on, and the few filters that pages share."""
 
+import hashlib
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,7 +21,15 @@ def environment() -> Environment:
     )
     made.filters["age"] = age
     made.filters["iso"] = lambda at: at.isoformat() if at else ""
+    made.globals["static"] = static
     return made
+
+
+@cache
+def static(name: str) -> str:
+    """The address of a file of ours; it changes with the file, so browsers may keep it for long."""
+    content = (HERE / "static" / name).read_bytes()
+    return f"/static/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def age(at: datetime | None, now: datetime | None = None) -> str:

@@ -2,5 +2,9 @@
 
 from typing import Any
 
-PAGES: list[Any] = []
+from web.pages import signin
+
+PAGES: list[Any] = [
+    *signin.HANDLERS,
+]
 """Every page's route handlers."""

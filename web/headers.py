@@ -1,0 +1,42 @@
+"""Headers that every answer carries, unless it has set its own."""
+
+from collections.abc import Awaitable, Callable
+
+from litestar.datastructures import MutableScopeHeaders
+from litestar.types import Message, Scope
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+_ALWAYS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), payment=()",
+    "cache-control": "no-store",
+}
+
+
+def safe_headers(secure: bool) -> Callable[[Message, Scope], Awaitable[None]]:
+    """What adds them to every HTTP answer, refusals included; pages are never kept by caches."""
+    always = _ALWAYS | ({"strict-transport-security": "max-age=31536000"} if secure else {})
+
+    async def add(message: Message, scope: Scope) -> None:
+        if scope["type"] == "http" and message["type"] == "http.response.start":
+            message.setdefault("headers", [])
+            headers = MutableScopeHeaders.from_message(message)
+            for name, value in always.items():
+                headers.setdefault(name, value)
+
+    return add
