@@ -104,6 +104,8 @@ class Answering:
             value = self._value(got.filled[0])
             if got.filled[0].type in ("date", "time", "datetime"):
                 talk.echo, talk.echo_at = value, len(talk.parts)
+            if got.filled[0].type != "name":
+                talk.ack_at = len(talk.parts)
             talk.say(self._thanks(got.filled[0], value))
         elif got.skipped:
             talk.say(talk.vary(("No problem.", "That's fine.", "We can leave that out.")))
@@ -154,7 +156,7 @@ class Answering:
         """Something was not understood: a hint, then other words, then the offer of a person."""
         talk, memory, got = self.talk, self.memory, self.got
         memory.misses += 0 if got.problem and got.problem.choices else 1
-        spec = got.problem_of or self.talk.plan.specs.get(self.memory.asked)
+        spec = got.problem_of or self.talk.spec(self.memory.asked)
         if memory.misses >= 3:
             memory.misses, memory.offered_human = 0, True
             talk.say(

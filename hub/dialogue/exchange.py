@@ -33,7 +33,7 @@ class Exchange:
         self.meant: Intent | None = None
         self.heard = False
         self.over = False
-        self.echo, self.echo_at = "", 0
+        self.echo, self.echo_at, self.ack_at = "", 0, -1
         if plan.flow.stage(self.memory.stage) is None:
             self.memory.stage, self.memory.entered = "", False
         if not self.memory.stage and plan.flow.start:
@@ -44,6 +44,11 @@ class Exchange:
         stage = self.plan.flow.stage(self.memory.stage)
         assert stage is not None  # noqa: S101 - set in __init__, and only to existing stages
         return stage
+
+    def spec(self, name: str) -> FieldSpec | None:
+        """A field by name, as this stage asks for it if it does."""
+        own = next((spec for spec in self.stage.fields if spec.name == name), None)
+        return own or self.plan.specs.get(name)
 
     def facts(self) -> Facts:
         language = str(self.turn.customer.get("language") or self.plan.language)
@@ -68,7 +73,7 @@ class Exchange:
         """Turns the words so far into a piece."""
         if self.echo and any(self.echo in part for part in self.parts[self.echo_at + 1 :]):
             self.parts[self.echo_at] = ""
-        self.echo = ""
+        self.echo, self.ack_at = "", -1
         text = glue(self.parts, self.turn.channel)[:LONGEST]
         if text:
             self.pieces.append(Say(text, self.choices))
@@ -126,7 +131,11 @@ class Exchange:
         if not spec.choices_from:
             return self.plan.options.get(spec.name, ())
         found = lookup(spec.choices_from, self.memory.results)
-        return self.reader.offers(spec, found) if isinstance(found, list) else ()
+        offers = self.reader.offers(spec, found) if isinstance(found, list) else ()
+        today, clock = self.turn.now.date().isoformat(), f"{self.turn.now:%H:%M}"
+        if spec.type == "time" and any(self.memory.fields.get(name) == today for name in self.plan.days):
+            return tuple(option for option in offers if option.value > clock)
+        return offers
 
     def question(self, spec: FieldSpec) -> tuple[str, tuple[str, ...]]:
         """The question for a field and its choices, which are in the text where there are no buttons."""

@@ -172,17 +172,17 @@ class Reader:
             if asked and re.fullmatch(spec.pattern, raw.strip(), re.IGNORECASE):
                 return Found(raw.strip(), 0, len(raw))
             return Problem("") if asked and re.search(r"\d", raw) else None
-        cue = re.search(
+        called = re.search(
             rf"\b(?:{re.escape(spec.name)}|{re.escape(spec.name.replace('_', ' '))})(?:'s name| name)?(?:'s| is|:)(?: called)? ([^,.;!?\n]{{2,80}})",
             raw,
             re.IGNORECASE,
         )
-        if cue:
-            return Found(cue[1].strip(), cue.start(1), cue.end(1))
+        if called:
+            return Found(called[1].strip(), called.start(1), called.end(1))
         if fold(spec.name) in ("company", "organisation", "organization", "business") and (
-            match := _AT_COMPANY.search(raw)
+            at := _AT_COMPANY.search(raw)
         ):
-            return Found(match["value"], match.start("value"), match.end("value"))
+            return Found(at["value"], at.start("value"), at.end("value"))
         if not asked:
             return None
         lead = _LEAD_TEXT.match(raw)

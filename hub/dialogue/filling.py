@@ -50,7 +50,7 @@ class Filling:
         self.got = Understood()
 
     def asked(self) -> FieldSpec | None:
-        return self.plan.specs.get(self.memory.asked)
+        return self.talk.spec(self.memory.asked)
 
     def revisit(self, spec: FieldSpec) -> None:
         """Asks for a field again, in the stage that it belongs to."""
@@ -64,13 +64,18 @@ class Filling:
     def gather(self) -> None:
         """Fills and corrects fields, the hardest to mistake first; what one takes the next does not see."""
         asked = self.asked()
+        for spec in self._candidates():
+            if spec.type in ("email", "phone") and spec is not asked:
+                self._try(spec, asked=False)
         if asked and asked.type not in ("name", "text") and not (asked.type == "yes_no" and self.talk.meant):
             self._try(asked, asked=True)
         for spec in self._candidates():
-            if spec is not asked:
+            if spec is not asked and spec.type not in ("email", "phone"):
                 self._try(spec, asked=False)
         blocked = self.talk.meant or (asked and asked.type == "text" and self._interrupts())
-        if (asked and asked.type in ("name", "text") and not blocked) or (asked and asked.type == "text" and asked.pattern):
+        if (asked and asked.type in ("name", "text") and not blocked) or (
+            asked and asked.type == "text" and asked.pattern
+        ):
             self._try(asked, asked=True)
 
     def _interrupts(self) -> bool:
@@ -125,7 +130,7 @@ class Filling:
     def find(self, spec: FieldSpec, text: str, *, asked: bool) -> Found | Problem | None:
         if not text.strip():
             return None
-        here = self._is_here(spec) or bool(self.talk.meant and self._of_target(spec))
+        here = self._is_here(spec) or self._of_target(spec)
         offers = self.talk.offers(spec)
         if asked and _POINTS.search(text):
             shown = tuple(option for option in offers if option.label in self.memory.shown)

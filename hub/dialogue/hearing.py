@@ -42,7 +42,7 @@ class Hearing(Filling):
         if not self.got.problem:
             self.change_by_name()
         self.correct_last()
-        self._choose_intent(after=True)
+        self._answered_instead()
         self.infer_intent()
         if not self.got.filled and not self.got.corrected and not self.talk.meant and not self.got.answers:
             self._chat()
@@ -94,9 +94,7 @@ class Hearing(Filling):
                 break
             if not intents.is_question(sentence) or self._is_flow_wish(sentence):
                 continue
-            if not intents.wants_information(sentence) or (
-                intents.asks_for_a_slot(sentence) and self._holds_value(match[0])
-            ):
+            if not intents.wants_information(sentence) or self._holds_value(match[0]):
                 continue
             if intents.small_talk(sentence) and not self._likely(sentence):
                 continue
@@ -110,16 +108,21 @@ class Hearing(Filling):
         return kind is not None and kind[0] in ("greeting", "thanks")
 
     def _is_flow_wish(self, sentence: str) -> bool:
-        """Whether a sentence stands almost word for word among the phrases of the flow."""
+        """Whether a sentence stands almost word for word among the phrases of the flow, or asks to have it done."""
         said = intents.line(sentence)
-        return any(
-            intents.closeness(said, intent.phrases) >= 3 for intent in self.plan.intents_of(self.talk.stage)
+        nearest = max(
+            (intents.closeness(said, i.phrases) for i in self.plan.intents_of(self.talk.stage)), default=0
         )
+        return nearest >= 3 or (nearest >= 1 and intents.asks_to_act(sentence))
 
     def _holds_value(self, sentence: str) -> bool:
-        wanted = ("date", "time", "datetime")
-        specs = [spec for spec in self.plan.specs.values() if spec.type in wanted]
-        return any(isinstance(self.find(spec, sentence, asked=False), Found) for spec in specs)
+        """Whether a question names a day or time for which something may be free, or a number we look things up by."""
+        if intents.asks_for_a_slot(fold(sentence)):
+            wanted = [spec for spec in self.plan.specs.values() if spec.type in ("date", "time", "datetime")]
+        else:
+            near = [*self.talk.stage.fields, *self._next_fields()]
+            wanted = [spec for spec in near if spec.pattern]
+        return any(isinstance(self.find(spec, sentence, asked=False), Found) for spec in wanted)
 
     async def _know(self, question: str) -> str:
         found = await self.tools.search(question, 3)
@@ -168,25 +171,18 @@ class Hearing(Filling):
             self.got.settled = ask_pending(self.talk, again=False)
         return True
 
-    def _choose_intent(self, *, after: bool = False) -> None:
+    def _choose_intent(self) -> None:
         """The flow's intent that is nearest to what was said, if any is near."""
-        talk = self.talk
-        if after and (talk.meant is None):
-            return
-        said = intents.line(self.text)
-        scored = [
-            (intents.closeness(said, intent.phrases), intent) for intent in self.plan.intents_of(talk.stage)
-        ]
-        scored = [(score, intent) for score, intent in scored if score > 0 and intent.to != talk.stage.id]
-        talk.meant = max(scored, key=lambda pair: pair[0])[1] if scored else None
+        stage, said = self.talk.stage, intents.line(self.text)
+        scored = [(intents.closeness(said, intent.phrases), intent) for intent in self.plan.intents_of(stage)]
+        scored = [(score, intent) for score, intent in scored if score > 0 and intent.to != stage.id]
+        self.talk.meant = max(scored, key=lambda pair: pair[0])[1] if scored else None
+
+    def _answered_instead(self) -> None:
+        """What answers the open question is no wish to go elsewhere."""
         asked = self.asked()
-        if (
-            talk.meant
-            and asked
-            and asked.name in (spec.name for spec in self.got.filled)
-            and asked.type in ("choice", "yes_no", "text")
-        ):
-            talk.meant = None
+        if asked and asked.type in ("choice", "yes_no") and asked in self.got.filled:
+            self.talk.meant = None
 
     def _chat(self) -> None:
         low = fold(self.text).strip()

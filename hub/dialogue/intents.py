@@ -56,8 +56,15 @@ _QUESTION = re.compile(
     r"tell me|i wonder|i was wondering|i'd like to know|i want to know|any idea|what's|where's|how's|who's)\b"
 )
 _INFORMATION = re.compile(
-    r"\b(?:what|when|where|who|why|which|how|do you|does|is there|is it|are there|are you|do i|can i pay|can you tell|tell me about|"
+    r"\b(?:what|when|where|who|why|which|how|do you|does|is there|is it|(?:can|could|may) (?:i|we|my)|is my|are there|are you|do i|can i pay|can you tell|tell me about|"
     r"is your|is the|are your|are the|is parking|i wonder|wondering|like to know|want to know)\b"
+)
+_REQUEST = re.compile(
+    r"\b(?:(?:can|could|may) (?:i|you|we)|i want|i need|i'd like|i would like|please|help me)\b"
+)
+_DONE = re.compile(
+    r"^\W*(?:(?:no|ok(?:ay)?|thanks|thank you|great|perfect)[,.! ]+)*(?:that's (?:all|it|everything)|that is all|that will be all|"
+    r"that'll be all|nothing else|nothing more|i'm (?:good|done|all set)|all good|no thanks?|no thank you|we're done)(?:[,.! ]+(?:thanks|thank you))?\W*$"
 )
 _AVAILABLE = re.compile(
     r"\b(?:free|available|availability|slots?|anything|something|any (?:time|appointment|opening)|openings?|fit me in|squeeze|come in|come|"
@@ -174,6 +181,11 @@ def says_goodbye(low: str) -> bool:
     return len(low) < 120 and bool(_GOODBYE.search(low)) and "?" not in low
 
 
+def is_done(low: str) -> bool:
+    """Wants nothing more."""
+    return bool(_DONE.match(low))
+
+
 def starts_over(low: str) -> bool:
     return bool(_RESTART.search(low)) and not re.search(r"\bdon'?t (?:\w+ )?(?:start|restart|reset)", low)
 
@@ -204,6 +216,11 @@ def wants_information(sentence: str) -> bool:
     return bool(_INFORMATION.search(sentence))
 
 
+def asks_to_act(sentence: str) -> bool:
+    """Asks to have something done: "can I ...", "I'd like to ..."."""
+    return bool(_REQUEST.search(sentence))
+
+
 def asks_for_a_slot(sentence: str) -> bool:
     """Asks whether something is free, which names a wish as well."""
     return bool(_AVAILABLE.search(sentence))
@@ -220,7 +237,104 @@ def small_talk(low: str) -> tuple[str, tuple[str, ...]] | None:
 
 
 _FILLER = frozenset(
-    ["a", "an", "and", "are", "at", "be", "but", "by", "can", "could", "d", "did", "do", "does", "for", "from", "get", "give", "go", "going", "gonna", "got", "had", "has", "have", "hello", "help", "hey", "hi", "how", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "is", "it", "it's", "just", "let", "like", "ll", "m", "me", "my", "need", "of", "off", "ok", "okay", "on", "one", "or", "our", "out", "please", "pls", "re", "s", "so", "some", "that", "that's", "the", "their", "them", "there", "they", "this", "to", "today", "too", "up", "us", "ve", "very", "wanna", "want", "wanted", "was", "way", "we", "what", "what's", "when", "where", "which", "will", "with", "would", "yes", "you", "your", "one's"]
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "at",
+        "be",
+        "but",
+        "by",
+        "can",
+        "could",
+        "d",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "get",
+        "give",
+        "go",
+        "going",
+        "gonna",
+        "got",
+        "had",
+        "has",
+        "have",
+        "hello",
+        "help",
+        "hey",
+        "hi",
+        "how",
+        "i",
+        "i'd",
+        "i'll",
+        "i'm",
+        "i've",
+        "if",
+        "in",
+        "is",
+        "it",
+        "it's",
+        "just",
+        "let",
+        "like",
+        "ll",
+        "m",
+        "me",
+        "my",
+        "need",
+        "of",
+        "off",
+        "ok",
+        "okay",
+        "on",
+        "one",
+        "or",
+        "our",
+        "out",
+        "please",
+        "pls",
+        "re",
+        "s",
+        "so",
+        "some",
+        "that",
+        "that's",
+        "the",
+        "their",
+        "them",
+        "there",
+        "they",
+        "this",
+        "to",
+        "today",
+        "too",
+        "up",
+        "us",
+        "ve",
+        "very",
+        "wanna",
+        "want",
+        "wanted",
+        "was",
+        "way",
+        "we",
+        "what",
+        "what's",
+        "when",
+        "where",
+        "which",
+        "will",
+        "with",
+        "would",
+        "yes",
+        "you",
+        "your",
+        "one's",
+    ]
 )
 
 

@@ -35,6 +35,11 @@ class Plan:
     options: dict[str, tuple[Option, ...]] = field(default_factory=dict)
     intents: list[Intent] = field(default_factory=list)
 
+    @property
+    def days(self) -> list[str]:
+        """The names of the fields that are days."""
+        return [name for name, spec in self.specs.items() if spec.type == "date"]
+
     def text(self, key: str) -> str:
         """One of the agent's messages, such as `fallback_message`."""
         return str(self.agent.get(key) or "")

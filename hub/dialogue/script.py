@@ -58,7 +58,8 @@ async def _converse(talk: Exchange, tools: Toolbox, turn: Turn) -> AsyncIterator
             return
     async for piece in walk(talk, tools):
         yield piece
-    if (not talk.over and not talk.parts and not any(talk.pieces)) or (not talk.over and not talk.parts and talk.raw):
+    idle = not (memory.asked or memory.reviewing or memory.confirming)
+    if not talk.over and talk.raw and (not talk.parts or (idle and _only_polite(talk))):
         _prompt(talk)
 
 
@@ -79,7 +80,11 @@ def _greet(talk: Exchange) -> None:
 
 def _leaves(talk: Exchange) -> bool:
     """Says goodbye and ends, if that is all that was said."""
-    if not intents.says_goodbye(talk.low) or intents.wants_human(talk.low):
+    idle = not (
+        talk.memory.asked or talk.memory.reviewing or talk.memory.confirming or talk.memory.offered_human
+    )
+    done = idle and talk.stage is talk.plan.flow.start and intents.is_done(talk.low)
+    if not (done or intents.says_goodbye(talk.low)) or intents.wants_human(talk.low):
         return False
     talk.parts.clear()
     talk.say(talk.plan.text("goodbye_message") or "Goodbye!")

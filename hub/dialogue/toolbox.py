@@ -129,7 +129,7 @@ class Tools(HttpTools):
         )
 
     async def _search_knowledge(self, query: str, limit: int) -> Sequence[Passage]:
-        async with self._store.read() as db:
+        async with self._store.glance() as db:
             items = await agents.knowledge(db, self._workspace_id, self._agent_id)
         stamp = hash(tuple((item.id, item.title, item.text) for item in items))
         kept = _INDEXES.get(self._agent_id)

@@ -42,10 +42,11 @@ async def walk(talk: Exchange, tools: Toolbox) -> AsyncIterator[Piece]:
 
 def arrive(talk: Exchange, stage: Stage) -> None:
     """Enters a stage and says its text, unless the text only leads to questions that are answered already."""
+    text = talk.write(stage.text)
     talk.enter(stage.id)
     answered = bool(stage.fields) and not open_fields(stage, talk.facts())
     if stage.type in ("start", "dialogue", "verbatim", "tool") and not stage.confirm and not answered:
-        talk.say(stage.text)
+        talk.say(text)
 
 
 def _waits(talk: Exchange, stage: Stage) -> bool:
@@ -59,8 +60,8 @@ def _waits(talk: Exchange, stage: Stage) -> bool:
             ask(talk, spec)
             return True
         talk.keep(spec, known, "")
-    if stage.fields and (spec := _not_offered(talk, stage)):
-        ask(talk, spec)
+    if stage.fields and (other := _not_offered(talk, stage)):
+        ask(talk, other)
         return True
     if stage.confirm and not talk.memory.reviewed:
         read_back(talk, stage)
@@ -118,7 +119,7 @@ def ask_pending(talk: Exchange, *, again: bool = True) -> bool:
     if memory.reviewing:
         read_back(talk, stage)
         return True
-    spec = talk.plan.specs.get(memory.asked)
+    spec = talk.spec(memory.asked)
     if spec is not None:
         ask(talk, spec, again=again)
     return spec is not None
@@ -148,6 +149,8 @@ async def _use_tool(talk: Exchange, tools: Toolbox, stage: Stage) -> AsyncIterat
         yield Say(talk.write(tool.waiting_message), waiting=True)
     for piece in talk.take():
         yield piece
+    if 0 <= talk.ack_at < len(talk.parts):
+        talk.parts[talk.ack_at] = ""
     began = time.perf_counter()
     result = await tools.call(stage.tool, arguments)
     took = int((time.perf_counter() - began) * 1000)
