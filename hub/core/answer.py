@@ -53,7 +53,7 @@ async def answer(hub: Context, interaction_id: UUID, cue: Cue = "message") -> No
 
 
 async def _read(hub: Context, interaction_id: UUID, cue: Cue) -> Draft | None:
-    async with hub.store.read() as db:
+    async with hub.store.glance() as db:
         interaction = await db.get(Interaction, interaction_id)
         if interaction is None:
             return None

@@ -21,7 +21,7 @@ async def deliver(hub: Context, interaction_id: UUID) -> None:
     """Send what is owed in this interaction, in the order it was said."""
 
     async def once() -> None:
-        async with hub.store.read() as db:
+        async with hub.store.glance() as db:
             owed = await transit.open_outbox(db, interaction_id)
         for entry, message in owed:
             if entry.state != "queued" or entry.due_at > hub.clock.now():
