@@ -27,6 +27,7 @@ class Answering:
             talk.say(text)
         if got.small_talk:
             talk.say(got.small_talk)
+        talk.polite = not got.answers
         self._acknowledge()
         if got.unknown or (got.problem and not got.anything):
             return self._missed()

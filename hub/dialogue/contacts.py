@@ -26,6 +26,7 @@ _INTRODUCED = re.compile(
 )
 _I_AM = re.compile(rf"\b(?:i'm|i am|im|this is|it's|i’m|here is)(?: called)? {_FULL}", re.IGNORECASE)
 _SIGNED = re.compile(rf"(?:^|[.!?,\n] ?){_FULL} here\b", re.IGNORECASE)
+_FOR = re.compile(r"\b(?:for|under|name(?:d)?) (?P<name>[A-Z][a-z'-]+(?: [A-Z]\.)?(?: [A-Z][\w'-]+){1,2})")
 _LEAD = re.compile(
     r"^(?:(?:hi|hello|hey|sure|yes|yeah|yep|ok|okay|well|oh|of course|certainly|no problem|um+|uh+|er+|so|it's|it is|"
     r"this is|i'm|i am|the name is|name is|that's|that would be|just|please|sorry|no|actually|you can put|put)[,.!:]* )+",
@@ -474,7 +475,7 @@ def phone_spoken(number: str, region: str) -> str:
 
 def find_name(raw: str, *, asked: bool) -> Found | None:
     """A person's name: introduced ("I'm Ana Ruiz"), or on its own when it was asked for."""
-    for pattern in (_INTRODUCED, _I_AM, _SIGNED):
+    for pattern in (_INTRODUCED, _I_AM, _SIGNED, _FOR):
         for match in pattern.finditer(raw):
             careful = pattern is not _INTRODUCED or not re.match(
                 r"my|call|the|name|you|please", match[0], re.IGNORECASE

@@ -5,13 +5,14 @@ from typing import Any
 
 from hub.dialogue.choices import Option
 from hub.dialogue.contacts import e164, find_name
-from hub.dialogue.fields import Reader
+from hub.dialogue.fields import Reader, part_of
 from hub.dialogue.flow import Facts
 from hub.dialogue.memory import Memory
 from hub.dialogue.phrasing import glue, humane, offered, pick, region, spoken
 from hub.dialogue.plan import Intent, Plan
 from hub.dialogue.template import fill, lookup
 from hub.dialogue.text import clean, fold
+from hub.dialogue.times import part_of_day
 from hub.dialogue.turn import Collected, EnterStage, Piece, Say, Turn
 from hub.models.flow import FieldSpec, Stage, Transition
 
@@ -32,7 +33,7 @@ class Exchange:
         self.choices: tuple[str, ...] = ()
         self.meant: Intent | None = None
         self.heard = False
-        self.over = False
+        self.over = self.polite = False
         self.echo, self.echo_at, self.ack_at = "", 0, -1
         if plan.flow.stage(self.memory.stage) is None:
             self.memory.stage, self.memory.entered = "", False
@@ -139,7 +140,10 @@ class Exchange:
 
     def question(self, spec: FieldSpec) -> tuple[str, tuple[str, ...]]:
         """The question for a field and its choices, which are in the text where there are no buttons."""
-        labels = tuple(option.label for option in self.offers(spec))
+        offers = self.offers(spec)
+        part = part_of_day(self.low) if spec.choices_from and spec.type == "time" else ""
+        some = [option for option in offers if part_of(option.value) == part] if part else []
+        labels = tuple(option.label for option in some or offers)
         text = self.write(spec.question)
         more = offered(labels, text, self.turn.channel)
         return (f"{text} {more}" if more else text), labels

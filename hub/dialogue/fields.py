@@ -166,7 +166,7 @@ class Reader:
 
     def _text(self, spec: FieldSpec, raw: str, low: str, asked: bool, here: bool) -> Found | Problem | None:
         if spec.pattern:
-            for match in re.finditer(r"#?[\w@.+/-]+", raw):
+            for match in re.finditer(r"[\w@.+/-]+", raw):
                 if re.fullmatch(spec.pattern, match[0].rstrip("."), re.IGNORECASE):
                     return Found(match[0].rstrip("."), match.start(), match.end(), sure=here)
             if asked and re.fullmatch(spec.pattern, raw.strip(), re.IGNORECASE):
@@ -204,7 +204,7 @@ class Reader:
         if not asked:
             return None
         part = part_of_day(low)
-        some = [o for o in offers if not part or _part(o.value) == part]
+        some = [o for o in offers if not part or part_of(o.value) == part]
         if _EARLIEST.search(low) and some:
             return Found(some[0].value, 0, len(low))
         if _LATEST.search(low) and some:
@@ -289,7 +289,7 @@ def _minutes(value: str) -> int:
     return int(value[:2]) * 60 + int(value[3:5])
 
 
-def _part(value: str) -> str:
+def part_of(value: str) -> str:
     return "morning" if value < "12:00" else "afternoon" if value < "17:30" else "evening"
 
 

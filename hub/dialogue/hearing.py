@@ -34,6 +34,8 @@ class Hearing(Filling):
             return False
         if self._restarts():
             return True
+        if self._gives_up():
+            return True
         await self._questions()
         if self._replies():
             return Answering(self.talk, self.got).respond()
@@ -45,7 +47,9 @@ class Hearing(Filling):
         self._answered_instead()
         self.infer_intent()
         if not self.got.filled and not self.got.corrected and not self.talk.meant and not self.got.answers:
-            self._chat()
+            self._skip()
+            if not self.got.skipped:
+                self._chat()
         if not self.got.anything and not self.talk.meant:
             await self._loosely()
         return Answering(self.talk, self.got).respond()
@@ -77,6 +81,20 @@ class Hearing(Filling):
         self.talk.say("No problem, let's start again.")
         start = self.plan.flow.start
         self.memory.stage = start.id if start else ""
+        return True
+
+    def _gives_up(self) -> bool:
+        """Leaves what is being asked, back to where everything is open; what is known stays known."""
+        memory, start = self.memory, self.plan.flow.start
+        pending = memory.asked or memory.reviewing or memory.confirming
+        if not pending or not start or self.talk.stage is start or not intents.gives_up(self.talk.low):
+            return False
+        asked = self.asked()
+        if asked and asked.type == "choice" and isinstance(self.find(asked, self.text, asked=True), Found):
+            return False
+        self.talk.enter(start.id)
+        memory.misses = 0
+        self.talk.say("No problem, we'll leave it there. Is there anything else I can do for you?")
         return True
 
     def _is_answer(self) -> bool:
@@ -184,6 +202,13 @@ class Hearing(Filling):
         if asked and asked.type in ("choice", "yes_no") and asked in self.got.filled:
             self.talk.meant = None
 
+    def _skip(self) -> None:
+        """Leaves an optional question unanswered."""
+        asked = self.asked()
+        if asked and not asked.required and asked.type != "yes_no" and intents.skips(fold(self.text).strip()):
+            self.memory.skipped.append(asked.name)
+            self.got.skipped, self.got.problem = True, None
+
     def _chat(self) -> None:
         low = fold(self.text).strip()
         talk = intents.small_talk(low)
@@ -203,9 +228,6 @@ class Hearing(Filling):
         elif asked and self.talk.offers(asked) and _OPTIONS.search(low):
             self.talk.say(self._options(asked), [option.label for option in self.talk.offers(asked)])
             self.got.settled, self.got.problem = True, None
-        elif asked and not asked.required and intents.skips(low):
-            self.memory.skipped.append(asked.name)
-            self.got.skipped, self.got.problem = True, None
         elif asked and intents.skips(low) and asked.type != "yes_no" and not self.got.problem:
             self.got.problem, self.got.problem_of = Problem("I do need that one to go on, I'm afraid."), asked
         elif intents.is_upset(low):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from hub.dialogue.text import close, fold, words
 
 _PERSON = (
-    r"(?:(?:live |real |actual |human |another |different |proper )*(?:human(?: being)?|person|people|someone|somebody|"
+    r"(?:(?:live |real |actual |human |another |different |proper |sales |support |service |dental |senior )*(?:human(?: being)?|person|people|someone|somebody|"
     r"agent|representative|rep|operator|colleague|manager|supervisor|staff(?: member)?|team member|receptionist|advis[oe]r|"
     r"assistant|employee|associate|customer (?:service|support|care)|support team|a doctor|the doctor|a dentist|the dentist))"
 )
@@ -24,7 +24,7 @@ _HUMAN = re.compile(
 )
 _HUMAN_ALONE = re.compile(
     r"^\W*(?:please |an? |real |live |the |just |ok |no,? )*(?:human|agent|person|operator|representative|rep|real person|live agent|"
-    r"humans?|colleague|a colleague|customer service|someone real|somebody real|manager|staff|receptionist|0)(?: please| pls| now| plz|!|\.)*\W*$"
+    r"humans?|colleague|a colleague|customer service|someone real|somebody real|manager|staff|receptionist)(?: please| pls| now| plz|!|\.)*\W*$"
 )
 _NOT_HUMAN = re.compile(
     r"\b(?:don't|do not|no need to|not|without|never|rather not) (?:\w+ ){0,3}(?:speak|talk|human|person|agent|someone|operator)"
@@ -65,6 +65,11 @@ _REQUEST = re.compile(
 _DONE = re.compile(
     r"^\W*(?:(?:no|ok(?:ay)?|thanks|thank you|great|perfect)[,.! ]+)*(?:that's (?:all|it|everything)|that is all|that will be all|"
     r"that'll be all|nothing else|nothing more|i'm (?:good|done|all set)|all good|no thanks?|no thank you|we're done)(?:[,.! ]+(?:thanks|thank you))?\W*$"
+)
+_GIVE_UP = re.compile(
+    r"^\W*(?:(?:no|ok(?:ay)?|oh|well|actually|thanks)[,.! ]+)*(?:never ?mind|nvm|forget (?:it|about it|that)|cancel (?:that|this|it)|stop(?: it| that)?|"
+    r"leave it|i changed my mind|no that's (?:all|everything)|that's everything|let's stop(?: here)?|i don't want (?:to|this|it|that)(?: any ?more)?)"
+    r"(?:[,.! ]+(?:thanks|thank you|then))?\W*$"
 )
 _AVAILABLE = re.compile(
     r"\b(?:free|available|availability|slots?|anything|something|any (?:time|appointment|opening)|openings?|fit me in|squeeze|come in|come|"
@@ -184,6 +189,11 @@ def says_goodbye(low: str) -> bool:
 def is_done(low: str) -> bool:
     """Wants nothing more."""
     return bool(_DONE.match(low))
+
+
+def gives_up(low: str) -> bool:
+    """Does not want to go on with what is being asked."""
+    return is_done(low) or bool(_GIVE_UP.match(low))
 
 
 def starts_over(low: str) -> bool:

@@ -211,6 +211,8 @@ _SAME = {
         "weekend": "weekend weekends saturday sunday saturdays sundays",
         "bus": "bus tram train subway metro transport transit",
         "wheelchair": "wheelchair accessible accessibility disabled ramp elevator lift",
+        "fear": "fear scared afraid nervous anxious anxiety frightened terrified",
+        "duration": "duration time times minutes weeks days",
         "student": "student students",
         "international": "international abroad overseas worldwide countries country canada europe",
     }.items()

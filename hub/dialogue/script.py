@@ -97,7 +97,13 @@ def _leaves(talk: Exchange) -> bool:
 def _only_polite(talk: Exchange) -> bool:
     """Whether what was said so far leaves it to the customer to find something to say."""
     text = " ".join(talk.parts)
-    return len(talk.parts) == 1 and len(text) < 50 and text.endswith((".", "!")) and "welcome" not in text
+    return (
+        talk.polite
+        and len(talk.parts) == 1
+        and len(text) < 50
+        and text.endswith((".", "!"))
+        and "welcome" not in text
+    )
 
 
 def _prompt(talk: Exchange) -> None:
