@@ -6,7 +6,7 @@ from hub.dialogue import intents
 from hub.dialogue.exchange import Exchange
 from hub.dialogue.fields import default_hint
 from hub.dialogue.filling import Understood
-from hub.dialogue.flow import depends_on
+from hub.dialogue.flow import depends_on, open_fields
 from hub.dialogue.phrasing import ACKNOWLEDGED, CORRECTED, MISSED, listed
 from hub.dialogue.text import Problem
 from hub.dialogue.walking import ask_pending
@@ -41,8 +41,9 @@ class Answering:
             self.memory.asked = got.problem_of.name
             talk.say(self._says(got.problem, got.problem_of), got.problem.choices)
             return False
-        if self.memory.confirming and not talk.choices:
-            ask_pending(talk)
+        if self.memory.confirming:
+            if not talk.choices:
+                ask_pending(talk)
             return False
         return self._resume()
 
@@ -156,6 +157,8 @@ class Answering:
     def _missed(self) -> bool:
         """Something was not understood: a hint, then other words, then the offer of a person."""
         talk, memory, got = self.talk, self.memory, self.got
+        if got.unknown and not memory.asked and open_fields(talk.stage, talk.facts()):
+            return True
         memory.misses += 0 if got.problem and got.problem.choices else 1
         spec = got.problem_of or self.talk.spec(self.memory.asked)
         if memory.misses >= 3:

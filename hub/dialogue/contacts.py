@@ -514,7 +514,7 @@ def _bare_name(raw: str) -> Found | None:
     lead = _LEAD.match(line)
     begin = lead.end() if lead else 0
     rest = _TAIL.sub("", line[begin:])
-    rest = re.split(r"[,;:!?(]| - |\. ", rest, maxsplit=1)[0].strip().rstrip(".")
+    rest = re.split(r"[,;:!?(]| - |(?<=\w{4})\. ", rest, maxsplit=1)[0].strip().rstrip(".")
     parts = rest.split()
     if not 1 <= len(parts) <= 5 or len(rest) > 60 or any(char.isdigit() for char in rest) or "?" in line:
         return None

@@ -34,6 +34,7 @@ class Exchange:
         self.meant: Intent | None = None
         self.heard = False
         self.over = self.polite = False
+        self.just_asked = ""
         self.echo, self.echo_at, self.ack_at = "", 0, -1
         if plan.flow.stage(self.memory.stage) is None:
             self.memory.stage, self.memory.entered = "", False

@@ -90,6 +90,10 @@ class Hearing(Filling):
         if not pending or not start or self.talk.stage is start or not intents.gives_up(self.talk.low):
             return False
         asked = self.asked()
+        if (asked and (asked.type == "yes_no" or not asked.required)) or (
+            memory.reviewing and intents.is_done(self.talk.low)
+        ):
+            return False
         if asked and asked.type == "choice" and isinstance(self.find(asked, self.text, asked=True), Found):
             return False
         self.talk.enter(start.id)

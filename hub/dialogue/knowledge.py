@@ -252,6 +252,8 @@ def question_terms(text: str) -> list[str]:
 def _stem(word: str) -> str:
     word = word.removesuffix("'s")
     for ending, keep in (
+        ("ability", ""),
+        ("able", ""),
         ("ies", "y"),
         ("ing", ""),
         ("edly", ""),
@@ -263,7 +265,7 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             word = word[: -len(ending)] + keep
             break
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+    return word[:-1] if word.endswith("e") and len(word) > 4 else word
 
 
 class Index:
@@ -288,7 +290,7 @@ class Index:
     def _weight(self, term: str) -> float:
         count = len(self._found.get(term, ()))
         if not count:
-            return 0.55 * self._rare
+            return 0.8 * self._rare
         return 0.35 + math.log(1 + (len(self.passages) - count + 0.5) / (count + 0.5))
 
     def search(self, query: str, limit: int = 3) -> Sequence[Passage]:

@@ -54,6 +54,8 @@ async def _converse(talk: Exchange, tools: Toolbox, turn: Turn) -> AsyncIterator
             talk.enter(talk.stage.id)
         if first and intents.GREETING.fullmatch(talk.low.strip(" !.,")):
             _open(talk, first)
+        elif not memory.entered:
+            pass
         elif _leaves(talk) or not await Hearing(talk, tools).hear():
             return
     async for piece in walk(talk, tools):

@@ -89,8 +89,9 @@ def _not_offered(talk: Exchange, stage: Stage) -> FieldSpec | None:
 def ask(talk: Exchange, spec: FieldSpec, *, again: bool = False) -> None:
     """Asks for a field, in other words when it is asked again; says nothing if it was just asked."""
     memory = talk.memory
-    if memory.asked == spec.name and talk.parts and talk.choices and not again:
+    if talk.just_asked == spec.name:
         return
+    talk.just_asked = spec.name
     memory.asked = spec.name
     partial = memory.partial.get(spec.name)
     if isinstance(partial, dict) and partial:
