@@ -1,5 +1,7 @@
 """Which customer this is."""
 
+from uuid import UUID
+
 import phonenumbers
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -60,26 +62,21 @@ async def recognise(
     A phone number and a WhatsApp sender of the same number are one person.
     """
     value = normal(kind, value, workspace.default_region)
-    known = await people.identity(db, workspace.id, kind, value)
-    if known is None and kind in _SAME_PERSON:
-        twin = await people.identity(db, workspace.id, _SAME_PERSON[kind], value)
-        if twin is not None:
-            known = _remember(db, workspace, twin.customer_id, kind, value, source, strength)
-    if known is None:
-        customer = Customer(workspace_id=workspace.id, name=name[:200])
-        db.add(customer)
+    kinds = [kind, _SAME_PERSON[kind]] if kind in _SAME_PERSON else [kind]
+    known = {row[0].kind: row[1] for row in await people.known_as(db, workspace.id, kinds, value)}
+    found = known.get(kind)
+    if found is None:
+        found = next(iter(known.values()), None) or Customer(workspace_id=workspace.id)
+        db.add(found)
         await db.flush()
-        _remember(db, workspace, customer.id, kind, value, source, strength)
-        return customer
-    found = await people.customer(db, workspace.id, known.customer_id)
-    assert found is not None  # noqa: S101 - an identity never outlives its customer
+        _remember(db, workspace, found.id, kind, value, source, strength)
     if name and not found.name:
         found.name = name[:200]
     return found
 
 
 def _remember(
-    db: AsyncSession, workspace: Workspace, customer_id: object, kind: str, value: str, source: str, strength: str
+    db: AsyncSession, workspace: Workspace, customer_id: UUID, kind: str, value: str, source: str, strength: str
 ) -> Identity:
     identity = Identity(
         workspace_id=workspace.id, customer_id=customer_id, kind=kind, value=value, strength=strength, source=source

@@ -107,7 +107,6 @@ def _launch(url: str, executor: str) -> Callable[[str, float], None]:
         "executor_id": executor,
         "application_version": "1",
         "log_level": "WARNING",
-        "run_admin_server": False,
         "scheduler_polling_interval_sec": 1.0,
     }
     DBOS(config=config)
@@ -134,7 +133,11 @@ def _launch(url: str, executor: str) -> Callable[[str, float], None]:
     DBOS.apply_schedules(
         [{"schedule_name": name, "workflow_fn": works[name], "schedule": cron} for name, cron in EVERY.items()]
     )
-    return lambda interaction_id, seconds: DBOS.start_workflow(deliver_later, interaction_id, seconds) and None
+
+    def later(interaction_id: str, seconds: float) -> None:
+        DBOS.start_workflow(deliver_later, interaction_id, seconds)
+
+    return later
 
 
 def _run(step: Callable[[Work], Coroutine[Any, Any, Any]]) -> None:

@@ -10,8 +10,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import identity
-from hub.core.answer import finish
-from hub.core.receive import open_interaction, say_in
+from hub.core.write import finish, open_interaction, say_in
 from hub.feed import Bus
 from hub.ownership import queue
 from hub.models import Address, Agent, ApiKey, Interaction, Knowledge, User, Workspace

@@ -1,6 +1,116 @@
-"""The visitor's door: the chat page, the widget script, the live socket."""
+"""The visitor's door: the chat page, the script that embeds it, its colour, and the live socket."""
 
+import hashlib
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
-WEBCHAT: list[Any] = []
+from litestar import Request, Response, get
+from litestar.datastructures import CacheControlHeader
+from litestar.enums import MediaType
+from litestar.response import Template
+
+from hub.models import Address, Agent
+from hub.store import Store, agents
+from web.settings import Settings
+from web.templating import HERE
+from web.webchat_live import live
+
+DEFAULT_ACCENT = "#3b5bdb"
+_ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
+_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
+_OPEN = {"public": True, "exclude_from_auth": True, "exclude_from_csrf": True}
+_FIVE_MINUTES = CacheControlHeader(public=True, max_age=300)
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/chat/{key:str}", opt=_OPEN, include_in_schema=False)
+async def page(request: AnyRequest, key: str) -> Template:
+    """The chat: a page of its own, and what the widget frames on the sites that may."""
+    address, agent = await _widget(request.app.state.store, key)
+    settings: Settings = request.app.state.settings
+    return Template(
+        "chat/page.html" if address else "chat/missing.html",
+        context={
+            "key": key,
+            "title": (address.name if address else "") or "Chat",
+            "intro": str(address.options.get("greeting") or "") if address else "",
+            "agent": agent.name if agent else "",
+            "language": str(agent.definition.get("language", "en")) if agent else "en",
+        },
+        headers={
+            "Content-Security-Policy": policy(_origins(address), settings.hub_public_url),
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+        },
+        media_type=MediaType.HTML,
+        status_code=200 if address else 404,
+    )
+
+
+@get("/chat/{key:str}/accent.css", opt=_OPEN, cache_control=_FIVE_MINUTES, include_in_schema=False)
+async def accent(request: AnyRequest, key: str) -> Response[str]:
+    """The widget's colour and one that can be read on it."""
+    address, _ = await _widget(request.app.state.store, key)
+    chosen = str(address.options.get("accent") or "") if address else ""
+    colour = chosen if _ACCENT.fullmatch(chosen) else DEFAULT_ACCENT
+    return Response(f":root,:host{{--accent:{colour};--on-accent:{on(colour)}}}\n", media_type="text/css")
+
+
+@get("/static/chat/widget.js", opt=_OPEN, cache_control=_FIVE_MINUTES, include_in_schema=False)
+async def widget(request: AnyRequest) -> Response[bytes]:
+    """The script tag's script. Its address never changes, so it is kept for minutes only."""
+    content = (HERE / "static" / "chat" / "widget.js").read_bytes()
+    etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(b"", status_code=304, headers={"ETag": etag})
+    return Response(content, media_type="text/javascript; charset=utf-8", headers={"ETag": etag})
+
+
+def policy(origins: list[str], public_url: str) -> str:
+    """What the chat page may load, and who may frame it: our own pages and the widget's origins."""
+    scheme, _, rest = public_url.partition("://")
+    socket = f"{scheme.replace('http', 'ws')}://{rest.partition('/')[0]}" if rest else ""
+    parts = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        f"connect-src 'self' {socket}".rstrip(),
+        "base-uri 'none'",
+        "form-action 'none'",
+        " ".join(("frame-ancestors 'self'", *origins)),
+    )
+    return "; ".join(parts)
+
+
+def on(colour: str) -> str:
+    """Black or white, whichever reads better on a colour (relative luminance of WCAG 2.2)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#fff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#111"
+
+
+def _origins(address: Address | None) -> list[str]:
+    """The origins that may embed the widget; what is none is left out."""
+    given = address.options.get("origins") if address else None
+    return [
+        origin.rstrip("/")
+        for origin in (given if isinstance(given, list) else [])
+        if isinstance(origin, str) and _ORIGIN.fullmatch(origin.rstrip("/")) and urlsplit(origin).netloc
+    ]
+
+
+async def _widget(store: Store, key: str) -> tuple[Address | None, Agent | None]:
+    async with store.read() as db:
+        found = await agents.address_called(db, "webchat", key)
+        address = found[0] if found else None
+        if address is None or address.agent_id is None:
+            return address, None
+        return address, await agents.agent(db, address.workspace_id, address.agent_id)
+
+
+WEBCHAT: list[Any] = [page, accent, widget, live]
 """Every route handler of the web chat."""

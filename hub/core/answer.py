@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, ownership, policy
 from hub.core.context import Context, alone
-from hub.core.receive import owe, say_in
+from hub.core.write import finish, owe, say_in
 from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import (
     Collected, Cue, EnterStage, Entry, Finish, HandToHuman, Piece, Say, Turn, UsedTool,
@@ -162,13 +162,6 @@ async def _write_down(
                 ownership.queue(db, interaction, piece.reason, now)
             case Finish():
                 finish(db, interaction, "completed", piece.reason, now)
-
-
-def finish(db: AsyncSession, interaction: Interaction, status: str, reason: str, now: datetime) -> None:
-    """End it; the next message of this person opens a new interaction."""
-    interaction.status, interaction.ended_reason = status, reason
-    interaction.ended_at, interaction.idle_at, interaction.waiting_since = now, None, None
-    interactions.log(db, interaction, "interaction.ended", now, status=status, reason=reason)
 
 
 def _parts(piece: Say, over: int | None) -> list[Say]:

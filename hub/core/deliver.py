@@ -65,8 +65,9 @@ def outbound(entry: OutboxEntry, message: Message) -> Outbound:
 async def settle(hub: Context, message_id: UUID, external_id: str) -> None:
     """The provider has it, under this id."""
     async with hub.store.write() as db:
-        message, entry, interaction = await held(db, message_id)
-        entry.state = "sent"
+        message, entry, interaction = await transit.held(db, message_id)
+        if entry is not None:
+            entry.state = "sent"
         message.external_id = message.external_id or external_id
         if outranks(message.status, "sent"):
             message.status, message.error_code, message.error_words = "sent", "", ""
@@ -76,8 +77,8 @@ async def settle(hub: Context, message_id: UUID, external_id: str) -> None:
 async def _failed(hub: Context, entry: OutboxEntry, error: Undeliverable) -> bool:
     now = hub.clock.now()
     async with hub.store.write() as db:
-        message, owed, interaction = await held(db, entry.message_id)
-        if owed.state != "sending":
+        message, owed, interaction = await transit.held(db, entry.message_id)
+        if owed is None or owed.state != "sending":
             return True
         if error.ambiguous:
             owed.state = "unsure"
@@ -110,14 +111,3 @@ def give_up(
 
 def _pause(error: Undeliverable, attempts: int) -> timedelta:
     return error.retry_after or timedelta(seconds=min(2**attempts, 300))
-
-
-async def held(db: AsyncSession, message_id: UUID) -> tuple[Message, OutboxEntry, Interaction]:
-    """The message, what is owed of it, and its interaction, held until the transaction ends."""
-    entry = await db.get(OutboxEntry, message_id)
-    assert entry is not None  # noqa: S101 - outbox entries are not deleted
-    interaction = await interactions.locked(db, entry.interaction_id)
-    message = await db.get(Message, message_id)
-    assert interaction is not None and message is not None  # noqa: S101 - foreign keys
-    await db.refresh(entry)
-    return message, entry, interaction

@@ -10,10 +10,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub import failpoints, identity, ownership, policy
 from hub.channel import Inbound, Media, Refused
 from hub.core import receive as receiving
-from hub.core.answer import answer, finish
+from hub.core.answer import answer
 from hub.core.context import Context
 from hub.core.deliver import deliver
-from hub.core.receive import Receipt, open_interaction, owe, say_in
+from hub.core.receive import Receipt
+from hub.core.report import report
+from hub.core.write import finish, open_interaction, owe, say_in
 from hub.dialogue.turn import Cue
 from hub.models import Address, Agent, Interaction, Message, User
 from hub.models.interaction import FINAL
@@ -38,7 +40,7 @@ class Hub:
         if inbound.channel not in self.context.channels:
             raise Refused(f"There is no channel {inbound.channel!r}.", 404)
         if inbound.kind == "status":
-            return await receiving.report(self.context, inbound)
+            return await report(self.context, inbound)
         receipt = await receiving.message(self.context, inbound, within)
         failpoints.reach("receive.committed")
         if receipt.interaction_id and receipt.answer:

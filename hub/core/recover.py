@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from hub.channel import Undeliverable
-from hub.core.answer import answer, finish
+from hub.core.answer import answer
 from hub.core.context import Context
-from hub.core.deliver import deliver, give_up, held, outbound, settle
+from hub.core.deliver import deliver, give_up, outbound, settle
+from hub.core.write import finish
 from hub.models import Message, Node, OutboxEntry
 from hub.store import interactions, transit
 
@@ -70,8 +71,8 @@ async def _settle_doubt(hub: Context, entry: OutboxEntry, message: Message, cras
             await settle(hub, message.id, ours)
             return
     async with hub.store.write() as db:
-        message, owed, interaction = await held(db, message.id)
-        if owed.state != entry.state:
+        message, owed, interaction = await transit.held(db, message.id)
+        if owed is None or owed.state != entry.state:
             return
         if crashed and listed is not None:
             owed.state, owed.due_at = "queued", now

@@ -116,7 +116,7 @@ class Tools(HttpTools):
     """The toolbox of one turn in the hub: the agent's tools, and its knowledge out of the store."""
 
     def __init__(
-        self, store: Store, outside: Outside, workspace_id: UUID, agent_id: UUID, turn: Turn
+        self, store: Store, outside: Outside, workspace_id: UUID, agent_id: UUID | None, turn: Turn
     ) -> None:
         self._store, self._workspace_id, self._agent_id = store, workspace_id, agent_id
         super().__init__(
@@ -129,6 +129,8 @@ class Tools(HttpTools):
         )
 
     async def _search_knowledge(self, query: str, limit: int) -> Sequence[Passage]:
+        if self._agent_id is None:
+            return ()
         async with self._store.glance() as db:
             items = await agents.knowledge(db, self._workspace_id, self._agent_id)
         stamp = hash(tuple((item.id, item.title, item.text) for item in items))

@@ -1,6 +1,7 @@
 """How Alembic reaches the database: through the same async drivers as the hub."""
 
 import asyncio
+from typing import Literal
 
 from alembic import context
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ def _ours(_object: object, name: str | None, kind: str, *_: object) -> bool:
     return not (name or "").startswith(_SEARCH) and not (name or "").startswith("ix_message_search")
 
 
-def _render(kind: str, item: object, _context: object) -> str | bool:
+def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
     """Column types by the names of `hub.models.columns`."""
     if isinstance(item, UtcDateTime):
         return "UtcDateTime()"

@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, make_url, select
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.feed import Bus
-from hub.store import sqlite
+from hub.store import replays, sqlite
 
 CHECKPOINT_EVERY = 500
 
@@ -38,10 +40,19 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """One transaction: committed on leaving, rolled back on error; hints go out after the commit."""
+        """One transaction: committed on leaving, rolled back on error; hints go out after the commit.
+
+        The first one of a request under an idempotency key is marked as its effect.
+        """
+        claim = replays.current.get()
         async with self._write() as db:
             async with db.begin():
                 yield db
+                await _write_rows(db)
+                if claim is not None and not claim.marked:
+                    await replays.mark(db, claim)
+            if claim is not None:
+                claim.marked = True
             self.bus.publish(db.info.get("hints", ()))
         if self.is_sqlite:
             self._tidy()
@@ -70,6 +81,20 @@ class Store:
         await self._glancer.dispose()
         await self._writer.dispose()
         await self._reader.dispose()
+
+
+def write_at_commit(db: AsyncSession, table: type[SQLModel], **row: Any) -> None:
+    """Insert this row when the transaction commits, after all others, without making an object of it."""
+    db.info.setdefault("rows", {}).setdefault(table, []).append(row)
+
+
+async def _write_rows(db: AsyncSession) -> None:
+    rows: dict[type[SQLModel], list[dict[str, Any]]] = db.info.pop("rows", {})
+    if rows:
+        await db.flush()
+        connection = await db.connection()
+        for table, values in rows.items():
+            await connection.execute(table.__table__.insert(), values)  # type: ignore[attr-defined]
 
 
 def normal_url(url: str) -> str:
@@ -102,4 +127,4 @@ async def lock(db: AsyncSession, *key: object) -> None:
     if db.get_bind().dialect.name == "postgresql":
         digest = blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()
         number = int.from_bytes(digest, "big", signed=True)
-        await db.exec(select(func.pg_advisory_xact_lock(number)))
+        await db.execute(select(func.pg_advisory_xact_lock(number)))

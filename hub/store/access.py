@@ -42,7 +42,7 @@ async def session_user(
 
 async def end_sessions(db: AsyncSession, *, token_hash: str = "", user_id: UUID | None = None) -> None:
     """Sign out one browser, or all of a user's."""
-    condition = UserSession.token_hash == token_hash if token_hash else UserSession.user_id == user_id
+    condition = col(UserSession.token_hash) == token_hash if token_hash else col(UserSession.user_id) == user_id
     await db.exec(delete(UserSession).where(condition))
 
 

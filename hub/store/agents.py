@@ -68,11 +68,15 @@ async def addresses(db: AsyncSession, workspace_id: UUID, channel: str = "") -> 
     return (await db.exec(query)).all()
 
 
-async def address_called(db: AsyncSession, channel: str, *values: str) -> Address | None:
-    """The address of this channel known by the first of `values` that is known at all."""
+async def address_called(db: AsyncSession, channel: str, *values: str) -> tuple[Address, Workspace] | None:
+    """The address of this channel known by the first of `values` that is known at all, and its workspace."""
     wanted = [value for value in values if value]
-    rows = await db.exec(select(Address).where(Address.channel == channel, col(Address.value).in_(wanted)))
-    found = {row.value: row for row in rows.all()}
+    query = (
+        select(Address, Workspace)
+        .join(Workspace, col(Workspace.id) == col(Address.workspace_id))
+        .where(Address.channel == channel, col(Address.value).in_(wanted))
+    )
+    found = {row[0].value: row for row in (await db.exec(query)).all()}
     return next((found[value] for value in wanted if value in found), None)
 
 

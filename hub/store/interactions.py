@@ -9,7 +9,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Event, Interaction, Message
-from hub.store import hint
+from hub.models.columns import new_id
+from hub.store import hint, write_at_commit
 
 
 async def interaction(db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> Interaction | None:
@@ -64,10 +65,13 @@ async def of_customer(
     return (await db.exec(query)).all()
 
 
-def log(db: AsyncSession, interaction: Interaction, type: str, at: datetime, **data: Any) -> Event:
-    """Append one event to the interaction, which must be held by this transaction."""
+def log(db: AsyncSession, interaction: Interaction, type: str, at: datetime, **data: Any) -> None:
+    """Append one event to the interaction, which must be held by this transaction; written when it commits."""
     interaction.last_seq += 1
-    event = Event(
+    write_at_commit(
+        db,
+        Event,
+        id=new_id(),
         workspace_id=interaction.workspace_id,
         interaction_id=interaction.id,
         seq=interaction.last_seq,
@@ -75,9 +79,7 @@ def log(db: AsyncSession, interaction: Interaction, type: str, at: datetime, **d
         data=data,
         at=at,
     )
-    db.add(event)
     hint(db, interaction.workspace_id, interaction.id, interaction.thread)
-    return event
 
 
 async def messages(
@@ -107,9 +109,9 @@ async def message(db: AsyncSession, workspace_id: UUID, message_id: UUID) -> Mes
     return found if found and found.workspace_id == workspace_id else None
 
 
-async def message_sent_as(db: AsyncSession, channel: str, external_id: str) -> Message | None:
+async def sent_as(db: AsyncSession, channel: str, external_id: str) -> UUID | None:
     """Our message that the provider knows by this id."""
-    query = select(Message).where(
+    query = select(Message.id).where(
         Message.channel == channel, Message.external_id == external_id, Message.role != "customer"
     )
     return (await db.exec(query)).first()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from uuid import UUID
 
 from sqlalchemy import Integer, cast
@@ -65,19 +66,10 @@ async def messages_since(db: AsyncSession, workspace_id: UUID, since: datetime) 
 
 async def volume(db: AsyncSession, workspace_id: UUID, edges: Sequence[datetime]) -> list[int]:
     """How many interactions began between each two neighbouring times."""
+    at = col(Interaction.created_at)
     columns = [
-        func.coalesce(
-            func.sum(
-                cast(
-                    case(
-                        ((col(Interaction.created_at) >= a) & (col(Interaction.created_at) < b), 1), else_=0
-                    ),
-                    Integer,
-                )
-            ),
-            0,
-        )
-        for a, b in zip(edges, edges[1:], strict=False)
+        func.coalesce(func.sum(cast(case(((at >= begin) & (at < end), 1), else_=0), Integer)), 0)
+        for begin, end in pairwise(edges)
     ]
     query = select(*columns).where(
         Interaction.id >= first_id(edges[0]),
@@ -115,7 +107,7 @@ async def has_test(db: AsyncSession, workspace_id: UUID) -> bool:
     return (await db.exec(query.limit(1))).first() is not None
 
 
-async def has_channel(db: AsyncSession, workspace_id: UUID, channel: str, inbound: bool = True) -> bool:
+async def has_channel(db: AsyncSession, workspace_id: UUID, channel: str) -> bool:
     """Whether anything came in on this channel."""
     query = select(Interaction.id).where(
         Interaction.workspace_id == workspace_id,

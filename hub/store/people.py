@@ -37,6 +37,18 @@ async def identity(db: AsyncSession, workspace_id: UUID, kind: str, value: str) 
     return (await db.exec(query)).first()
 
 
+async def known_as(
+    db: AsyncSession, workspace_id: UUID, kinds: Sequence[str], value: str
+) -> Sequence[tuple[Identity, Customer]]:
+    """Who is known by this value, as any of these kinds."""
+    query = (
+        select(Identity, Customer)
+        .join(Customer, col(Customer.id) == col(Identity.customer_id))
+        .where(Identity.workspace_id == workspace_id, col(Identity.kind).in_(kinds), Identity.value == value)
+    )
+    return (await db.exec(query)).all()
+
+
 async def identities(db: AsyncSession, workspace_id: UUID, *customer_ids: UUID) -> Sequence[Identity]:
     query = select(Identity).where(
         Identity.workspace_id == workspace_id, col(Identity.customer_id).in_(customer_ids)

@@ -50,8 +50,26 @@ async def unanswered(db: AsyncSession, before: datetime, limit: int = 200) -> li
     return [found for found in (await db.exec(query)).all() if found is not None]
 
 
-async def outbox_entry(db: AsyncSession, message_id: UUID) -> OutboxEntry | None:
-    return await db.get(OutboxEntry, message_id)
+async def message_and_entry(db: AsyncSession, message_id: UUID) -> tuple[Message, OutboxEntry | None] | None:
+    """A message of ours and what is owed of it, if anything ever was."""
+    query = (
+        select(Message, OutboxEntry)
+        .outerjoin(OutboxEntry, col(OutboxEntry.message_id) == col(Message.id))
+        .where(Message.id == message_id, Message.role != "customer")
+    )
+    return (await db.exec(query)).first()
+
+
+async def held(db: AsyncSession, message_id: UUID) -> tuple[Message, OutboxEntry | None, Interaction]:
+    """A message, what is owed of it, and its interaction, which must exist; held until this writing transaction ends."""
+    query = (
+        select(Message, OutboxEntry, Interaction)
+        .join(Interaction, col(Interaction.id) == col(Message.interaction_id))
+        .outerjoin(OutboxEntry, col(OutboxEntry.message_id) == col(Message.id))
+        .where(Message.id == message_id)
+        .with_for_update(of=[Interaction, Message])
+    )
+    return (await db.exec(query)).one()
 
 
 async def open_outbox(
@@ -96,11 +114,11 @@ async def doubtful(
     db: AsyncSession, before: datetime, dead_nodes: Sequence[str], limit: int = 100
 ) -> Sequence[tuple[OutboxEntry, Message]]:
     """Entries that a provider may have: unsure ones, and those a dead node was sending."""
-    dead = (OutboxEntry.state == "sending") & col(OutboxEntry.node).in_(dead_nodes)
+    dead = (col(OutboxEntry.state) == "sending") & col(OutboxEntry.node).in_(dead_nodes)
     query = (
         select(OutboxEntry, Message)
         .join(Message, col(Message.id) == col(OutboxEntry.message_id))
-        .where(((OutboxEntry.state == "unsure") | dead) & (col(OutboxEntry.claimed_at) < before))
+        .where(((col(OutboxEntry.state) == "unsure") | dead) & (col(OutboxEntry.claimed_at) < before))
         .limit(limit)
     )
     return (await db.exec(query)).all()

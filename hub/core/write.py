@@ -1,0 +1,100 @@
+"""What every act writes down: an interaction opened, a message said in it, a message owed to a provider."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.models import Address, Agent, Customer, Interaction, Message, OutboxEntry, Workspace
+from hub.models.agent import Timing
+from hub.models.columns import new_id
+from hub.store import agents, interactions
+
+PREVIEW_CHARACTERS = 140
+IDLE_SECONDS = Timing().idle_close_seconds
+
+
+async def open_interaction(
+    db: AsyncSession,
+    workspace: Workspace,
+    customer: Customer,
+    channel: str,
+    thread: str,
+    person: str,
+    *,
+    address: Address | None = None,
+    agent: Agent | None = None,
+    now: datetime,
+    **given: Any,
+) -> Interaction:
+    """A new interaction with the agent's definition frozen into it; without an agent it waits for a person.
+
+    `given` are further columns; a definition given as `agent_definition` is used instead of the stored one.
+    """
+    definition: dict[str, Any] | None = given.pop("agent_definition", None)
+    if agent is None and address is not None and address.agent_id is not None:
+        agent = await agents.agent(db, workspace.id, address.agent_id)
+    if definition is None and agent is not None:
+        definition = agent.definition
+    interaction = Interaction(
+        workspace_id=workspace.id, customer_id=customer.id, channel=channel, thread=thread, person=person,
+        address_id=address.id if address else None, ours=address.value if address else "",
+        agent_id=agent.id if agent else None, agent=definition or {}, agent_version=agent.version if agent else 0,
+        owner="ai" if definition else "queue", trace_id=secrets.token_hex(16),
+        created_at=now, last_message_at=now, **given,
+    )  # fmt: skip
+    db.add(interaction)
+    await db.flush()
+    interactions.log(
+        db, interaction, "interaction.started", now,
+        channel=channel, direction=interaction.direction, trace_id=interaction.trace_id,
+    )  # fmt: skip
+    return interaction
+
+
+def say_in(db: AsyncSession, interaction: Interaction, now: datetime, **fields: Any) -> Message:
+    """Append a message and its event to an interaction held by this transaction."""
+    said = Message(
+        id=new_id(), workspace_id=interaction.workspace_id, interaction_id=interaction.id,
+        customer_id=interaction.customer_id, channel=interaction.channel, seq=interaction.last_seq + 1,
+        created_at=now, **fields,
+    )  # fmt: skip
+    interactions.log(
+        db, interaction, "message.created", now,
+        message_id=str(said.id), role=said.role, text=said.text, author=said.author, note=said.note,
+        media=said.media,
+    )  # fmt: skip
+    db.add(said)
+    if said.note:
+        return said
+    interaction.last_message_at, interaction.last_message_role = now, said.role
+    interaction.preview = " ".join(said.text.split())[:PREVIEW_CHARACTERS] or ("Attachment" if said.media else "")
+    seconds = interaction.agent.get("timing", {}).get("idle_close_seconds", IDLE_SECONDS)
+    interaction.idle_at = now + timedelta(seconds=seconds)
+    if said.role == "customer":
+        interaction.heard_seq = said.seq
+        interaction.waiting_since = interaction.waiting_since or now
+        interaction.snoozed_until = None
+    elif said.role in ("agent", "operator"):
+        interaction.waiting_since = None
+    return said
+
+
+def owe(db: AsyncSession, interaction: Interaction, said: Message, now: datetime) -> None:
+    """Owe this message to the provider, in the transaction that decided it."""
+    said.status = "queued"
+    db.add(
+        OutboxEntry(
+            message_id=said.id, workspace_id=said.workspace_id, interaction_id=interaction.id,
+            channel=interaction.channel, sender=interaction.ours, recipient=interaction.person,
+            position=said.seq, due_at=now, created_at=now,
+        )  # fmt: skip
+    )
+
+
+def finish(db: AsyncSession, interaction: Interaction, status: str, reason: str, now: datetime) -> None:
+    """End it; the next message of this person opens a new interaction."""
+    interaction.status, interaction.ended_reason = status, reason
+    interaction.ended_at, interaction.idle_at, interaction.waiting_since = now, None, None
+    interactions.log(db, interaction, "interaction.ended", now, status=status, reason=reason)
