@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     hub_node: str = Field(default="", description="this process's name; stable over restarts")
     hub_sandbox_url: str = Field(default="", description="the sandbox carrier's own pages, for `hub demo`")
     hub_work: bool = Field(default=True, description="carry out background work in this process")
+    hub_api_rate: float = Field(default=50, gt=0, description="API requests a second that one key may make")
+    hub_api_burst: int = Field(default=200, ge=1, description="API requests that one key may make at once")
     twilio_account_sid: str = ""
     twilio_auth_token: str = ""
     twilio_auth_token_previous: str = ""

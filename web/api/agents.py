@@ -1,0 +1,165 @@
+"""Agents: the stored definitions of AI workers."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, delete, get, patch, post
+from litestar.params import Parameter
+from pydantic import ConfigDict, Field, ValidationError
+from sqlmodel import col
+
+from hub.engines import ENGINES
+from hub.models import Agent, AgentDefinition
+from hub.store import agents, listing
+from web.api.paging import Cursor, Limit, Page, before, page
+from web.api.refusals import Malformed, Refusal, missing, pointer
+from web.api.request import ApiRequest, invalid
+from web.api.shapes import without_defaults
+
+_EXAMPLE = {
+    "name": "Front desk",
+    "prompt": "You answer for a dental clinic. Be brief and friendly.",
+    "opening_message": "Hello {{name}}, this is the clinic. How can I help?",
+    "language": "en-US",
+}
+_STORED = {
+    "id": "0198c0de-0000-7000-8000-000000000001",
+    "version": 1,
+    "created_at": "2026-01-31T09:00:00Z",
+    "updated_at": "2026-01-31T09:00:00Z",
+    "archived_at": None,
+}
+
+
+class AgentCreate(AgentDefinition):
+    """A definition to store."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+
+
+def _patch_schema(schema: dict[str, object]) -> None:
+    without_defaults(schema)
+    schema["examples"] = [{"prompt": "Answer in one sentence.", "opening_message": None}]
+
+
+class AgentUpdate(AgentDefinition):
+    """Fields to replace; a field left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_patch_schema)
+    name: str = Field(default="", min_length=1, max_length=120)
+
+
+class AgentPublic(AgentDefinition):
+    """An agent. Each change of its definition makes the next `version`."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE | _STORED]})
+    id: UUID
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+
+
+class AgentPage(Page[AgentPublic]):
+    """Some of the agents."""
+
+
+def public(agent: Agent) -> AgentPublic:
+    return AgentPublic(
+        **agent.definition,
+        id=agent.id,
+        version=agent.version,
+        created_at=agent.created_at,
+        updated_at=agent.updated_at,
+        archived_at=agent.archived_at,
+    )
+
+
+def check_engine(definition: AgentDefinition, *location: object) -> None:
+    """Whether the engine is there. Raises `Malformed`."""
+    if definition.engine not in ENGINES:
+        raise Malformed(
+            f"There is no engine {definition.engine!r}.",
+            [{"pointer": pointer(*location, "engine"), "detail": f"One of: {', '.join(ENGINES)}."}],
+        )
+
+
+class Agents(Controller):
+    """Agents."""
+
+    path = "/agents"
+    tags = ["Agents"]
+
+    @post(opt={"scope": "write"}, summary="Create an agent")
+    async def create_agent(self, request: ApiRequest, data: AgentCreate) -> AgentPublic:
+        """Store a definition. Bind the agent to an address to let it answer there."""
+        check_engine(data)
+        now = request.clock.now()
+        made = Agent(
+            workspace_id=request.workspace_id,
+            name=data.name,
+            definition=data.model_dump(mode="json"),
+            created_at=now,
+            updated_at=now,
+        )
+        async with request.store.write() as db:
+            db.add(made)
+        return public(made)
+
+    @get(opt={"scope": "read"}, summary="List agents")
+    async def list_agents(
+        self,
+        request: ApiRequest,
+        limit: Limit = 50,
+        cursor: Cursor = "",
+        archived: Annotated[bool, Parameter(description="Archived ones too.")] = False,
+    ) -> AgentPage:
+        """The newest first."""
+        where = [] if archived else [col(Agent.archived_at).is_(None)]
+        async with request.store.read() as db:
+            rows = await listing.newest(
+                db, Agent, request.workspace_id, *where, before=before(cursor), limit=limit + 1
+            )
+        return AgentPage(**page(rows, limit, public, lambda row: row.id))
+
+    @get("/{agent_id:uuid}", opt={"scope": "read"}, summary="Get an agent")
+    async def get_agent(self, request: ApiRequest, agent_id: UUID) -> AgentPublic:
+        """One agent, archived or not."""
+        async with request.store.read() as db:
+            found = await agents.agent(db, request.workspace_id, agent_id)
+        if found is None:
+            raise missing("agent")
+        return public(found)
+
+    @patch("/{agent_id:uuid}", opt={"scope": "write"}, summary="Change an agent")
+    async def update_agent(self, request: ApiRequest, agent_id: UUID, data: AgentUpdate) -> AgentPublic:
+        """Replace the given fields. Interactions that are going on keep the definition they began with."""
+        async with request.store.write() as db:
+            found = await agents.agent(db, request.workspace_id, agent_id)
+            if found is None:
+                raise missing("agent")
+            if found.archived_at is not None:
+                raise Refusal(409, "This agent is archived; create a new one.", code="archived")
+            given = data.model_dump(mode="json", exclude_unset=True)
+            try:
+                merged = AgentDefinition.model_validate({**found.definition, **given})
+            except ValidationError as error:
+                raise invalid(error) from None
+            check_engine(merged)
+            await agents.change_definition(
+                db, request.workspace_id, agent_id, merged.model_dump(mode="json"), request.clock.now()
+            )
+        return public(found)
+
+    @delete("/{agent_id:uuid}", opt={"scope": "write"}, summary="Archive an agent")
+    async def delete_agent(self, request: ApiRequest, agent_id: UUID) -> None:
+        """It starts nothing new and answers at no address any more; what it has begun goes on."""
+        async with request.store.write() as db:
+            found = await agents.agent(db, request.workspace_id, agent_id)
+            if found is None:
+                raise missing("agent")
+            found.archived_at = found.archived_at or request.clock.now()
+            for address in await agents.addresses(db, request.workspace_id):
+                if address.agent_id == agent_id:
+                    address.agent_id = None
