@@ -1,5 +1,7 @@
 """What people say for a field, and the value that is kept: through the script, one question each."""
 
+# ruff: noqa: E501 - tables read better in long lines
+
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime

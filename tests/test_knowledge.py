@@ -1,5 +1,7 @@
 """Passages found for a question, with a score that tells an answer from a guess."""
 
+# ruff: noqa: E501 - tables read better in long lines
+
 import json
 import time
 from importlib import resources

@@ -1,5 +1,7 @@
 """The embedded brain: how it opens, returns, corrects, gives up, and what it does with nonsense."""
 
+# ruff: noqa: E501 - tables read better in long lines
+
 import asyncio
 import json
 import time

@@ -1,5 +1,7 @@
 """Tools over real HTTP, and the rules for requests to addresses that others gave us."""
 
+# ruff: noqa: E501 - tables read better in long lines
+
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable

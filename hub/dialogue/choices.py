@@ -1,5 +1,7 @@
 """Yes, no, and one of several: how people pick."""
 
+# ruff: noqa: E501 - tables read better in long lines
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

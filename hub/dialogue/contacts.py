@@ -1,5 +1,7 @@
 """Names, phone numbers and e-mail addresses in what people say."""
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import re
 from functools import lru_cache
 

@@ -1,5 +1,7 @@
 """Days in what people say, relative to now: "next tuesday", "the 3rd of march", "in two weeks"."""
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import re
 from collections.abc import Callable
 from datetime import date, timedelta

@@ -1,5 +1,7 @@
 """Values of a flow's fields found in what was said, and what is wrong with them."""
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

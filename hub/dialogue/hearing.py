@@ -1,5 +1,7 @@
 """Understanding a message: what it fills, corrects, asks and wants, in the order that matters to people."""
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import re
 
 from hub.dialogue import intents

@@ -1,5 +1,7 @@
 """What people want, beside giving values: phrases of a flow, a person, an end, small talk, a question."""
 
+# ruff: noqa: E501 - tables read better in long lines
+
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

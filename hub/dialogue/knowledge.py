@@ -1,5 +1,7 @@
 """Passages of knowledge, ranked in process by BM25; scores are shares of what the question asked for."""
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import math
 import re
 from collections import Counter
@@ -170,6 +172,8 @@ _STOP = frozenset(
         "there's",
         "no",
         "yet",
+        "take",
+        "takes",
         "accept",
         "allow",
         "allowed",
@@ -213,6 +217,7 @@ _SAME = {
         "wheelchair": "wheelchair accessible accessibility disabled ramp elevator lift",
         "fear": "fear scared afraid nervous anxious anxiety frightened terrified",
         "duration": "duration time times minutes weeks days",
+        "integrat": "integrate integrates integration integrations connect connects",
         "student": "student students",
         "international": "international abroad overseas worldwide countries country canada europe",
     }.items()

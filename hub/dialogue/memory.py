@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class Memory:
-    """The state of a conversation. States of older versions and broken ones are read as far as they make sense."""
+    """The state of a conversation. Broken and older states are read as far as they make sense."""
 
     stage: str = ""
     entered: bool = False

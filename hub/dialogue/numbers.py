@@ -1,5 +1,7 @@
 """Numbers and amounts of money in what people say, in digits and in words."""
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

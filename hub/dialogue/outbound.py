@@ -1,4 +1,4 @@
-"""Requests to addresses that others gave us: only to the open internet, to the very address that was checked."""
+"""Requests to addresses that others gave us: only to the open internet, to the address that was checked."""
 
 import asyncio
 import ipaddress
@@ -11,11 +11,15 @@ from typing import Any
 import httpx
 
 _V4 = (
-    "0.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24",
-    "192.88.99.0/24", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+    "0.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24",
+    "192.52.193.0/24",
+    "192.88.99.0/24", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+    "224.0.0.0/4", "240.0.0.0/4",
 )  # fmt: skip
 _V6 = (
-    "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23",
+    "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64",
+    "100:0:0:1::/64",
+    "2001::/23",
     "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fe80::/10", "fec0::/10", "ff00::/8",
 )  # fmt: skip
 _PRIVATE = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
@@ -29,11 +33,11 @@ PRIVATE: tuple[Network, ...] = tuple(ipaddress.ip_network(block) for block in _P
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
-class Forbidden(Exception):
+class Forbidden(Exception):  # noqa: N818
     """The address is not on the open internet, or the URL is none we follow."""
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818
     """No usable answer: not reachable, too slow, too large. The text says which."""
 
 
@@ -68,7 +72,7 @@ async def _resolve(host: str, port: int) -> list[str]:
 
 
 class _Pinned(httpx.AsyncBaseTransport):
-    """Resolves once, checks every address, connects to a checked one; Host and certificate stay the name's."""
+    """Resolves once, checks every address, connects to it; Host and certificate are the name's."""
 
     def __init__(self, resolve: Resolve, *, allow_private: bool) -> None:
         self._resolve, self._allow_private = resolve, allow_private
@@ -108,7 +112,7 @@ class _Pinned(httpx.AsyncBaseTransport):
 
 
 class Outside:
-    """Makes requests under the rules: http and https, checked addresses, no redirects, bounded time and size."""
+    """Makes requests under the rules: http(s), checked addresses, no redirects, bounded time and size."""
 
     def __init__(self, *, allow_private: bool = False, resolve: Resolve = _resolve) -> None:
         self._allow_private, self._resolve = allow_private, resolve
@@ -126,7 +130,7 @@ class Outside:
         timeout: float = 10.0,  # noqa: ASYNC109 - one limit for the whole exchange
         limit: int = 1_000_000,
     ) -> Answer:
-        """The answer to a request with `body` as JSON or `content` as it is. A redirect is an answer like any other.
+        """The answer to a request with `body` as JSON or `content` as it is; a redirect is an answer too.
 
         Raises `Forbidden` for an address we do not go to and `Failed` when there is no whole answer of at
         most `limit` bytes within `timeout` seconds.
@@ -141,11 +145,12 @@ class Outside:
             raise Failed(f"Not reachable: {str(error) or type(error).__name__}") from error
 
     async def _exchange(
-        self, method: str, url: httpx.URL, headers: Mapping[str, str] | None, params: Mapping[str, str] | None,
-        body: Any, content: bytes | None, limit: int,
+        self, method: str, url: httpx.URL, headers: Mapping[str, str] | None,
+        params: Mapping[str, str] | None, body: Any, content: bytes | None, limit: int,
     ) -> Answer:  # fmt: skip
         request = self._opened().build_request(
-            method, url, headers=dict(headers or {}), params=dict(params) if params else None, content=content,
+            method, url, headers=dict(headers or {}), params=dict(params) if params else None,
+            content=content,
             **({"json": body} if body is not None else {}),
         )  # fmt: skip
         response = await self._opened().send(request, stream=True)
@@ -165,7 +170,7 @@ class Outside:
         if self._client is None:
             transport = _Pinned(self._resolve, allow_private=self._allow_private)
             self._client = httpx.AsyncClient(
-                transport=transport, trust_env=False, follow_redirects=False, timeout=None
+                transport=transport, trust_env=False, follow_redirects=False, timeout=None  # noqa: S113 - see request
             )
         return self._client
 

@@ -120,7 +120,7 @@ def region(language: str) -> str:
 
 
 def offered(labels: Sequence[str], text: str, channel: str) -> str:
-    """What to add to a question where choices cannot be shown as buttons; nothing if it names them already."""
+    """What to add to a question where there are no buttons; nothing if it names the choices already."""
     if channel in BUTTONS or not labels:
         return ""
     low = text.lower()

@@ -73,7 +73,7 @@ def _build(agent: Mapping[str, Any]) -> Plan:
 
 
 class Plans:
-    """Plans by definition, the least used forgotten; the same object is found at once, an equal one by its text."""
+    """Plans by definition, the least used forgotten: the same object at once, an equal one by its text."""
 
     def __init__(self) -> None:
         self._by_id: OrderedDict[int, Plan] = OrderedDict()

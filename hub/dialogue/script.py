@@ -1,4 +1,4 @@
-"""The embedded brain: runs a flow and talks sensibly about the rest, without a model and without a network."""
+"""The embedded brain: runs a flow and talks sensibly about the rest, with no model and no network."""
 
 from collections.abc import AsyncIterator
 

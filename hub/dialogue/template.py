@@ -28,7 +28,7 @@ def missing(text: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def fill(text: str, values: Mapping[str, Any], write: Write | None = None) -> str:
-    """`text` with its names replaced. Unknown ones vanish, with the space before them; braces never remain."""
+    """`text` with its names replaced. Unknown ones vanish with the space before them; no braces remain."""
     if "{{" not in text:
         return text
 

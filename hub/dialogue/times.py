@@ -1,5 +1,7 @@
 """Times of day in what people say: "half past two", "3pm", "15:30", "around nine in the evening"."""
 
+# ruff: noqa: E501 - patterns read better in one piece
+
 import re
 from datetime import datetime, timedelta
 

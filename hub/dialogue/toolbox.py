@@ -1,4 +1,4 @@
-"""What an agent may do beside talking: requests to tools, a search of its knowledge. Trouble is in the result."""
+"""What an agent may do beside talking: call tools, search its knowledge. Trouble is in the result."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ Search = Callable[[str, int], Awaitable[Sequence[Passage]]]
 
 
 class HttpTools:
-    """A `Toolbox` over the tools of a definition. `key` tells apart calls that must not be taken for one another."""
+    """A `Toolbox` over the tools of a definition. `key` tells repeated calls from new ones."""
 
     def __init__(
         self, tools: Sequence[Tool], outside: Outside, search: Search, parameters: Mapping[str, Any], *,
@@ -77,7 +77,7 @@ class HttpTools:
 
 
 def url(template: str, values: Mapping[str, Any]) -> str:
-    """A URL with its names filled in: a leading one is a base URL and stays as it is, others are one segment each."""
+    """A URL with its names filled in: a leading one is a base URL, others are one segment each."""
     base, leading, rest = "", template.lstrip().startswith("{{"), template.strip()
     if leading:
         name, _, rest = rest.partition("}}")

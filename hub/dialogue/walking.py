@@ -1,4 +1,4 @@
-"""Walking through the flow: entering stages, asking, reading back, calling tools, until the customer's turn."""
+"""Walking through the flow: entering stages, asking, reading back, calling tools."""
 
 import time
 from collections.abc import AsyncIterator
