@@ -1,8 +1,60 @@
 """Web chat: people on a website, known by a signed visitor token."""
 
-from collections.abc import Mapping
+import json
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from hub.channel import Channel, Limits
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from hub.channel import Channel, Hook, Inbound, Limits, Refused, Reply
+
+MOST_BYTES = 65_536
+MOST_TOKEN_CHARACTERS = 1_000
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_VISITOR_ID = re.compile(r"[0-9a-f]{32}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A visitor of one widget; `id` is 128 random bits in hexadecimal."""
+
+    widget: str
+    id: str
+
+
+class TooFast(Refused):
+    """More than the pace allows; goes again after `wait_seconds`."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        unit = "second" if wait_seconds == 1 else "seconds"
+        super().__init__(f"You are sending too fast. Wait {wait_seconds} {unit} and send it again.", 429)
+        self.wait_seconds = wait_seconds
+
+
+class Pace:
+    """So many at once and then so many a second, for each key; the least used keys are forgotten."""
+
+    _MOST_KEYS = 50_000
+
+    def __init__(self, burst: float, per_second: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._burst, self._per_second, self._now = burst, per_second, now
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: str) -> None:
+        """Count one. Raises `TooFast`."""
+        now = self._now()
+        left, at = self._left.pop(key, (self._burst, now))
+        left = min(self._burst, left + (now - at) * self._per_second)
+        self._left[key] = (left - 1 if left >= 1 else left, now)
+        if len(self._left) > self._MOST_KEYS:
+            self._left.popitem(last=False)
+        if left < 1:
+            raise TooFast(int((1 - left) / self._per_second) + 1)
 
 
 class Webchat(Channel):
@@ -11,7 +63,77 @@ class Webchat(Channel):
     name = "webchat"
     label = "Web chat"
     identity = "visitor"
-    limits = Limits(length=4_000, media_count=5, pulled=True)
+    limits = Limits(length=4_000, media_count=5, pulled=True, greets=True, receipts=True)
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        self._secret = settings["HUB_SECRET_KEY"]
+        self._signer = URLSafeSerializer(settings["HUB_SECRET_KEY"], salt="webchat.visitor")
+        self._pace = Pace(burst=12, per_second=1)
+
+    def token(self, visitor: Visitor) -> str:
+        """What this visitor proves itself with from now on."""
+        return str(self._signer.dumps([visitor.widget, visitor.id]))
+
+    def visitor(self, token: Any) -> Visitor:
+        """Whose token it is. Raises `Refused` (401)."""
+        if not isinstance(token, str) or not token:
+            raise Refused("The visitor token is missing.", 401)
+        try:
+            if len(token) > MOST_TOKEN_CHARACTERS:
+                raise ValueError("too long")
+            widget, identifier = self._signer.loads(token)
+            if not (isinstance(widget, str) and _VISITOR_ID.fullmatch(identifier)):
+                raise ValueError("of another kind")
+        except (BadSignature, ValueError, TypeError):
+            raise Refused(
+                "The visitor token is not valid. Begin without one to get a new one.", 401
+            ) from None
+        return Visitor(widget, identifier)
+
+    async def receive(self, hook: Hook) -> Reply:
+        """Take `{"token", "id", "text"}`: one message. The same client `id` again is the same message."""
+        if hook.method != "POST" or not hook.path.endswith("/hooks/webchat"):
+            raise Refused("Messages of the web chat are sent with POST to /hooks/webchat.", 405)
+        if len(hook.body) > MOST_BYTES:
+            raise Refused(f"A request may have {MOST_BYTES:,} bytes.", 413)
+        given = hook.json()
+        visitor = self.visitor(given.get("token"))
+        client_id, text = _client_id(given.get("id")), self._text(given.get("text"))
+        self._pace.take(visitor.id)
+        inbound = Inbound(
+            channel=self.name,
+            kind="message",
+            external_id=f"{visitor.id}:{client_id}",
+            sender=visitor.id,
+            recipient=visitor.widget,
+            thread=thread(visitor),
+            text=text,
+            data={"id": client_id, "text": text},
+        )
+        body = json.dumps({"id": client_id, "status": "sent"})
+        return Reply(events=(inbound,), body=body, media_type="application/json")
+
+    def _text(self, text: Any) -> str:
+        if not isinstance(text, str) or not text.strip():
+            raise Refused("The message is empty: write a `text`.", 400)
+        if len(text) > self.limits.length:
+            raise Refused(
+                f"The message has {len(text):,} characters; {self.limits.length:,} fit. Shorten or split it.",
+                400,
+            )
+        if found := _UNSTORABLE.search(text):
+            raise Refused(
+                f"The message holds U+{ord(found[0]):04X}, which is no character. Take it out and send again.",
+                400,
+            )
+        return text
+
+
+def thread(visitor: Visitor) -> str:
+    """The name of all that is said with this visitor in this widget."""
+    return f"{visitor.widget}:{visitor.id}"
+
+
+def _client_id(value: Any) -> str:
+    if not isinstance(value, str) or not _CLIENT_ID.fullmatch(value):
+        raise Refused("Give the message an `id` of 1 to 64 letters, digits, - or _.", 400)
+    return value

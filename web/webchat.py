@@ -55,7 +55,7 @@ async def accent(request: AnyRequest, key: str) -> Response[str]:
     address, _ = await _widget(request.app.state.store, key)
     chosen = str(address.options.get("accent") or "") if address else ""
     colour = chosen if _ACCENT.fullmatch(chosen) else DEFAULT_ACCENT
-    return Response(f":root,:host{{--accent:{colour};--on-accent:{on(colour)}}}\n", media_type="text/css")
+    return Response(f":root,:host{{--hub-accent:{colour};--hub-on-accent:{on(colour)}}}\n", media_type="text/css")
 
 
 @get("/static/chat/widget.js", opt=_OPEN, cache_control=_FIVE_MINUTES, include_in_schema=False)

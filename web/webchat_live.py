@@ -23,7 +23,7 @@ from hub.core.receive import opening
 from hub.models import Address, Agent
 from hub.store import agents
 from web.settings import Settings
-from web.webchat_feed import Frame, Thread
+from web.webchat_feed import Frame, Thread, newest
 from web.webchat_rounds import Rounds
 from web.webchat_visit import Visit, fault
 
@@ -195,9 +195,15 @@ async def _welcome(visits: Visits, hello: Frame, network: str) -> tuple[Visitor,
             "token": visits.channel.token(visitor),
             "name": definition.get("name", ""),
             "greeting": opening(definition),
+            "started": await _started(visits, thread),
             "limit": visits.channel.limits.length,
         },
     )
+
+
+async def _started(visits: Visits, thread: Thread) -> bool:
+    async with visits.hub.context.store.read() as db:
+        return bool(await newest(db, thread.workspace_id, thread.name, limit=1))
 
 
 async def _place(visits: Visits, key: Any) -> tuple[Address, Agent | None]:

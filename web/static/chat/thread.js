@@ -1,0 +1,179 @@
+"use strict";
+/* The thread on the page: bubbles, notes, days. Everything from outside goes in as text. */
+
+const LINK = /https?:\/\/[^\s<>"']+/g;
+const GROUPED_WITHIN_MS = 5 * 60 * 1000;
+
+function element(tag, classes, text) {
+  const made = document.createElement(tag);
+  if (classes) made.className = classes;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function withLinks(parent, text) {
+  let end = 0;
+  for (const match of text.matchAll(LINK)) {
+    const address = match[0].replace(/[.,;:!?)\]}]+$/, "");
+    parent.append(text.slice(end, match.index), anchor(address, address));
+    end = match.index + address.length;
+  }
+  parent.append(text.slice(end));
+}
+
+function anchor(address, words) {
+  let url = null;
+  try {
+    url = new URL(address);
+  } catch {
+    /* Then it is text. */
+  }
+  if (!url || !["http:", "https:"].includes(url.protocol)) return document.createTextNode(words);
+  const link = element("a", "", words);
+  link.href = url.href;
+  link.target = "_blank";
+  link.rel = "noopener noreferrer nofollow";
+  return link;
+}
+
+class Thread {
+  /* Messages by key: our own by the id we gave them, the others by the hub's. */
+  constructor(log, retry) {
+    this.log = log;
+    this.retry = retry;
+    this.rows = new Map();
+    this.last = null;
+    this.joined = "";
+    this.clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+    this.day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+  }
+
+  clear() {
+    this.log.replaceChildren();
+    this.rows.clear();
+    this.last = null;
+    this.joined = "";
+  }
+
+  has(key) {
+    return this.rows.has(key);
+  }
+
+  put(node) {
+    /* Messages of ours that were not taken yet stay below everything else. */
+    this.log.insertBefore(node, this.log.querySelector("[data-pending]"));
+  }
+
+  note(words) {
+    this.put(element("p", "note", words));
+    this.last = null;
+  }
+
+  join(name) {
+    if (name && this.joined !== name) this.note(`${name} joined`);
+    this.joined = name;
+  }
+
+  add(key, message) {
+    /* Show a message once; whether it is new. */
+    if (this.rows.has(key)) return false;
+    const own = message.role === "customer";
+    const at = new Date(message.at);
+    this.divide(message, at);
+    if (message.role === "operator") this.join(message.name);
+    const follows =
+      this.last &&
+      this.last.role === message.role &&
+      this.last.name === message.name &&
+      at - this.last.at < GROUPED_WITHIN_MS;
+    const row = element("div", `row ${own ? "ours" : "theirs"}${follows ? " follows" : ""}`);
+    if (!own && !follows && message.name) row.append(element("p", "name", message.name));
+    const bubble = element("div", "bubble");
+    bubble.dir = "auto";
+    bubble.append(element("span", "quiet", own ? "You: " : follows ? `${message.name}: ` : ""));
+    if (onlyEmoji(message.text)) bubble.classList.add("huge");
+    withLinks(bubble, message.text);
+    for (const item of message.media || []) {
+      const line = element("p", "file");
+      line.append(anchor(item.url, item.name || "Attachment"));
+      bubble.append(line);
+    }
+    row.append(bubble);
+    const foot = element("p", "foot");
+    const time = element("time", "", this.clock.format(at));
+    time.dateTime = at.toISOString();
+    foot.append(time);
+    row.append(foot);
+    if (follows && this.last.row) this.last.row.classList.add("followed");
+    this.put(row);
+    this.rows.set(key, row);
+    this.last = { role: message.role, name: message.name, at, row, interaction: message.interaction };
+    return true;
+  }
+
+  divide(message, at) {
+    const day = at.toDateString();
+    if (message.interaction && this.interaction && message.interaction !== this.interaction) {
+      this.note("New conversation");
+      this.joined = "";
+    }
+    this.interaction = message.interaction || this.interaction;
+    if (this.shownDay !== day) {
+      if (this.shownDay || day !== new Date().toDateString()) this.note(this.nameOf(at));
+      this.shownDay = day;
+    }
+  }
+
+  nameOf(at) {
+    const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86400000);
+    return days === 0 ? "Today" : days === 1 ? "Yesterday" : this.day.format(at);
+  }
+
+  mark(key, status, words) {
+    /* How our own message stands: sending, waiting, sent, failed. */
+    const row = this.rows.get(key);
+    if (!row) return;
+    row.dataset.status = status;
+    const foot = row.querySelector(".foot");
+    foot.querySelectorAll(".mark").forEach((old) => old.remove());
+    if (status === "failed") {
+      foot.append(element("span", "mark", words || "Not sent."));
+      const again = element("button", "mark again", "Try again");
+      again.type = "button";
+      again.addEventListener("click", () => this.retry(key));
+      foot.append(again);
+    } else {
+      const label = { sending: "Sending…", waiting: "Waiting to send", sent: "Sent" }[status];
+      const mark = element("span", `mark tick ${status}`);
+      mark.append(element("span", "quiet", label));
+      mark.title = label;
+      foot.append(mark);
+    }
+  }
+
+  pend(key) {
+    const row = this.rows.get(key);
+    row.remove();
+    row.dataset.pending = "";
+    this.log.append(row);
+  }
+
+  settle(key) {
+    /* It has its place in the thread now. */
+    const row = this.rows.get(key);
+    if (!row || !("pending" in row.dataset)) return;
+    delete row.dataset.pending;
+    const first = this.log.querySelector("[data-pending]");
+    if (first && first.compareDocumentPosition(row) & Node.DOCUMENT_POSITION_FOLLOWING) this.put(row);
+  }
+
+  adopt(old, key) {
+    /* A row that was shown before the hub knew it. */
+    this.rows.set(key, this.rows.get(old));
+    this.rows.delete(old);
+  }
+}
+
+function onlyEmoji(text) {
+  return text.length <= 24 && /^(?:\p{Extended_Pictographic}|\p{Emoji_Component}|\s)+$/u.test(text) && !/^[\d#*\s]+$/.test(text);
+}

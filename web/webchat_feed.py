@@ -1,0 +1,177 @@
+"""What a visitor is shown: the messages and the state of their thread, as frames."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub import ownership
+from hub.models import Interaction, Message
+from hub.models.interaction import outranks
+from hub.store import interactions
+
+Frame = dict[str, Any]
+
+SHOWN_ROLES = frozenset({"customer", "agent", "operator"})
+INTERACTIONS_SHOWN = 2
+HISTORY_MESSAGES = 100
+_ENDED_WORDS = {
+    "idle": "This conversation was closed because it was quiet for a while.",
+    "customer_hangup": "You ended this conversation.",
+}
+
+
+@dataclass(slots=True)
+class Thread:
+    """One visitor's thread and how far it was shown. `seen` is the newest `seq` sent of each interaction.
+
+    `unread` are messages of ours that the visitor has not read as far as we know; `arriving` those among
+    them that have not been reported as delivered.
+    """
+
+    workspace_id: UUID
+    name: str
+    visitor_id: str
+    seen: dict[UUID, int] = field(default_factory=dict)
+    open_id: UUID | None = None
+    last_seq: int = 0
+    state: dict[str, Frame] = field(default_factory=dict)
+    unread: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
+    arriving: list[UUID] = field(default_factory=list)
+
+    async def news(self, db: AsyncSession) -> list[Frame]:
+        """What happened since the last call, in order; messages of ours among it are unread from now on."""
+        frames: list[Frame] = []
+        found = await newest(db, self.workspace_id, self.name)
+        if not self.state and self.seen:
+            await self._remember_unread(db, found)
+        for interaction in found:
+            for message in await self._messages(db, interaction):
+                frames.append(self._shown(message))
+        if found:
+            frames += await self._changes(db, found[-1])
+        return frames
+
+    async def _messages(self, db: AsyncSession, interaction: Interaction) -> list[Message]:
+        """Messages not shown yet, all of them, or the newest of a thread not shown at all."""
+        after = self.seen.get(interaction.id, 0)
+        fresh: list[Message] = []
+        while after < interaction.last_seq:
+            some = await interactions.messages(
+                db, self.workspace_id, interaction.id, after=after, limit=HISTORY_MESSAGES
+            )
+            fresh += some
+            if not after or len(some) < HISTORY_MESSAGES:
+                break
+            after = some[-1].seq
+        if fresh:
+            self.seen[interaction.id] = fresh[-1].seq
+        return [message for message in fresh if message.role in SHOWN_ROLES and not message.note]
+
+    def _shown(self, message: Message) -> Frame:
+        frame: Frame = {
+            "type": "message",
+            "message": str(message.id),
+            "interaction": str(message.interaction_id),
+            "seq": message.seq,
+            "role": message.role,
+            "name": "" if message.role == "customer" else message.author,
+            "text": message.text,
+            "at": message.created_at.isoformat(),
+        }
+        if message.role == "customer":
+            prefix = f"{self.visitor_id}:"
+            frame["id"] = message.external_id.removeprefix(prefix)
+            return frame
+        if message.choices:
+            frame["choices"] = message.choices
+        if message.media:
+            frame["media"] = [
+                {"url": item.get("url", ""), "name": item.get("name", "")} for item in message.media
+            ]
+        self._note_unread(message)
+        frame["unread"] = message.id in self.unread
+        return frame
+
+    async def _remember_unread(self, db: AsyncSession, found: list[Interaction]) -> None:
+        """After a lost connection: what was shown before it and perhaps not read."""
+        for interaction in found:
+            for message in await interactions.messages(db, self.workspace_id, interaction.id):
+                if message.seq <= self.seen.get(interaction.id, 0) and not message.note:
+                    self._note_unread(message)
+
+    def _note_unread(self, message: Message) -> None:
+        if message.role in ("agent", "operator") and outranks(message.status, "read"):
+            self.unread[message.id] = (message.interaction_id, message.seq)
+            if outranks(message.status, "delivered"):
+                self.arriving.append(message.id)
+
+    async def _changes(self, db: AsyncSession, interaction: Interaction) -> list[Frame]:
+        """Who answers, whether they are at it, whether it is over: each told when it changes."""
+        over = interaction.ended_at is not None
+        self.open_id, self.last_seq = None if over else interaction.id, interaction.last_seq
+        name = interaction.agent.get("name", "")
+        if interaction.owner == "operator":
+            name = await ownership.name_of(db, interaction)
+        thinking = interaction.owner == "ai" and interaction.heard_seq > interaction.answered_seq
+        ended = _ENDED_WORDS.get(interaction.ended_reason, "This conversation has ended.")
+        now: list[Frame] = [
+            {
+                "type": "operator",
+                "interaction": str(interaction.id),
+                "owner": interaction.owner,
+                "name": name,
+            },
+            {"type": "typing", "on": thinking and not over, "name": name},
+            {
+                "type": "ended",
+                "interaction": str(interaction.id),
+                "over": over,
+                "words": ended if over else "",
+            },
+        ]
+        changed = [frame for frame in now if self.state.get(frame["type"]) != frame]
+        self.state = {frame["type"]: frame for frame in now}
+        return changed
+
+    def arrived(self) -> list[UUID]:
+        """The messages that were sent to the visitor since the last call."""
+        arrived, self.arriving = self.arriving, []
+        return arrived
+
+    def read_up_to(self, interaction_id: UUID, seq: int) -> list[UUID]:
+        """The messages that are read now."""
+        read = [key for key, (where, at) in self.unread.items() if where == interaction_id and at <= seq]
+        for key in read:
+            del self.unread[key]
+        return read
+
+
+async def newest(
+    db: AsyncSession, workspace_id: UUID, thread: str, limit: int = INTERACTIONS_SHOWN
+) -> list[Interaction]:
+    """The newest interactions of the thread, the oldest of them first."""
+    query = (
+        select(Interaction)
+        .where(
+            Interaction.workspace_id == workspace_id,
+            Interaction.channel == "webchat",
+            Interaction.thread == thread,
+        )
+        .order_by(col(Interaction.created_at).desc())
+        .limit(limit)
+    )
+    return list(reversed((await db.exec(query)).all()))
+
+
+async def standing(db: AsyncSession, places: list[tuple[UUID, str]]) -> dict[str, int]:
+    """How far the open interactions of these threads (workspace, name) have come: thread > newest seq."""
+    query = select(Interaction.thread, Interaction.last_seq).where(
+        Interaction.channel == "webchat",
+        col(Interaction.ended_at).is_(None),
+        col(Interaction.workspace_id).in_({workspace for workspace, _ in places}),
+        col(Interaction.thread).in_([name for _, name in places]),
+    )
+    return dict((await db.exec(query)).all())
