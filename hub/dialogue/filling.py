@@ -123,7 +123,7 @@ class Filling:
         return any(own.name == spec.name for own in self.talk.stage.fields)
 
     def _correctable(self, spec: FieldSpec) -> bool:
-        if spec.type in ("text", "yes_no"):
+        if spec.type == "yes_no":
             return False
         if spec.type in _ALWAYS_CORRECTABLE or self.memory.reviewing:
             return True

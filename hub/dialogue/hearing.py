@@ -166,7 +166,7 @@ class Hearing(Filling):
             self.memory.reviewed, self.memory.reviewing = True, False
             self.got.settled = True
             return True
-        if not yes.value and len(re.findall(r"\w+", rest)) < 2:
+        if not yes.value and not re.search(r"\w", rest):
             self.memory.changing = True
             self.got.settled = True
             self.talk.say("No problem. What would you like to change?", changeable(self.talk))
@@ -229,7 +229,10 @@ class Hearing(Filling):
     async def _loosely(self) -> None:
         """Last readings: goodbye, a repeat, a skip, anger, words from the knowledge base."""
         low, asked = fold(self.text).strip(), self.asked()
-        if intents.asks_to_repeat(low) and (asked or self.memory.reviewing or self.memory.confirming):
+        if self.memory.reviewing and (yes := find_yes_no(low, asked=False)) and not yes.value:
+            self.memory.changing = self.got.settled = True
+            self.talk.say("No problem. What would you like to change?", changeable(self.talk))
+        elif intents.asks_to_repeat(low) and (asked or self.memory.reviewing or self.memory.confirming):
             self.got.small_talk = "Of course."
         elif asked and self.talk.offers(asked) and _OPTIONS.search(low):
             self.talk.say(self._options(asked), [option.label for option in self.talk.offers(asked)])

@@ -80,7 +80,7 @@ _AVAILABLE = re.compile(
 _REPEAT = re.compile(
     r"^\W*(?:what|pardon|huh|sorry|excuse me|come again|eh|say (?:that|it) again|repeat|"
     r"(?:can|could|would) you (?:please )?(?:repeat|say)(?: (?:that|it|the question))?(?: again)?|i (?:didn't|did not|don't) (?:understand|get|hear|follow)"
-    r"(?: that| it| you)?|what do you mean|what did you say|what was the question)(?: please)?\W*$"
+    r"(?: that| it| you)?|what do you mean|what did you say|what was the question|(?:when|what(?: time| day)?|where|who) (?:is|was) (?:it|that)(?: for)? again|what do you have (?:so far|down))(?: please)?\W*$"
 )
 _UPSET = re.compile(
     r"\b(?:useless|stupid|idiot|dumb|terrible|awful|ridiculous|horrible|sucks?|crap|hate (?:this|you)|waste of time|wtf|fuck\w*|shit\w*|"
@@ -123,7 +123,7 @@ SMALL_TALK: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
     (
         "can",
         re.compile(
-            r"\bwhat (?:can|do) you (?:do|offer|help)\b|\bhow (?:can|do) you (?:help|work)\b|\bwhat can i (?:ask|do)\b|^\W*help\W*$"
+            r"\b(?:what|how) (?:can|do) you (?:do|offer|help)\b|^\W*(?:hi,? |hello,? |please,? )?(?:can|could) you help(?: me)?(?: please| out)?\W*$|\bhow (?:can|do) you (?:help|work)\b|\bwhat can i (?:ask|do)\b|^\W*help\W*$"
         ),
         ("{help}",),
     ),

@@ -218,6 +218,7 @@ _SAME = {
         "fear": "fear scared afraid nervous anxious anxiety frightened terrified",
         "duration": "duration time times minutes weeks days",
         "integrat": "integrate integrates integration integrations connect connects",
+        "security": "secure security safe safely safety encrypted",
         "student": "student students",
         "international": "international abroad overseas worldwide countries country canada europe",
     }.items()
@@ -226,7 +227,7 @@ _SAME = {
 _PHRASES = (
     (re.compile(r"\bhow (?:much|expensive)\b"), " price "),
     (
-        re.compile(r"\b(?:what time|how late|how early|when) (?:are|do|does|is|can) (?:you|it|the)\b"),
+        re.compile(r"\b(?:what time|how late|how early|when) (?:are|do|does|is|can) (?:you|the)\b"),
         " hour ",
     ),
     (
@@ -278,6 +279,7 @@ class Index:
 
     def __init__(self, passages: Iterable[Passage | Mapping[str, str]]) -> None:
         self.passages = [_passage(passage) for passage in passages]
+        self._titles = [set(terms(passage.title)) for passage in self.passages]
         self._found: dict[str, list[tuple[int, float]]] = {}
         lengths: list[int] = []
         counted: list[Counter[str]] = []
@@ -307,6 +309,10 @@ class Index:
             weight = self._weight(term)
             for number, share in self._found.get(term, ()):
                 scores[number] = scores.get(number, 0.0) + weight * share
+        known = set(asked)
+        for number, title in enumerate(self._titles):
+            if number in scores and title:
+                scores[number] += 0.12 * total * len(known & title) / len(title)
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: max(0, limit)]
         return [
             Passage(

@@ -5,6 +5,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hub.dialogue.text import Found
 
@@ -166,7 +167,7 @@ def _kind(text: str, last: str) -> str:
 def find_amount(low: str) -> Found | None:
     """The first amount of money; `sure` when a currency stands by it, else the first number."""
     first: Found | None = None
-    for number in find_numbers(low):
+    for number in _ranged(low, list(find_numbers(low))):
         after = _MONEY_AFTER.match(low, number.end)
         before = _MONEY_BEFORE.search(low, max(0, number.start - 5), number.start)
         if after or before:
@@ -178,6 +179,15 @@ def find_amount(low: str) -> Found | None:
         if first is None or (not first.sure and number.sure):
             first = number
     return first and Found(first.value, first.start, first.end, sure=False)
+
+
+def _ranged(low: str, numbers: list[Found]) -> list[Found]:
+    """In "5 to 10 thousand" the first number is thousands as well."""
+    for at, (one, two) in enumerate(pairwise(numbers)):
+        between = low[one.end : two.start].strip()
+        if between in ("to", "-", "or") and one.value < 1_000 <= two.value and one.value * 1_000 <= two.value:
+            numbers[at] = Found(one.value * 1_000, one.start, one.end, one.sure)
+    return numbers
 
 
 def spoken_digits(text: str) -> str:

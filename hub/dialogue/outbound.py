@@ -170,7 +170,10 @@ class Outside:
         if self._client is None:
             transport = _Pinned(self._resolve, allow_private=self._allow_private)
             self._client = httpx.AsyncClient(
-                transport=transport, trust_env=False, follow_redirects=False, timeout=None  # noqa: S113 - see request
+                transport=transport,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=None,  # noqa: S113 - see request
             )
         return self._client
 

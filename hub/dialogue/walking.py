@@ -141,6 +141,8 @@ def _end(talk: Exchange, stage: Stage) -> None:
 
 async def _use_tool(talk: Exchange, tools: Toolbox, stage: Stage) -> AsyncIterator[Piece]:
     """Calls the stage's tool, says what has to be said around it, and moves on by its result."""
+    if 0 <= talk.ack_at < len(talk.parts):
+        talk.parts[talk.ack_at] = ""
     tool = talk.plan.tools.get(stage.tool)
     arguments: dict[str, Any] = fill_tree(stage.arguments, talk.values())
     if stage.tool in (*_HUMAN_TOOLS, *_END_TOOLS) and (tool is None or tool.kind == "builtin"):
@@ -150,8 +152,6 @@ async def _use_tool(talk: Exchange, tools: Toolbox, stage: Stage) -> AsyncIterat
         yield Say(talk.write(tool.waiting_message), waiting=True)
     for piece in talk.take():
         yield piece
-    if 0 <= talk.ack_at < len(talk.parts):
-        talk.parts[talk.ack_at] = ""
     began = time.perf_counter()
     result = await tools.call(stage.tool, arguments)
     took = int((time.perf_counter() - began) * 1000)
