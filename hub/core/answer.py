@@ -14,7 +14,16 @@ from hub.core.context import Context, alone
 from hub.core.write import finish, owe, say_in
 from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import (
-    Collected, Cue, EnterStage, Entry, Finish, HandToHuman, Piece, Say, Turn, UsedTool,
+    Collected,
+    Cue,
+    EnterStage,
+    Entry,
+    Finish,
+    HandToHuman,
+    Piece,
+    Say,
+    Turn,
+    UsedTool,
 )  # fmt: skip
 from hub.engines import brain
 from hub.models import Interaction, Message

@@ -98,14 +98,25 @@ async def _failed(hub: Context, entry: OutboxEntry, error: Undeliverable) -> boo
 
 
 def give_up(
-    db: AsyncSession, message: Message, owed: OutboxEntry, interaction: Interaction, error: Undeliverable, now: datetime
+    db: AsyncSession,
+    message: Message,
+    owed: OutboxEntry,
+    interaction: Interaction,
+    error: Undeliverable,
+    now: datetime,
 ) -> None:
     """It certainly did not arrive; the person who reads the thread is told why."""
     owed.state = "failed"
     if outranks(message.status, "failed"):
         message.status, message.error_code, message.error_words = "failed", error.code, error.words
         interactions.log(
-            db, interaction, "message.failed", now, message_id=str(message.id), code=error.code, words=error.words
+            db,
+            interaction,
+            "message.failed",
+            now,
+            message_id=str(message.id),
+            code=error.code,
+            words=error.words,
         )
 
 

@@ -140,7 +140,9 @@ class Hub:
         if failed is None or failed.status not in ("failed", "undelivered"):
             raise NotFound("No failed message with this id.")
         media = tuple(Media(**item) for item in failed.media)
-        return await self.say(workspace_id, failed.interaction_id, failed.text, operator=operator, media=media)
+        return await self.say(
+            workspace_id, failed.interaction_id, failed.text, operator=operator, media=media
+        )
 
     async def end(
         self, workspace_id: UUID, interaction_id: UUID, reason: str = "api_hangup", status: str = "completed"
@@ -186,14 +188,21 @@ class Hub:
             await ownership.assign(db, interaction, operator, by, self.context.clock.now())
         return interaction
 
-    async def tag(self, workspace_id: UUID, interaction_id: UUID, tags: list[str], by: User | None) -> Interaction:
+    async def tag(
+        self, workspace_id: UUID, interaction_id: UUID, tags: list[str], by: User | None
+    ) -> Interaction:
         """Set the tags: trimmed, each once, at most 20 of 40 characters."""
         wanted = list(dict.fromkeys(tag.strip()[:40] for tag in tags if tag.strip()))[:20]
         async with self.context.store.write() as db:
             interaction = await self._held(db, workspace_id, interaction_id)
             interaction.tags = wanted
             interactions.log(
-                db, interaction, "interaction.tagged", self.context.clock.now(), tags=wanted, by=by.name if by else ""
+                db,
+                interaction,
+                "interaction.tagged",
+                self.context.clock.now(),
+                tags=wanted,
+                by=by.name if by else "",
             )
         return interaction
 
@@ -208,7 +217,12 @@ class Hub:
             interaction = await self._held(db, workspace_id, interaction_id)
             interaction.snoozed_until = until
             interactions.log(
-                db, interaction, "interaction.snoozed", now, until=until.isoformat() if until else None, by=by.name
+                db,
+                interaction,
+                "interaction.snoozed",
+                now,
+                until=until.isoformat() if until else None,
+                by=by.name,
             )
         return interaction
 
@@ -225,12 +239,19 @@ class Hub:
             raise ownership.Taken(await ownership.name_of(db, interaction))
         raise ownership.NotYours("Take over first: until then the agent or the queue has this customer.")
 
-    async def _check(self, db: AsyncSession, interaction: Interaction, text: str, media_count: int = 0) -> None:
+    async def _check(
+        self, db: AsyncSession, interaction: Interaction, text: str, media_count: int = 0
+    ) -> None:
         channel = self.context.channels[interaction.channel]
         await policy.check(db, interaction, channel.identity, channel.limits, text, media_count)
 
     async def _say(
-        self, db: AsyncSession, interaction: Interaction, text: str, media: tuple[Media, ...] = (), **fields: Any
+        self,
+        db: AsyncSession,
+        interaction: Interaction,
+        text: str,
+        media: tuple[Media, ...] = (),
+        **fields: Any,
     ) -> Message:
         await self._check(db, interaction, text, len(media))
         now = self.context.clock.now()
@@ -247,4 +268,3 @@ class Hub:
             db, interaction, self.context.clock.now(), role="operator", note=True, text=text[:10_000],
             author=operator.name if operator else "API", operator_id=operator.id if operator else None,
         )  # fmt: skip
-

@@ -39,7 +39,7 @@ async def message(hub: Context, inbound: Inbound, within: Interaction | None = N
     `within` is the open interaction it is said in, where our own page knows it; no address is needed then.
     """
     try:
-        async with hub.store.write() as db:
+        async with hub.store.write(urgent=True) as db:
             return await _take_in(db, hub, inbound, within)
     except _CameBefore:
         async with hub.store.glance() as db:
@@ -138,7 +138,9 @@ async def _obey(
     if word == "stop":
         await policy.refuse_further(db, interaction, channel.identity, "keyword", text, now)
         interactions.log(db, interaction, "consent.revoked", now, source="keyword", text=text)
-        say_in(db, interaction, now, role="system", text="The customer opted out. Nothing more is sent to them.")
+        say_in(
+            db, interaction, now, role="system", text="The customer opted out. Nothing more is sent to them."
+        )
         return True
     if word == "help" and await policy.opted_out(db, interaction, channel.identity):
         return True

@@ -21,7 +21,7 @@ async def report(hub: Context, inbound: Inbound) -> Receipt:
     sure = entry is None or entry.state in ("sent", "canceled")
     if sure and said.external_id and not outranks(said.status, inbound.status) and not inbound.opted_out:
         return Receipt(False, said.interaction_id, said.id)
-    async with hub.store.write() as db:
+    async with hub.store.write(urgent=True) as db:
         said, entry, interaction = await transit.held(db, said.id)
         now = hub.clock.now()
         if entry is not None and entry.state in ("sending", "unsure", "failed"):

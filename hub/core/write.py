@@ -69,7 +69,9 @@ def say_in(db: AsyncSession, interaction: Interaction, now: datetime, **fields: 
     if said.note:
         return said
     interaction.last_message_at, interaction.last_message_role = now, said.role
-    interaction.preview = " ".join(said.text.split())[:PREVIEW_CHARACTERS] or ("Attachment" if said.media else "")
+    interaction.preview = " ".join(said.text.split())[:PREVIEW_CHARACTERS] or (
+        "Attachment" if said.media else ""
+    )
     seconds = interaction.agent.get("timing", {}).get("idle_close_seconds", IDLE_SECONDS)
     interaction.idle_at = now + timedelta(seconds=seconds)
     if said.role == "customer":
@@ -86,9 +88,15 @@ def owe(db: AsyncSession, interaction: Interaction, said: Message, now: datetime
     said.status = "queued"
     db.add(
         OutboxEntry(
-            message_id=said.id, workspace_id=said.workspace_id, interaction_id=interaction.id,
-            channel=interaction.channel, sender=interaction.ours, recipient=interaction.person,
-            position=said.seq, due_at=now, created_at=now,
+            message_id=said.id,
+            workspace_id=said.workspace_id,
+            interaction_id=interaction.id,
+            channel=interaction.channel,
+            sender=interaction.ours,
+            recipient=interaction.person,
+            position=said.seq,
+            due_at=now,
+            created_at=now,
         )  # fmt: skip
     )
 

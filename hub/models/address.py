@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, utcnow
+from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 
 
 class Address(SQLModel, table=True):
@@ -24,5 +24,5 @@ class Address(SQLModel, table=True):
     value: str
     name: str = ""
     agent_id: UUID | None = Field(default=None, foreign_key="agent.id")
-    options: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    options: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlmodel import Field as Column
 from sqlmodel import SQLModel
 
-from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, utcnow
+from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 from hub.models.flow import Flow
 from hub.models.tool import Tool
 
@@ -36,9 +36,7 @@ class AgentDefinition(BaseModel):
     language: str = "en-US"
     prompt: str = Field(default="", max_length=100_000)
     opening_message: str | None = Field(default=None, max_length=4_000)
-    fallback_message: str = (
-        "I'm not sure about that one. I can help with something else, or pass you to a colleague: just say so."
-    )
+    fallback_message: str = "I'm not sure about that one. I can help with something else, or pass you to a colleague: just say so."
     human_message: str = "Of course. I'll pass you to a colleague, who will answer you right here."
     goodbye_message: str = "Thank you, and goodbye!"
     error_message: str = "Sorry, something went wrong on our side. A colleague will get back to you."
@@ -64,7 +62,7 @@ class Agent(SQLModel, table=True):
     id: UUID = Column(default_factory=new_id, primary_key=True)
     workspace_id: UUID = Column(foreign_key="workspace.id", index=True)
     name: str
-    definition: dict[str, Any] = Column(default_factory=dict, sa_type=JSON_TYPE)
+    definition: dict[str, Any] = Column(default_factory=no_entries, sa_type=JSON_TYPE)
     version: int = 1
     created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
     updated_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
@@ -81,5 +79,3 @@ class Knowledge(SQLModel, table=True):
     text: str
     source: str = ""
     created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
-
-

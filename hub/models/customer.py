@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, utcnow
+from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 
 IdentityKind = Literal["phone", "email", "whatsapp", "visitor", "crm"]
 Strength = Literal["verified", "asserted", "inferred"]
@@ -22,7 +22,7 @@ class Customer(SQLModel, table=True):
     language: str = ""
     time_zone: str = ""
     notes: str = ""
-    custom_fields: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    custom_fields: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, utcnow
+from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, no_items, utcnow
 
 Status = Literal[
     "scheduled", "queued", "ringing", "in_progress", "paused", "ending",
@@ -90,12 +90,14 @@ class Interaction(SQLModel, table=True):
     owner: str = "ai"
     operator_id: UUID | None = Field(default=None, foreign_key="user_account.id")
     trace_id: str = ""
-    agent: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    agent: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     agent_version: int = 0
-    state: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
-    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
-    meta: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE, sa_column_kwargs={"name": "metadata"})
-    tags: list[str] = Field(default_factory=list, sa_type=JSON_TYPE)
+    state: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
+    parameters: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
+    meta: dict[str, Any] = Field(
+        default_factory=no_entries, sa_type=JSON_TYPE, sa_column_kwargs={"name": "metadata"}
+    )
+    tags: list[str] = Field(default_factory=no_items, sa_type=JSON_TYPE)
     summary: str = ""
     test: bool = False
     last_seq: int = 0
@@ -134,8 +136,8 @@ class Message(SQLModel, table=True):
     operator_id: UUID | None = Field(default=None, foreign_key="user_account.id")
     note: bool = False
     text: str = ""
-    media: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON_TYPE)
-    choices: list[str] = Field(default_factory=list, sa_type=JSON_TYPE)
+    media: list[dict[str, Any]] = Field(default_factory=no_items, sa_type=JSON_TYPE)
+    choices: list[str] = Field(default_factory=no_items, sa_type=JSON_TYPE)
     status: str = ""
     error_code: str = ""
     error_words: str = ""
@@ -155,5 +157,5 @@ class Event(SQLModel, table=True):
     interaction_id: UUID = Field(foreign_key="interaction.id")
     seq: int
     type: str
-    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    data: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)

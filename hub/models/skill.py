@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Limit
 from sqlmodel import Field, SQLModel
 
-from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, utcnow
+from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_items, utcnow
 from hub.models.tool import Tool
 
 
@@ -30,6 +30,6 @@ class Skill(SQLModel, table=True):
     name: str
     description: str = ""
     instructions: str = ""
-    tools: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON_TYPE)
+    tools: list[dict[str, Any]] = Field(default_factory=no_items, sa_type=JSON_TYPE)
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)

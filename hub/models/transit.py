@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, utcnow
+from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 
 
 class InboxEntry(SQLModel, table=True):
@@ -32,7 +32,7 @@ class InboxEntry(SQLModel, table=True):
     channel: str
     external_id: str
     kind: str
-    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    data: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     received_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.feed import Bus
 from hub.store import replays, sqlite
+from hub.store.turnstile import Turnstile
 
 CHECKPOINT_EVERY = 500
 
@@ -25,6 +26,7 @@ class Store:
         self.url = normal_url(url)
         self.bus = bus
         self._commits = 0
+        self._turnstile = Turnstile()
         self._tidying: asyncio.Future[None] | None = None
         self.is_sqlite = self.url.startswith("sqlite")
         if self.is_sqlite:
@@ -39,13 +41,14 @@ class Store:
         self._read = async_sessionmaker(self._reader, class_=AsyncSession, expire_on_commit=False)
 
     @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
         """One transaction: committed on leaving, rolled back on error; hints go out after the commit.
 
+        `urgent` is for what somebody waits for, such as a provider for its answer.
         The first one of a request under an idempotency key is marked as its effect.
         """
         claim = replays.current.get()
-        async with self._write() as db:
+        async with self._turn(urgent), self._write() as db:
             async with db.begin():
                 yield db
                 await _write_rows(db)
@@ -56,6 +59,9 @@ class Store:
             self.bus.publish(db.info.get("hints", ()))
         if self.is_sqlite:
             self._tidy()
+
+    def _turn(self, urgent: bool) -> contextlib.AbstractAsyncContextManager[None]:
+        return self._turnstile.turn(urgent=urgent) if self.is_sqlite else contextlib.nullcontext()
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -100,7 +106,11 @@ async def _write_rows(db: AsyncSession) -> None:
 def normal_url(url: str) -> str:
     """The URL with the async driver we use, whatever spelling came in."""
     parsed = make_url(url)
-    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+    driver = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgresql": "postgresql+asyncpg",
+        "postgres": "postgresql+asyncpg",
+    }
     name = parsed.drivername.split("+")[0]
     if name not in driver:
         raise ValueError(f"HUB_DATABASE_URL is for {name!r}; give a sqlite:// or postgresql:// URL.")

@@ -24,9 +24,7 @@ async def users(db: AsyncSession, workspace_id: UUID) -> Sequence[User]:
     return (await db.exec(query)).all()
 
 
-async def session_user(
-    db: AsyncSession, token_hash: str, now: datetime
-) -> tuple[UserSession, User] | None:
+async def session_user(db: AsyncSession, token_hash: str, now: datetime) -> tuple[UserSession, User] | None:
     """The live session of this token and its user, who must not be disabled."""
     query = (
         select(UserSession, User)
@@ -40,9 +38,14 @@ async def session_user(
     return (await db.exec(query)).first()
 
 
-async def end_sessions(db: AsyncSession, *, token_hash: str = "", user_id: UUID | None = None) -> None:
-    """Sign out one browser, or all of a user's."""
-    condition = col(UserSession.token_hash) == token_hash if token_hash else col(UserSession.user_id) == user_id
+async def end_sessions(
+    db: AsyncSession, *, token_hash: str = "", user_id: UUID | None = None, but: str = ""
+) -> None:
+    """Sign out one browser, or all of a user's except the one with the token hash `but`."""
+    if token_hash:
+        condition = col(UserSession.token_hash) == token_hash
+    else:
+        condition = (col(UserSession.user_id) == user_id) & (col(UserSession.token_hash) != but)
     await db.exec(delete(UserSession).where(condition))
 
 

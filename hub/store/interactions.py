@@ -41,9 +41,7 @@ async def open_in_thread(
     return (await db.exec(query)).first()
 
 
-async def last_of_customer(
-    db: AsyncSession, workspace_id: UUID, customer_id: UUID
-) -> Interaction | None:
+async def last_of_customer(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> Interaction | None:
     query = (
         select(Interaction)
         .where(Interaction.workspace_id == workspace_id, Interaction.customer_id == customer_id)
@@ -142,7 +140,5 @@ async def workspace_events(
 
 async def idle(db: AsyncSession, now: datetime, limit: int = 200) -> Sequence[Interaction]:
     """Open interactions that have been quiet for their whole idle time."""
-    query = select(Interaction).where(
-        col(Interaction.ended_at).is_(None), col(Interaction.idle_at) <= now
-    )
+    query = select(Interaction).where(col(Interaction.ended_at).is_(None), col(Interaction.idle_at) <= now)
     return (await db.exec(query.order_by(col(Interaction.idle_at)).limit(limit))).all()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, Uuid, bindparam, cast, or_, text
+from sqlalchemy import ColumnElement, String, Uuid, bindparam, cast, or_, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -56,7 +56,13 @@ async def newest(
 
 
 async def logged(
-    db: AsyncSession, table: type[Logged], workspace_id: UUID, interaction_id: UUID, *, after: int = 0, limit: int
+    db: AsyncSession,
+    table: type[Logged],
+    workspace_id: UUID,
+    interaction_id: UUID,
+    *,
+    after: int = 0,
+    limit: int,
 ) -> Sequence[Logged]:
     """An interaction's messages or events in their order, those after place `after`."""
     query = select(table).where(
@@ -71,6 +77,15 @@ async def trace_ids(db: AsyncSession, workspace_id: UUID, interaction_ids: set[U
         Interaction.workspace_id == workspace_id, col(Interaction.id).in_(interaction_ids)
     )
     return {found: trace_id for found, trace_id in (await db.exec(query)).all()}
+
+
+async def let_go_of_address(db: AsyncSession, workspace_id: UUID, address_id: UUID) -> None:
+    """Interactions keep what it was called (`ours`), so that it can be deleted."""
+    await db.execute(
+        update(Interaction)
+        .where(col(Interaction.workspace_id) == workspace_id, col(Interaction.address_id) == address_id)
+        .values(address_id=None)
+    )
 
 
 async def interactions(
@@ -118,7 +133,9 @@ def _mentions(workspace_id: UUID, words: str, sqlite: bool) -> ColumnElement[boo
     if not sqlite:
         said = select(Message.interaction_id).where(
             Message.workspace_id == workspace_id,
-            func.to_tsvector(text("'simple'"), Message.text).op("@@")(func.websearch_to_tsquery("simple", words)),
+            func.to_tsvector(text("'simple'"), Message.text).op("@@")(
+                func.websearch_to_tsquery("simple", words)
+            ),
         )
         return or_(customers, col(Interaction.id).in_(said))
     terms = ["".join(c for c in word if c.isalnum() or c in "'@+.-_") for word in words.split()]

@@ -9,7 +9,7 @@ from sqlalchemy import Integer, cast
 from sqlmodel import case, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Interaction, Message
+from hub.models import Address, Interaction, Message
 
 
 def first_id(at: datetime) -> UUID:
@@ -113,5 +113,13 @@ async def has_channel(db: AsyncSession, workspace_id: UUID, channel: str) -> boo
         Interaction.workspace_id == workspace_id,
         Interaction.channel == channel,
         col(Interaction.test).is_(False),
+    )
+    return (await db.exec(query.limit(1))).first() is not None
+
+
+async def used(db: AsyncSession, address: Address) -> bool:
+    """Whether any interaction belongs to the address."""
+    query = select(Interaction.id).where(
+        Interaction.workspace_id == address.workspace_id, Interaction.address_id == address.id
     )
     return (await db.exec(query.limit(1))).first() is not None

@@ -17,8 +17,15 @@ async def customer(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> C
 async def customers(
     db: AsyncSession, workspace_id: UUID, *, text: str = "", before: UUID | None = None, limit: int = 50
 ) -> Sequence[Customer]:
-    """The newest first; `text` looks in names and identities; `before` continues a list."""
-    query = select(Customer).where(Customer.workspace_id == workspace_id)
+    """The newest first; `text` looks in names and identities; `before` continues a list.
+
+    Those whom the playground made up are left out.
+    """
+    made_up = select(Identity.customer_id).where(
+        Identity.workspace_id == workspace_id, Identity.kind == "visitor",
+        Identity.value >= "playground-", Identity.value < "playground.",
+    )  # fmt: skip
+    query = select(Customer).where(Customer.workspace_id == workspace_id, col(Customer.id).not_in(made_up))
     if before is not None:
         query = query.where(Customer.id < before)
     if text:
@@ -77,7 +84,5 @@ async def newest_consent(
 
 
 async def consents(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> Sequence[Consent]:
-    query = select(Consent).where(
-        Consent.workspace_id == workspace_id, Consent.customer_id == customer_id
-    )
+    query = select(Consent).where(Consent.workspace_id == workspace_id, Consent.customer_id == customer_id)
     return (await db.exec(query.order_by(col(Consent.id).desc()))).all()

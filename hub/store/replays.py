@@ -70,9 +70,7 @@ async def mark(db: AsyncSession, mine: Claim) -> None:
 async def answered(db: AsyncSession, mine: Claim, status: int, headers: str, body: str) -> None:
     """Keep the answer for those who ask again."""
     await db.execute(
-        update(Replay)
-        .where(*_ours(mine))
-        .values(state="answered", status=status, headers=headers, body=body)
+        update(Replay).where(*_ours(mine)).values(state="answered", status=status, headers=headers, body=body)
     )
 
 

@@ -24,7 +24,9 @@ def direct(url: str, begin: str, pool_size: int) -> AsyncEngine:
     async def connect(*_args: Any, **_kwargs: Any) -> _Connection:
         return _Connection(path)
 
-    return _prepared(url, begin, pool_size, "busy_timeout=0", "wal_autocheckpoint=0", async_creator_fn=connect)
+    return _prepared(
+        url, begin, pool_size, "busy_timeout=0", "wal_autocheckpoint=0", async_creator_fn=connect
+    )
 
 
 def threaded(url: str, pool_size: int) -> AsyncEngine:

@@ -72,9 +72,7 @@ async def held(db: AsyncSession, message_id: UUID) -> tuple[Message, OutboxEntry
     return (await db.exec(query)).one()
 
 
-async def open_outbox(
-    db: AsyncSession, interaction_id: UUID
-) -> Sequence[tuple[OutboxEntry, Message]]:
+async def open_outbox(db: AsyncSession, interaction_id: UUID) -> Sequence[tuple[OutboxEntry, Message]]:
     """What is owed in this interaction, in the order it was said."""
     query = (
         select(OutboxEntry, Message)
