@@ -56,9 +56,7 @@ class Answering:
             return False
         if self.memory.changing:
             self.memory.changing = False
-        aside = bool(got.answers or got.small_talk) and not (
-            got.filled or got.corrected or got.settled or got.skipped
-        )
+        aside = bool(got.answers or got.small_talk) and not (got.filled or got.corrected or got.settled or got.skipped)
         if aside and (self.memory.asked or self.memory.reviewing):
             ask_pending(self.talk)
             return False
@@ -74,10 +72,7 @@ class Answering:
         for stage in self.plan.flow.stages:
             tool = self.plan.tools.get(stage.tool)
             reading = (
-                stage.type == "tool"
-                and tool is not None
-                and tool.method == "GET"
-                and stage.id in self.memory.called
+                stage.type == "tool" and tool is not None and tool.method == "GET" and stage.id in self.memory.called
             )
             if reading and any(depends_on(stage, tool, name) for name in changed):
                 self.memory.stage, self.memory.entered = stage.id, False
@@ -98,9 +93,7 @@ class Answering:
             others = [spec for spec in got.filled if spec.type != "name"]
             ack = talk.vary(ACKNOWLEDGED).rstrip(".")
             talk.say(
-                f"{ack}, {name.split(' ')[0]}: {self._summary(others)}."
-                if name
-                else f"{ack}: {self._summary(others)}."
+                f"{ack}, {name.split(' ')[0]}: {self._summary(others)}." if name else f"{ack}: {self._summary(others)}."
             )
         elif got.filled and not got.answers:
             value = self._value(got.filled[0])
@@ -115,9 +108,7 @@ class Answering:
     def _thanks(self, spec: FieldSpec, value: str) -> str:
         if spec.type == "name":
             first = value.split(" ")[0]
-            return self.talk.vary(
-                (f"Nice to meet you, {first}.", f"Thanks, {first}.", f"Thank you, {first}.")
-            )
+            return self.talk.vary((f"Nice to meet you, {first}.", f"Thanks, {first}.", f"Thank you, {first}."))
         if spec.type in ("date", "time", "datetime"):
             return self.talk.vary((f"{value}, got it.", f"Okay, {value}.", f"Great, {value}."))
         if spec.type == "yes_no":

@@ -31,28 +31,8 @@ _MONTHS = (
     r"nov(?:ember)?",
     r"dec(?:ember)?",
 )
-_ORDINALS = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-    "twentieth",
-]
+_ORDINALS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
+    fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth""".split()  # noqa: SIM905
 _ORDINAL_DAYS = {word: number for number, word in enumerate(_ORDINALS, 1)} | {
     f"{tens} {unit}": number + index
     for tens, number in (("twenty", 20), ("thirty", 30))
@@ -96,9 +76,7 @@ _LIKELY = re.compile(
 class Calendar:
     """Reads days. `future`: a day without a year is one to come; `day_first`: 3/4 is the third of April."""
 
-    def __init__(
-        self, today: date, *, future: bool = False, day_first: bool = False, asked: bool = True
-    ) -> None:
+    def __init__(self, today: date, *, future: bool = False, day_first: bool = False, asked: bool = True) -> None:
         self.today, self.future, self.day_first, self.asked = today, future, day_first, asked
 
     def find(self, low: str) -> Found | None:
@@ -236,9 +214,7 @@ _RULES = (
     _rule(r"\b(?:the )?day after tom+or+ow\b", lambda c, _: c.today + timedelta(days=2)),
     _rule(r"\b(?:a )?week (?:from )?tom+or+ow\b", lambda c, _: c.today + timedelta(days=8)),
     _rule(r"\b(?:the )?day before yesterday\b", lambda c, _: c.today - timedelta(days=2)),
-    _rule(
-        r"\b(?:a )?week (?:from )?(?:today|now)\b|\btoday week\b", lambda c, _: c.today + timedelta(days=7)
-    ),
+    _rule(r"\b(?:a )?week (?:from )?(?:today|now)\b|\btoday week\b", lambda c, _: c.today + timedelta(days=7)),
     _rule(
         r"(?<!\d)(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?!\d)",
         lambda c, m: date(int(m["year"]), int(m["month"]), int(m["day"])),
@@ -255,9 +231,7 @@ _RULES = (
     _rule(rf"\b{_COUNT} {_UNIT} ago\b", Calendar.back),
     _rule(
         rf"\bnext week(?: on|,)? {_WEEKDAY}\b|\b{_WEEKDAY.replace('weekday', 'weekday_')} (?:of )?next week\b",
-        lambda c, m: (
-            c.today + timedelta(days=7 - c.today.weekday() + _index(_WEEKDAYS, m["weekday"] or m["weekday_"]))
-        ),
+        lambda c, m: c.today + timedelta(days=7 - c.today.weekday() + _index(_WEEKDAYS, m["weekday"] or m["weekday_"])),
     ),
     _rule(
         rf"\b(?:on )?(?P<lead>(?:the )?(?:next|this coming|this|coming|following|last|a week on|a week from|on|for|by) )?"

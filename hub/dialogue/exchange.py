@@ -105,9 +105,7 @@ class Exchange:
             "customer": dict(self.turn.customer),
             "agent": {"name": self.plan.text("name")},
         }
-        values.update(
-            {str(name): value for name, value in self.turn.customer.items() if value not in (None, "")}
-        )
+        values.update({str(name): value for name, value in self.turn.customer.items() if value not in (None, "")})
         values.update(self.memory.results)
         values.update(self.turn.parameters)
         values.update(self.memory.fields)
@@ -124,9 +122,7 @@ class Exchange:
         return humane(value, self.turn.now, self.plan.language)
 
     def spoken(self, spec: FieldSpec, value: Any) -> str:
-        return spoken(
-            value, spec.type, self.turn.now, self.plan.language, self.plan.options.get(spec.name, ())
-        )
+        return spoken(value, spec.type, self.turn.now, self.plan.language, self.plan.options.get(spec.name, ()))
 
     def offers(self, spec: FieldSpec) -> tuple[Option, ...]:
         """What a field may be: its own choices, or those a tool gave."""
@@ -161,9 +157,7 @@ class Exchange:
             return e164(written, region(self.plan.language)) or None
         if spec.type == "email" and spec.name == "email":
             address = str(
-                customer.get("email")
-                or (customer.get("known_as") if self.turn.channel == "email" else "")
-                or ""
+                customer.get("email") or (customer.get("known_as") if self.turn.channel == "email" else "") or ""
             )
             return address if "@" in address else None
         return None

@@ -111,9 +111,7 @@ class Reader:
             return replace(found, value=found.value.isoformat())
         if asked and (stretch := vague(low)):
             return Problem(f"Which day {stretch.replace('some time ', '')} would be good?")
-        if asked and re.search(
-            r"\b(?:asap|as soon as possible|soonest|earliest|right away|straight away|now)\b", low
-        ):
+        if asked and re.search(r"\b(?:asap|as soon as possible|soonest|earliest|right away|straight away|now)\b", low):
             return Found(self.now.date().isoformat(), 0, len(low))
         if asked and re.search(r"\d{1,2}[/.-]\d{1,2}|\d(?:st|nd|rd|th)\b", low):
             return Problem("I can't find that day in the calendar.")
@@ -147,11 +145,7 @@ class Reader:
 
     def moment(self, halves: dict[str, str]) -> str:
         """A day and a time of day put together, in the customer's time zone."""
-        return (
-            datetime.fromisoformat(f"{halves['date']}T{halves['time']}")
-            .replace(tzinfo=self.now.tzinfo)
-            .isoformat()
-        )
+        return datetime.fromisoformat(f"{halves['date']}T{halves['time']}").replace(tzinfo=self.now.tzinfo).isoformat()
 
     def _number(self, spec: FieldSpec, low: str, asked: bool) -> Found | None:
         nouns = _nouns(spec.question)
@@ -192,9 +186,7 @@ class Reader:
         value = raw[begin:].strip(" \n\t,").rstrip(".") if len(raw) < 60 else raw[begin:].strip()
         return Found(value, begin, len(raw), sure=False) if re.search(r"\w", value) else None
 
-    def _offered(
-        self, spec: FieldSpec, low: str, offers: Sequence[Option], asked: bool
-    ) -> Found | Problem | None:
+    def _offered(self, spec: FieldSpec, low: str, offers: Sequence[Option], asked: bool) -> Found | Problem | None:
         """One of the values a tool gave; a time may be named as any clock time."""
         if spec.type != "time":
             return find_choice(low, offers, asked=asked)
@@ -213,12 +205,8 @@ class Reader:
             return Found(some[-1].value, 0, len(low))
         if part:
             if not some:
-                return Problem(
-                    f"There is nothing left in the {part}, I'm afraid.", tuple(o.label for o in offers)
-                )
-            return Problem(
-                f"In the {part} I have {listed([o.label for o in some[:6]])}.", tuple(o.label for o in some)
-            )
+                return Problem(f"There is nothing left in the {part}, I'm afraid.", tuple(o.label for o in offers))
+            return Problem(f"In the {part} I have {listed([o.label for o in some[:6]])}.", tuple(o.label for o in some))
         return find_choice(_ONES.sub(lambda match: match[0][:-4], low), offers, asked=True)
 
     @staticmethod
@@ -233,9 +221,7 @@ class Reader:
     def not_offered(self, value: str, offers: Sequence[Option]) -> Problem:
         """Says that a time is not free, and the nearest that are."""
         said = humane_time(value, self.language)
-        near = sorted(
-            sorted(offers, key=lambda o: abs(_minutes(o.value) - _minutes(value)))[:3], key=lambda o: o.value
-        )
+        near = sorted(sorted(offers, key=lambda o: abs(_minutes(o.value) - _minutes(value)))[:3], key=lambda o: o.value)
         labels = [option.label for option in near]
         return Problem(
             f"{said} isn't free, I'm afraid. The nearest I have is {listed(labels, 'or')}.",
@@ -261,13 +247,9 @@ class Reader:
     def _out_of_bounds(self, spec: FieldSpec, value: float) -> Problem | None:
         low, high = spec.minimum, spec.maximum
         if low is not None and value < low:
-            return Problem(
-                f"It needs to be at least {spoken(_neat(low), spec.type, self.now, self.language)}."
-            )
+            return Problem(f"It needs to be at least {spoken(_neat(low), spec.type, self.now, self.language)}.")
         if high is not None and value > high:
-            return Problem(
-                f"The most I can take is {spoken(_neat(high), spec.type, self.now, self.language)}."
-            )
+            return Problem(f"The most I can take is {spoken(_neat(high), spec.type, self.now, self.language)}.")
         return None
 
     def offers(self, spec: FieldSpec, values: Sequence[Any]) -> tuple[Option, ...]:

@@ -12,13 +12,9 @@ from hub.dialogue.flow import owner
 from hub.dialogue.text import Found, Problem, blank, fold
 from hub.models.flow import FieldSpec
 
-_CHANGE = re.compile(
-    r"\b(?:change|update|correct|fix|edit|wrong|different|not my|another|modify|amend|misspelled)\b"
-)
+_CHANGE = re.compile(r"\b(?:change|update|correct|fix|edit|wrong|different|not my|another|modify|amend|misspelled)\b")
 _TO = re.compile(r"\b(?:to|into|is|it's|should be|=)\s+(.+)$", re.DOTALL)
-_POINTS = re.compile(
-    r"\b(?:first|second|third|fourth|last|latest|earliest|one|any|1st|2nd|3rd)\b", re.IGNORECASE
-)
+_POINTS = re.compile(r"\b(?:first|second|third|fourth|last|latest|earliest|one|any|1st|2nd|3rd)\b", re.IGNORECASE)
 _ALWAYS_CORRECTABLE = ("date", "time", "datetime", "phone", "email")
 
 
@@ -38,9 +34,7 @@ class Understood:
 
     @property
     def anything(self) -> bool:
-        return bool(
-            self.filled or self.corrected or self.answers or self.small_talk or self.skipped or self.settled
-        )
+        return bool(self.filled or self.corrected or self.answers or self.small_talk or self.skipped or self.settled)
 
 
 class Filling:
@@ -85,11 +79,7 @@ class Filling:
         low = fold(self.text).strip()
         if not low or intents.asks_to_repeat(low) or intents.small_talk(low) or intents.is_upset(low):
             return True
-        return (
-            intents.is_question(low)
-            or intents.says_goodbye(low)
-            or (intents.skips(low) and not self._required())
-        )
+        return intents.is_question(low) or intents.says_goodbye(low) or (intents.skips(low) and not self._required())
 
     def _required(self) -> bool:
         asked = self.asked()

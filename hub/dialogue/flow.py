@@ -98,10 +98,7 @@ def _speaks(language: str, values: list[str]) -> bool:
 def names_another_fault(stage: Stage, result: ToolResult, to: str | None) -> bool:
     """Whether the way taken after an error was chosen for that very error, and so has words of its own."""
     return any(
-        transition.to == to
-        and transition.on == "tool"
-        and transition.values
-        and _tool_ended(result, transition)
+        transition.to == to and transition.on == "tool" and transition.values and _tool_ended(result, transition)
         for transition in stage.transitions
     )
 

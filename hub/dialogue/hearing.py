@@ -106,9 +106,7 @@ class Hearing(Filling):
     def _is_answer(self) -> bool:
         """Whether words like "agent" are one of the answers that were offered."""
         spec = self.asked()
-        return bool(
-            spec and spec.type == "choice" and isinstance(self.find(spec, self.text, asked=True), Found)
-        )
+        return bool(spec and spec.type == "choice" and isinstance(self.find(spec, self.text, asked=True), Found))
 
     async def _questions(self) -> None:
         """Answers the sentences that ask for information, and takes them out of what is read for values."""
@@ -134,9 +132,7 @@ class Hearing(Filling):
     def _is_flow_wish(self, sentence: str) -> bool:
         """Whether a sentence stands almost word for word among the phrases of the flow, or asks to have it done."""
         said = intents.line(sentence)
-        nearest = max(
-            (intents.closeness(said, i.phrases) for i in self.plan.intents_of(self.talk.stage)), default=0
-        )
+        nearest = max((intents.closeness(said, i.phrases) for i in self.plan.intents_of(self.talk.stage)), default=0)
         return nearest >= 3 or (nearest >= 1 and intents.asks_to_act(sentence))
 
     def _holds_value(self, sentence: str) -> bool:

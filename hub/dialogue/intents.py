@@ -61,9 +61,7 @@ _INFORMATION = re.compile(
     r"\b(?:what|when|where|who|why|which|how|do you|does|is there|is it|(?:can|could|may) (?:i|we|my)|is my|are there|are you|do i|can i pay|can you tell|tell me about|"
     r"is your|is the|are your|are the|is parking|i wonder|wondering|like to know|want to know)\b"
 )
-_REQUEST = re.compile(
-    r"\b(?:(?:can|could|may) (?:i|you|we)|i want|i need|i'd like|i would like|please|help me)\b"
-)
+_REQUEST = re.compile(r"\b(?:(?:can|could|may) (?:i|you|we)|i want|i need|i'd like|i would like|please|help me)\b")
 _DONE = re.compile(
     r"^\W*(?:(?:no|ok(?:ay)?|thanks|thank you|great|perfect)[,.! ]+)*(?:that's (?:all|it|everything)|that is all|that will be all|"
     r"that'll be all|nothing else|nothing more|i'm (?:good|done|all set)|all good|no thanks?|no thank you|we're done)(?:[,.! ]+(?:thanks|thank you))?\W*$"
@@ -151,9 +149,7 @@ SMALL_TALK: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
     ),
     (
         "thanks",
-        re.compile(
-            r"\b(?:thanks|thank you|thank u|thx|ty|cheers|much appreciated|appreciate it|many thanks)\b"
-        ),
+        re.compile(r"\b(?:thanks|thank you|thank u|thx|ty|cheers|much appreciated|appreciate it|many thanks)\b"),
         ("You're welcome!", "My pleasure!", "Happy to help!", "Any time!"),
     ),
     (
@@ -249,104 +245,11 @@ def small_talk(low: str) -> tuple[str, tuple[str, ...]] | None:
 
 
 _FILLER = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "at",
-        "be",
-        "but",
-        "by",
-        "can",
-        "could",
-        "d",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "get",
-        "give",
-        "go",
-        "going",
-        "gonna",
-        "got",
-        "had",
-        "has",
-        "have",
-        "hello",
-        "help",
-        "hey",
-        "hi",
-        "how",
-        "i",
-        "i'd",
-        "i'll",
-        "i'm",
-        "i've",
-        "if",
-        "in",
-        "is",
-        "it",
-        "it's",
-        "just",
-        "let",
-        "like",
-        "ll",
-        "m",
-        "me",
-        "my",
-        "need",
-        "of",
-        "off",
-        "ok",
-        "okay",
-        "on",
-        "one",
-        "or",
-        "our",
-        "out",
-        "please",
-        "pls",
-        "re",
-        "s",
-        "so",
-        "some",
-        "that",
-        "that's",
-        "the",
-        "their",
-        "them",
-        "there",
-        "they",
-        "this",
-        "to",
-        "today",
-        "too",
-        "up",
-        "us",
-        "ve",
-        "very",
-        "wanna",
-        "want",
-        "wanted",
-        "was",
-        "way",
-        "we",
-        "what",
-        "what's",
-        "when",
-        "where",
-        "which",
-        "will",
-        "with",
-        "would",
-        "yes",
-        "you",
-        "your",
-        "one's",
-    ]
+    """a an and are at be but by can could d did do does for from get give go going gonna got had has have
+        hello help hey hi how i i'd i'll i'm i've if in is it it's just let like ll m me my need of off ok
+        okay on one or our out please pls re s so some that that's the their them there they this to today
+        too up us ve very wanna want wanted was way we what what's when where which will with would yes you
+        your one's""".split()  # noqa: SIM905
 )
 
 
@@ -360,9 +263,7 @@ class Meant:
 def meant(phrases: Iterable[str]) -> Meant:
     """Phrases ready to be compared with what is said."""
     return Meant(
-        tuple(
-            (" ".join(words(phrase)), _content(tuple(words(phrase)))) for phrase in phrases if words(phrase)
-        )
+        tuple((" ".join(words(phrase)), _content(tuple(words(phrase)))) for phrase in phrases if words(phrase))
     )
 
 
@@ -383,11 +284,7 @@ def closeness(said: Sequence[str], intent: Meant) -> float:
             continue
         else:
             hits = sum(any(_same(word, wanted) for word in content) for wanted in needed)
-            score = (
-                hits * hits / len(needed)
-                if hits >= (len(needed) if len(needed) < 3 else len(needed) * 0.66)
-                else 0
-            )
+            score = hits * hits / len(needed) if hits >= (len(needed) if len(needed) < 3 else len(needed) * 0.66) else 0
         if score > best and not _denied(said, needed or tuple(phrase.split())):
             best = score
     return best
@@ -397,9 +294,7 @@ def _denied(said: Sequence[str], needed: Sequence[str]) -> bool:
     """ "I don't want to cancel": a no shortly before the word it denies."""
     for at, word in enumerate(said):
         if _same(_root(word), needed[0]):
-            return any(
-                w in ("don't", "dont", "not", "never", "won't", "isn't") for w in said[max(0, at - 4) : at]
-            )
+            return any(w in ("don't", "dont", "not", "never", "won't", "isn't") for w in said[max(0, at - 4) : at])
     return False
 
 

@@ -1,7 +1,5 @@
 """Numbers and amounts of money in what people say, in digits and in words."""
 
-# ruff: noqa: E501 - patterns read better in one piece
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,35 +10,13 @@ from hub.dialogue.text import Found
 UNITS = {
     word: number
     for number, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
+        """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+            sixteen seventeen eighteen nineteen""".split()  # noqa: SIM905
     )
 }
 TENS = {
     word: 10 * number
-    for number, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
-    )
+    for number, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 } | {"fourty": 40}
 SCALES = {
     "hundred": 100,

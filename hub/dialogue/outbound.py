@@ -33,11 +33,11 @@ PRIVATE: tuple[Network, ...] = tuple(ipaddress.ip_network(block) for block in _P
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
-class Forbidden(Exception):  # noqa: N818
+class Forbidden(Exception):
     """The address is not on the open internet, or the URL is none we follow."""
 
 
-class Failed(Exception):  # noqa: N818
+class Failed(Exception):
     """No usable answer: not reachable, too slow, too large. The text says which."""
 
 
@@ -160,9 +160,7 @@ class Outside:
                 received += chunk
                 if len(received) > limit:
                     raise Failed(f"The answer is larger than {limit:,} bytes.")
-            return Answer(
-                response.status_code, bytes(received), {k.lower(): v for k, v in response.headers.items()}
-            )
+            return Answer(response.status_code, bytes(received), {k.lower(): v for k, v in response.headers.items()})
         finally:
             await response.aclose()
 

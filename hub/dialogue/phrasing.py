@@ -112,11 +112,7 @@ def _text(text: str, now: datetime, language: str) -> str:
 def region(language: str) -> str:
     """The country of a language tag, for phone numbers and money."""
     tail = language.replace("_", "-").split("-")[-1].upper()
-    return (
-        tail
-        if len(tail) == 2 and "-" in language.replace("_", "-")
-        else {"EN": "US", "DE": "DE"}.get(tail, "US")
-    )
+    return tail if len(tail) == 2 and "-" in language.replace("_", "-") else {"EN": "US", "DE": "DE"}.get(tail, "US")
 
 
 def offered(labels: Sequence[str], text: str, channel: str) -> str:

@@ -82,9 +82,7 @@ def _greet(talk: Exchange) -> None:
 
 def _leaves(talk: Exchange) -> bool:
     """Says goodbye and ends, if that is all that was said."""
-    idle = not (
-        talk.memory.asked or talk.memory.reviewing or talk.memory.confirming or talk.memory.offered_human
-    )
+    idle = not (talk.memory.asked or talk.memory.reviewing or talk.memory.confirming or talk.memory.offered_human)
     done = idle and talk.stage is talk.plan.flow.start and intents.is_done(talk.low)
     if not (done or intents.says_goodbye(talk.low)) or intents.wants_human(talk.low):
         return False
@@ -100,11 +98,7 @@ def _only_polite(talk: Exchange) -> bool:
     """Whether what was said so far leaves it to the customer to find something to say."""
     text = " ".join(talk.parts)
     return (
-        talk.polite
-        and len(talk.parts) == 1
-        and len(text) < 50
-        and text.endswith((".", "!"))
-        and "welcome" not in text
+        talk.polite and len(talk.parts) == 1 and len(text) < 50 and text.endswith((".", "!")) and "welcome" not in text
     )
 
 

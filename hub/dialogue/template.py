@@ -84,9 +84,5 @@ def _look(name: str, values: Mapping[str, Any]) -> Any:
     if isinstance(inner, list):
         index, _, tail = rest.partition(".")
         if index.isdigit() and int(index) < len(inner):
-            return (
-                _look(tail, {"": inner[int(index)]})
-                if not tail
-                else _look(f"x.{tail}", {"x": inner[int(index)]})
-            )
+            return _look(tail, {"": inner[int(index)]}) if not tail else _look(f"x.{tail}", {"x": inner[int(index)]})
     return _MISSING

@@ -14,11 +14,7 @@ _MINUTES = {word: number for word, number in UNITS.items() if number >= 10} | {
 }
 _HOUR = rf"(?P<h>\d{{1,2}}|{'|'.join(_HOURS)})"
 _MINUTE_WORDS = "|".join(
-    [
-        f"(?:{ten})(?:[ -](?:{'|'.join(w for w, n in UNITS.items() if 0 < n < 10)}))?"
-        for ten in TENS
-        if TENS[ten] < 60
-    ]
+    [f"(?:{ten})(?:[ -](?:{'|'.join(w for w, n in UNITS.items() if 0 < n < 10)}))?" for ten in TENS if TENS[ten] < 60]
     + [w for w, n in UNITS.items() if n >= 10]
     + [f"oh {w}" for w, n in UNITS.items() if 0 < n < 10]
 )
@@ -27,12 +23,8 @@ _PART = re.compile(r"\b(morning|afternoon|evening|tonight|night)s?\b")
 _LEAD = r"(?:\b(?:at|around|about|by|after|before|for|from|till|until|like)(?: about| around)? |@ ?|~)"
 _UNITS_AHEAD = r"(?!\d|[:/.]\d| ?(?:%|st\b|nd\b|rd\b|th\b|days?|weeks?|months?|years?|people|persons?|of us|dollars|euros|minutes?|hours?|[$€£]))"
 
-_LIKELY = re.compile(
-    rf"\d|noon|midday|midnight|past|\bto\b|o'?clock|hour|minutes|[ap]\.?m\b|{'|'.join(_HOURS)}"
-)
-_CLOCK = re.compile(
-    rf"(?<![\d:/.])(?P<h>\d{{1,2}}) ?(?P<sep>[:.h]) ?(?P<m>[0-5]\d)(?![\d:/.]\d|\d){_HALF_DAY}?"
-)
+_LIKELY = re.compile(rf"\d|noon|midday|midnight|past|\bto\b|o'?clock|hour|minutes|[ap]\.?m\b|{'|'.join(_HOURS)}")
+_CLOCK = re.compile(rf"(?<![\d:/.])(?P<h>\d{{1,2}}) ?(?P<sep>[:.h]) ?(?P<m>[0-5]\d)(?![\d:/.]\d|\d){_HALF_DAY}?")
 _MERIDIEM = re.compile(rf"(?<![\d:.,/]){_HOUR}(?: (?P<mw>{_MINUTE_WORDS}|[0-5]\d))?{_HALF_DAY}")
 _COMPACT = re.compile(rf"(?<!\d)(?P<h>\d{{1,2}})(?P<m>[0-5]\d){_HALF_DAY}")
 _NAMED = re.compile(r"\b(?P<word>12 noon|noon|midday|midnight)\b")
@@ -77,9 +69,7 @@ def part_of_day(low: str) -> str:
 def _first(pattern: re.Pattern[str], low: str, *, asked: bool) -> Found | None:
     for match in pattern.finditer(low):
         parts = match.groupdict()
-        if parts.get("sep") == "." and not (
-            asked or parts["ap"] or re.search(r"\bat $", low[: match.start()])
-        ):
+        if parts.get("sep") == "." and not (asked or parts["ap"] or re.search(r"\bat $", low[: match.start()])):
             continue
         found = _clock(parts, low)
         if found:

@@ -70,9 +70,7 @@ class HttpTools:
         headers = {name: _header(fill(text, values)) for name, text in tool.headers.items()}
         if tool.method != "GET":
             told = json.dumps([self._key, tool.name, arguments], sort_keys=True, default=str)
-            headers.setdefault(
-                "Idempotency-Key", hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32]
-            )
+            headers.setdefault("Idempotency-Key", hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32])
         return headers
 
 
@@ -115,9 +113,7 @@ _INDEXES_KEPT = 256
 class Tools(HttpTools):
     """The toolbox of one turn in the hub: the agent's tools, and its knowledge out of the store."""
 
-    def __init__(
-        self, store: Store, outside: Outside, workspace_id: UUID, agent_id: UUID | None, turn: Turn
-    ) -> None:
+    def __init__(self, store: Store, outside: Outside, workspace_id: UUID, agent_id: UUID | None, turn: Turn) -> None:
         self._store, self._workspace_id, self._agent_id = store, workspace_id, agent_id
         super().__init__(
             [Tool.model_validate(tool) for tool in turn.agent.get("tools") or []],

@@ -185,9 +185,7 @@ def _builtin(talk: Exchange, stage: Stage, arguments: dict[str, Any]) -> None:
         if not stage.text:
             talk.say(talk.plan.text("human_message"))
         talk.flush()
-        talk.pieces.append(
-            HandToHuman(str(arguments.get("reason") or stage.name or "The flow passes on to a person."))
-        )
+        talk.pieces.append(HandToHuman(str(arguments.get("reason") or stage.name or "The flow passes on to a person.")))
     else:
         talk.flush()
         talk.pieces.append(Finish(str(arguments.get("reason") or "goodbye")))
