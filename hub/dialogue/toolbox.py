@@ -121,7 +121,6 @@ class Tools(HttpTools):
             self._search_knowledge,
             turn.parameters,
             key=f"{agent_id} {turn.customer.get('known_as')} {len(turn.history)}",
-            verified=bool(turn.customer.get("verified")),
         )
 
     async def _search_knowledge(self, query: str, limit: int) -> Sequence[Passage]:
