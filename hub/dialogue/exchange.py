@@ -107,6 +107,7 @@ class Exchange:
         }
         values.update({str(name): value for name, value in self.turn.customer.items() if value not in (None, "")})
         values.update(self.memory.results)
+        values.update(self.plan.agent.get("parameters") or {})
         values.update(self.turn.parameters)
         values.update(self.memory.fields)
         return values

@@ -119,7 +119,7 @@ class Tools(HttpTools):
             [Tool.model_validate(tool) for tool in turn.agent.get("tools") or []],
             outside,
             self._search_knowledge,
-            turn.parameters,
+            {**(turn.agent.get("parameters") or {}), **turn.parameters},
             key=f"{agent_id} {turn.customer.get('known_as')} {len(turn.history)}",
         )
 
