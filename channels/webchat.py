@@ -84,9 +84,7 @@ class Webchat(Channel):
             if not (isinstance(widget, str) and _VISITOR_ID.fullmatch(identifier)):
                 raise ValueError("of another kind")
         except (BadSignature, ValueError, TypeError):
-            raise Refused(
-                "The visitor token is not valid. Begin without one to get a new one.", 401
-            ) from None
+            raise Refused("The visitor token is not valid. Begin without one to get a new one.", 401) from None
         return Visitor(widget, identifier)
 
     async def receive(self, hook: Hook) -> Reply:

@@ -87,9 +87,7 @@ class Hook:
     def pairs(self) -> list[tuple[str, str]]:
         """The form's name-value pairs in order. Raises `Refused(400)` when it is no form."""
         try:
-            return parse_qsl(
-                self.body.decode("utf-8"), keep_blank_values=True, max_num_fields=1000, errors="strict"
-            )
+            return parse_qsl(self.body.decode("utf-8"), keep_blank_values=True, max_num_fields=1000, errors="strict")
         except ValueError as error:
             raise Refused(f"The body is not a form in UTF-8: {error}.", 400) from None
 

@@ -47,9 +47,7 @@ async def hand_back(db: AsyncSession, interaction: Interaction, operator: User, 
     )
 
 
-async def assign(
-    db: AsyncSession, interaction: Interaction, operator: User | None, by: User, now: datetime
-) -> None:
+async def assign(db: AsyncSession, interaction: Interaction, operator: User | None, by: User, now: datetime) -> None:
     """Give it to this operator, or into the queue when None."""
     interaction.owner = "operator" if operator else "queue"
     interaction.operator_id = operator.id if operator else None

@@ -3,6 +3,7 @@
 import unicodedata
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -76,7 +77,15 @@ async def refuse_further(
     """Record that the person refuses messages and cancel all that waits for them; how many that was."""
     record(db, interaction, kind, "revoked", source, evidence, now)
     await db.flush()
-    waiting = await transit.queued_for_customer(db, interaction.workspace_id, interaction.customer_id)
+    return await cancel_waiting(db, interaction.workspace_id, interaction.customer_id, now)
+
+
+async def cancel_waiting(
+    db: AsyncSession, workspace_id: UUID, customer_id: UUID, now: datetime, channel: str = ""
+) -> int:
+    """Cancel what waits to be sent to a customer who refuses it, on this or all channels; how many that was."""
+    queued = await transit.queued_for_customer(db, workspace_id, customer_id)
+    waiting = [found for found in queued if channel in ("", found[0].channel)]
     for entry, message, _ in waiting:
         cancel(entry)
         message.status, message.error_code = "failed", "opted_out"

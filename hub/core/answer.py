@@ -68,9 +68,7 @@ async def _read(hub: Context, interaction_id: UUID, cue: Cue) -> Draft | None:
             return None
         waiting = interaction.heard_seq > interaction.answered_seq
         if interaction.owner == "ai" and interaction.ended_at is None and (waiting or cue != "message"):
-            said = await interactions.messages(
-                db, interaction.workspace_id, interaction.id, limit=HISTORY_MESSAGES
-            )
+            said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY_MESSAGES)
             turn = await _turn(hub, db, interaction, said, cue)
             return Draft(interaction, turn)
     async with hub.store.write() as db:
@@ -78,9 +76,7 @@ async def _read(hub: Context, interaction_id: UUID, cue: Cue) -> Draft | None:
     return None
 
 
-async def _turn(
-    hub: Context, db: AsyncSession, interaction: Interaction, said: list[Message], cue: Cue
-) -> Turn:
+async def _turn(hub: Context, db: AsyncSession, interaction: Interaction, said: list[Message], cue: Cue) -> Turn:
     customer = await people.customer(db, interaction.workspace_id, interaction.customer_id)
     workspace = await agents.workspace(db, interaction.workspace_id)
     assert customer is not None and workspace is not None  # noqa: S101 - foreign keys
@@ -97,17 +93,19 @@ async def _turn(
         channel=interaction.channel,
         parameters={**interaction.agent.get("parameters", {}), **interaction.parameters},
         customer={
+            **customer.custom_fields,
             "name": customer.name,
             "language": customer.language,
             "known_as": interaction.person,
-            **customer.custom_fields,
         },
     )
 
 
 async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     interaction = draft.interaction
-    tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn)
+    # The same for every try at this turn, so that a tool is not carried out twice for it.
+    key = f"{interaction.id} {interaction.answered_seq}"
+    tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key)
     try:
         engine = brain(interaction.agent.get("engine", "script"))
         return [piece async for piece in engine.reply(draft.turn, tools)]

@@ -82,9 +82,7 @@ async def _failed(hub: Context, entry: OutboxEntry, error: Undeliverable) -> boo
             return True
         if error.ambiguous:
             owed.state = "unsure"
-            interactions.log(
-                db, interaction, "message.unsure", now, message_id=str(message.id), words=error.words
-            )
+            interactions.log(db, interaction, "message.unsure", now, message_id=str(message.id), words=error.words)
             return True
         if error.retry and owed.attempts < MOST_ATTEMPTS:
             owed.state, owed.due_at = "queued", now + _pause(error, owed.attempts)

@@ -140,9 +140,7 @@ class Hub:
         if failed is None or failed.status not in ("failed", "undelivered"):
             raise NotFound("No failed message with this id.")
         media = tuple(Media(**item) for item in failed.media)
-        return await self.say(
-            workspace_id, failed.interaction_id, failed.text, operator=operator, media=media
-        )
+        return await self.say(workspace_id, failed.interaction_id, failed.text, operator=operator, media=media)
 
     async def end(
         self, workspace_id: UUID, interaction_id: UUID, reason: str = "api_hangup", status: str = "completed"
@@ -179,18 +177,14 @@ class Hub:
         self.answer_soon(interaction_id, "handed_back")
         return interaction
 
-    async def assign(
-        self, workspace_id: UUID, interaction_id: UUID, operator: User | None, by: User
-    ) -> Interaction:
+    async def assign(self, workspace_id: UUID, interaction_id: UUID, operator: User | None, by: User) -> Interaction:
         """Give it to an operator, or into the queue when None."""
         async with self.context.store.write() as db:
             interaction = await self._held(db, workspace_id, interaction_id)
             await ownership.assign(db, interaction, operator, by, self.context.clock.now())
         return interaction
 
-    async def tag(
-        self, workspace_id: UUID, interaction_id: UUID, tags: list[str], by: User | None
-    ) -> Interaction:
+    async def tag(self, workspace_id: UUID, interaction_id: UUID, tags: list[str], by: User | None) -> Interaction:
         """Set the tags: trimmed, each once, at most 20 of 40 characters."""
         wanted = list(dict.fromkeys(tag.strip()[:40] for tag in tags if tag.strip()))[:20]
         async with self.context.store.write() as db:
@@ -206,9 +200,7 @@ class Hub:
             )
         return interaction
 
-    async def snooze(
-        self, workspace_id: UUID, interaction_id: UUID, until: datetime | None, by: User
-    ) -> Interaction:
+    async def snooze(self, workspace_id: UUID, interaction_id: UUID, until: datetime | None, by: User) -> Interaction:
         """Out of sight until then, or until the customer writes. None wakes it. Raises `ValueError`."""
         now = self.context.clock.now()
         if until is not None and not now < until < now + timedelta(days=366):
@@ -239,9 +231,7 @@ class Hub:
             raise ownership.Taken(await ownership.name_of(db, interaction))
         raise ownership.NotYours("Take over first: until then the agent or the queue has this customer.")
 
-    async def _check(
-        self, db: AsyncSession, interaction: Interaction, text: str, media_count: int = 0
-    ) -> None:
+    async def _check(self, db: AsyncSession, interaction: Interaction, text: str, media_count: int = 0) -> None:
         channel = self.context.channels[interaction.channel]
         await policy.check(db, interaction, channel.identity, channel.limits, text, media_count)
 

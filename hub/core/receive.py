@@ -89,9 +89,7 @@ async def _interaction(
     customer = await identity.recognise(
         db, workspace, channel.identity, person, name=storable(inbound.sender_name), source=inbound.channel
     )
-    made = await open_interaction(
-        db, workspace, customer, inbound.channel, thread, person, address=address, now=now
-    )
+    made = await open_interaction(db, workspace, customer, inbound.channel, thread, person, address=address, now=now)
     if channel.limits.greets and (shown := opening(made.agent)):
         say_in(db, made, now, role="agent", author=made.agent.get("name", ""), text=shown)
     return made
@@ -138,9 +136,7 @@ async def _obey(
     if word == "stop":
         await policy.refuse_further(db, interaction, channel.identity, "keyword", text, now)
         interactions.log(db, interaction, "consent.revoked", now, source="keyword", text=text)
-        say_in(
-            db, interaction, now, role="system", text="The customer opted out. Nothing more is sent to them."
-        )
+        say_in(db, interaction, now, role="system", text="The customer opted out. Nothing more is sent to them.")
         return True
     if word == "help" and await policy.opted_out(db, interaction, channel.identity):
         return True

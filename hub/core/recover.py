@@ -89,12 +89,7 @@ async def close_idle(hub: Context) -> int:
     for interaction_id in quiet:
         async with hub.store.write() as db:
             interaction = await interactions.locked(db, interaction_id)
-            if (
-                interaction
-                and interaction.ended_at is None
-                and interaction.idle_at
-                and interaction.idle_at <= now
-            ):
+            if interaction and interaction.ended_at is None and interaction.idle_at and interaction.idle_at <= now:
                 finish(db, interaction, "completed", "idle", now)
                 closed += 1
     return closed

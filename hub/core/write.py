@@ -69,9 +69,7 @@ def say_in(db: AsyncSession, interaction: Interaction, now: datetime, **fields: 
     if said.note:
         return said
     interaction.last_message_at, interaction.last_message_role = now, said.role
-    interaction.preview = " ".join(said.text.split())[:PREVIEW_CHARACTERS] or (
-        "Attachment" if said.media else ""
-    )
+    interaction.preview = " ".join(said.text.split())[:PREVIEW_CHARACTERS] or ("Attachment" if said.media else "")
     seconds = interaction.agent.get("timing", {}).get("idle_close_seconds", IDLE_SECONDS)
     interaction.idle_at = now + timedelta(seconds=seconds)
     if said.role == "customer":

@@ -120,7 +120,7 @@ class Tools(HttpTools):
             outside,
             self._search_knowledge,
             {**(turn.agent.get("parameters") or {}), **turn.parameters},
-            key=f"{agent_id} {turn.customer.get('known_as')} {len(turn.history)}",
+            key=key,
         )
 
     async def _search_knowledge(self, query: str, limit: int) -> Sequence[Passage]:

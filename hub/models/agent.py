@@ -36,7 +36,9 @@ class AgentDefinition(BaseModel):
     language: str = "en-US"
     prompt: str = Field(default="", max_length=100_000)
     opening_message: str | None = Field(default=None, max_length=4_000)
-    fallback_message: str = "I'm not sure about that one. I can help with something else, or pass you to a colleague: just say so."
+    fallback_message: str = (
+        "I'm not sure about that one. I can help with something else, or pass you to a colleague: just say so."
+    )
     human_message: str = "Of course. I'll pass you to a colleague, who will answer you right here."
     goodbye_message: str = "Thank you, and goodbye!"
     error_message: str = "Sorry, something went wrong on our side. A colleague will get back to you."

@@ -94,9 +94,7 @@ class Interaction(SQLModel, table=True):
     agent_version: int = 0
     state: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     parameters: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
-    meta: dict[str, Any] = Field(
-        default_factory=no_entries, sa_type=JSON_TYPE, sa_column_kwargs={"name": "metadata"}
-    )
+    meta: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE, sa_column_kwargs={"name": "metadata"})
     tags: list[str] = Field(default_factory=no_items, sa_type=JSON_TYPE)
     summary: str = ""
     test: bool = False

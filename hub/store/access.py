@@ -38,9 +38,7 @@ async def session_user(db: AsyncSession, token_hash: str, now: datetime) -> tupl
     return (await db.exec(query)).first()
 
 
-async def end_sessions(
-    db: AsyncSession, *, token_hash: str = "", user_id: UUID | None = None, but: str = ""
-) -> None:
+async def end_sessions(db: AsyncSession, *, token_hash: str = "", user_id: UUID | None = None, but: str = "") -> None:
     """Sign out one browser, or all of a user's except the one with the token hash `but`."""
     if token_hash:
         condition = col(UserSession.token_hash) == token_hash

@@ -24,9 +24,7 @@ async def locked(db: AsyncSession, interaction_id: UUID) -> Interaction | None:
     return (await db.exec(query)).first()
 
 
-async def open_in_thread(
-    db: AsyncSession, workspace_id: UUID, channel: str, thread: str
-) -> Interaction | None:
+async def open_in_thread(db: AsyncSession, workspace_id: UUID, channel: str, thread: str) -> Interaction | None:
     """The open interaction of this thread, held until this writing transaction ends."""
     query = (
         select(Interaction)
@@ -90,9 +88,7 @@ async def messages(
     limit: int = 100,
 ) -> list[Message]:
     """Messages in order: those after `after`, else the newest `limit` of those before `before`."""
-    query = select(Message).where(
-        Message.workspace_id == workspace_id, Message.interaction_id == interaction_id
-    )
+    query = select(Message).where(Message.workspace_id == workspace_id, Message.interaction_id == interaction_id)
     if after:
         query = query.where(Message.seq > after).order_by(col(Message.seq)).limit(limit)
         return list((await db.exec(query)).all())

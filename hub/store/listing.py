@@ -133,9 +133,7 @@ def _mentions(workspace_id: UUID, words: str, sqlite: bool) -> ColumnElement[boo
     if not sqlite:
         said = select(Message.interaction_id).where(
             Message.workspace_id == workspace_id,
-            func.to_tsvector(text("'simple'"), Message.text).op("@@")(
-                func.websearch_to_tsquery("simple", words)
-            ),
+            func.to_tsvector(text("'simple'"), Message.text).op("@@")(func.websearch_to_tsquery("simple", words)),
         )
         return or_(customers, col(Interaction.id).in_(said))
     terms = ["".join(c for c in word if c.isalnum() or c in "'@+.-_") for word in words.split()]

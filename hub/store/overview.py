@@ -101,9 +101,7 @@ async def last_inbound(db: AsyncSession, workspace_id: UUID) -> dict[UUID, datet
 
 async def has_test(db: AsyncSession, workspace_id: UUID) -> bool:
     """Whether anyone has tried an agent in the playground."""
-    query = select(Interaction.id).where(
-        Interaction.workspace_id == workspace_id, col(Interaction.test).is_(True)
-    )
+    query = select(Interaction.id).where(Interaction.workspace_id == workspace_id, col(Interaction.test).is_(True))
     return (await db.exec(query.limit(1))).first() is not None
 
 

@@ -57,9 +57,7 @@ async def known_as(
 
 
 async def identities(db: AsyncSession, workspace_id: UUID, *customer_ids: UUID) -> Sequence[Identity]:
-    query = select(Identity).where(
-        Identity.workspace_id == workspace_id, col(Identity.customer_id).in_(customer_ids)
-    )
+    query = select(Identity).where(Identity.workspace_id == workspace_id, col(Identity.customer_id).in_(customer_ids))
     return (await db.exec(query.order_by(col(Identity.created_at)))).all()
 
 

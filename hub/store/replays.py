@@ -45,9 +45,7 @@ async def claim(db: AsyncSession, mine: Claim, digest: str, now: datetime) -> Re
         "workspace_id": mine.workspace_id, "key": mine.key, "holder": mine.holder, "digest": digest,
         "state": "running", "status": 0, "headers": "", "body": "", "created_at": now, "held_at": now,
     }  # fmt: skip
-    inserted = await db.execute(
-        insert(Replay).values(**values).on_conflict_do_nothing().returning(col(Replay.key))
-    )
+    inserted = await db.execute(insert(Replay).values(**values).on_conflict_do_nothing().returning(col(Replay.key)))
     if inserted.first() is not None:
         return None
     query = select(Replay).where(Replay.workspace_id == mine.workspace_id, Replay.key == mine.key)

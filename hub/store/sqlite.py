@@ -24,9 +24,7 @@ def direct(url: str, begin: str, pool_size: int) -> AsyncEngine:
     async def connect(*_args: Any, **_kwargs: Any) -> _Connection:
         return _Connection(path)
 
-    return _prepared(
-        url, begin, pool_size, "busy_timeout=0", "wal_autocheckpoint=0", async_creator_fn=connect
-    )
+    return _prepared(url, begin, pool_size, "busy_timeout=0", "wal_autocheckpoint=0", async_creator_fn=connect)
 
 
 def threaded(url: str, pool_size: int) -> AsyncEngine:
@@ -46,9 +44,7 @@ def checkpoint(url: str) -> None:
 
 
 def _prepared(url: str, begin: str, pool_size: int, *pragmas: str, **connect_args: Any) -> AsyncEngine:
-    engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, connect_args=connect_args
-    )
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=60, connect_args=connect_args)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

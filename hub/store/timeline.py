@@ -46,9 +46,7 @@ async def stretch(
     db: AsyncSession, interaction: Interaction, *, before: int | None = None, limit: int = _PAGE
 ) -> Stretch:
     """The newest items, or the newest before the message at `before`."""
-    said = await interactions.messages(
-        db, interaction.workspace_id, interaction.id, before=before, limit=limit + 1
-    )
+    said = await interactions.messages(db, interaction.workspace_id, interaction.id, before=before, limit=limit + 1)
     older, said = len(said) > limit, said[-limit:]
     first = said[0].seq if older else 0
     query = select(Event).where(
@@ -65,9 +63,7 @@ async def stretch(
 
 async def changes(db: AsyncSession, interaction: Interaction, after: int) -> Stretch:
     """What is new or looks different since the event `after`; ask again from `last_seq`."""
-    log = await interactions.events(
-        db, interaction.workspace_id, interaction.id, after=after, limit=_MOST_CHANGES
-    )
+    log = await interactions.events(db, interaction.workspace_id, interaction.id, after=after, limit=_MOST_CHANGES)
     if not log:
         return Stretch([], last_seq=after)
     ids = {UUID(event.data["message_id"]) for event in log if event.data.get("message_id")}
@@ -75,9 +71,7 @@ async def changes(db: AsyncSession, interaction: Interaction, after: int) -> Str
     if any(event.type == "message.canceled" for event in log):
         said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=_LATELY)
     if missing := ids - {message.id for message in said}:
-        query = select(Message).where(
-            Message.workspace_id == interaction.workspace_id, col(Message.id).in_(missing)
-        )
+        query = select(Message).where(Message.workspace_id == interaction.workspace_id, col(Message.id).in_(missing))
         said += (await db.exec(query)).all()
     return Stretch(_mixed(said, [e for e in log if e.type in SHOWN_EVENTS]), last_seq=log[-1].seq)
 

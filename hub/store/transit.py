@@ -143,9 +143,7 @@ async def queued_for_customer(
 
 async def known_externally(db: AsyncSession, channel: str, external_ids: Sequence[str]) -> set[str]:
     """Which of these provider ids we already have."""
-    query = select(Message.external_id).where(
-        Message.channel == channel, col(Message.external_id).in_(external_ids)
-    )
+    query = select(Message.external_id).where(Message.channel == channel, col(Message.external_id).in_(external_ids))
     return set((await db.exec(query)).all())
 
 

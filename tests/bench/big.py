@@ -117,9 +117,7 @@ def _one(
         idle_at=now + timedelta(days=1) if open_still else None, tags=[chance.choice(WORDS)] if index % 7 == 0 else [],
     )  # fmt: skip
     made: list[SQLModel] = [customer, identity, interaction]
-    made.append(
-        Event(workspace_id=home.id, interaction_id=interaction.id, seq=1, type="interaction.started", at=began)
-    )
+    made.append(Event(workspace_id=home.id, interaction_id=interaction.id, seq=1, type="interaction.started", at=began))
     for place in range(each):
         at = began + timedelta(seconds=20 * place)
         text = " ".join(chance.choices(WORDS, k=chance.randint(3, 18)))
@@ -132,7 +130,11 @@ def _one(
         made.append(said)
         made.append(
             Event(
-                workspace_id=home.id, interaction_id=interaction.id, seq=place + 2, type="message.created", at=at,
+                workspace_id=home.id,
+                interaction_id=interaction.id,
+                seq=place + 2,
+                type="message.created",
+                at=at,
                 data={"message_id": str(said.id), "role": role, "text": text},
             )  # fmt: skip
         )

@@ -48,7 +48,9 @@ class Running:
                 self.kill()
 
 
-def start(command: list[str], url: str, probe: str, env: dict[str, str] | None = None, core: int | None = None) -> Running:
+def start(
+    command: list[str], url: str, probe: str, env: dict[str, str] | None = None, core: int | None = None
+) -> Running:
     """Start it and wait until `probe` answers."""
     if core is not None:
         command = ["taskset", "-c", str(core), *command]

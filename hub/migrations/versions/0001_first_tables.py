@@ -314,9 +314,7 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_interaction_recent", "interaction", ["workspace_id", "last_message_at"], unique=False)
-    op.create_index(
-        "ix_interaction_waiting", "interaction", ["workspace_id", "owner", "waiting_since"], unique=False
-    )
+    op.create_index("ix_interaction_waiting", "interaction", ["workspace_id", "owner", "waiting_since"], unique=False)
     op.create_table(
         "event",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -376,12 +374,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "ix_message_customer", "message", ["workspace_id", "customer_id", "created_at"], unique=False
-    )
-    op.create_index(
-        "ix_message_external", "message", ["workspace_id", "channel", "external_id"], unique=False
-    )
+    op.create_index("ix_message_customer", "message", ["workspace_id", "customer_id", "created_at"], unique=False)
+    op.create_index("ix_message_external", "message", ["workspace_id", "channel", "external_id"], unique=False)
     op.create_index("ix_message_thread", "message", ["interaction_id", "seq"], unique=True)
     op.create_table(
         "inbox_entry",

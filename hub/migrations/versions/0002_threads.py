@@ -9,9 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index(
-        "ix_interaction_thread", "interaction", ["workspace_id", "channel", "thread", "created_at"]
-    )
+    op.create_index("ix_interaction_thread", "interaction", ["workspace_id", "channel", "thread", "created_at"])
 
 
 def downgrade() -> None:

@@ -29,15 +29,11 @@ def upgrade() -> None:
     op.drop_index("ix_interaction_waiting", table_name="interaction")
     op.drop_index("ix_interaction_operator", table_name="interaction")
     for name, (columns, where) in _INDEXES.items():
-        op.create_index(
-            name, "interaction", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where)
-        )
+        op.create_index(name, "interaction", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
 def downgrade() -> None:
     for name in _INDEXES:
         op.drop_index(name, table_name="interaction")
     op.create_index("ix_interaction_waiting", "interaction", ["workspace_id", "owner", "waiting_since"])
-    op.create_index(
-        "ix_interaction_operator", "interaction", ["workspace_id", "operator_id", "last_message_at"]
-    )
+    op.create_index("ix_interaction_operator", "interaction", ["workspace_id", "operator_id", "last_message_at"])
