@@ -24,6 +24,7 @@ from hub.feed import Bus, RedisBus
 from hub.store import Store
 from web import hooks, logs, operations
 from web.api import API
+from web.api.openapi import openapi_config
 from web.auth import Authentication, guard
 from web.headers import safe_headers
 from web.pages import PAGES
@@ -81,7 +82,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         ),
         exception_handlers={HTTPException: http_problem, Exception: unexpected},
         request_max_body_size=MOST_BODY_BYTES,
-        openapi_config=None,
+        openapi_config=openapi_config(),
         logging_config=None,
     )
 
@@ -107,9 +108,7 @@ def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
 
 async def _warm_up(context: Context) -> None:
     """Import and connect, after the start, what the first message would otherwise wait for."""
-    await asyncio.gather(
-        *(channel.warm_up() for channel in context.channels.values()), return_exceptions=True
-    )
+    await asyncio.gather(*(channel.warm_up() for channel in context.channels.values()), return_exceptions=True)
 
 
 def _work(settings: Settings, context: Context) -> contextlib.AbstractAsyncContextManager[None]:

@@ -1,5 +1,6 @@
 """Errors: problem details (RFC 9457) for programs, a page in plain words for people."""
 
+import contextlib
 import logging
 import secrets
 from http import HTTPStatus
@@ -8,6 +9,8 @@ from typing import Any
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Redirect
+from litestar.types import Method
+from litestar.utils.path import normalize_path
 
 from web.pages.page import is_htmx, page, sign_in_path, toast_headers, wants_page
 
@@ -35,6 +38,11 @@ _PAGES = {
         "It has been written down. Try again; if it stays, tell us the trace id.",
     ),
 }
+_PLAIN = {
+    404: "There is nothing at this address. The API's addresses are listed at /schema/openapi.json.",
+    413: "The body is too big; 2 MB are the most.",
+}
+_METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _STALE = "This page was open for too long. Reload it and try again."
 
 
@@ -59,12 +67,31 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     """Litestar's own refusals, with the field each complaint is about."""
     if wants_page(request):
         return _for_people(request, error.status_code, error.detail)
+    if error.status_code == 405:
+        return _other_method(request)
     more = {}
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         more["errors"] = error.extra
-    response = problem(request, error.status_code, error.detail, **more)
+    detail = _PLAIN.get(error.status_code, error.detail) if _says_nothing(error) else error.detail
+    response = problem(request, error.status_code, detail, **more)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
+    return response
+
+
+def _says_nothing(error: HTTPException) -> bool:
+    return error.detail == HTTPStatus(error.status_code).phrase
+
+
+def _other_method(request: Request[Any, Any, Any]) -> Response[Any]:
+    """The address exists, for other methods: `Allow` says for which (RFC 9110, 15.5.6)."""
+    allowed = []
+    for method in _METHODS:
+        with contextlib.suppress(HTTPException):
+            request.app.asgi_router.handle_routing(path=normalize_path(request.scope["path"]), method=method)
+            allowed.append(method)
+    response = problem(request, 405, f"{request.method} is not possible here; {', '.join(allowed)} is.")
+    response.headers["allow"] = ", ".join(allowed)
     return response
 
 
@@ -78,9 +105,7 @@ def unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[An
     return problem(request, 500, "Something went wrong on our side. Tell us the trace id.")
 
 
-def _for_people(
-    request: Request[Any, Any, Any], status: int, detail: str, trace_id: str = ""
-) -> Response[Any]:
+def _for_people(request: Request[Any, Any, Any], status: int, detail: str, trace_id: str = "") -> Response[Any]:
     stale = status == 403 and detail.startswith("CSRF")
     if status == 401:
         return _to_sign_in(request)
@@ -112,9 +137,7 @@ def _to_sign_in(request: Request[Any, Any, Any]) -> Response[Any]:
     """A person who is not signed in is led to the form, and back afterwards."""
     if is_htmx(request):
         here = request.headers.get("hx-current-url", "").partition("://")[2].partition("/")[2]
-        return Response(
-            "", status_code=401, media_type="text/html", headers={"HX-Redirect": sign_in_path(f"/{here}")}
-        )
+        return Response("", status_code=401, media_type="text/html", headers={"HX-Redirect": sign_in_path(f"/{here}")})
     if request.method != "GET":
         return Redirect("/signin", status_code=303)
     query = request.scope.get("query_string", b"").decode("latin-1")

@@ -76,7 +76,7 @@ async def trace_ids(db: AsyncSession, workspace_id: UUID, interaction_ids: set[U
     query = select(Interaction.id, Interaction.trace_id).where(
         Interaction.workspace_id == workspace_id, col(Interaction.id).in_(interaction_ids)
     )
-    return {found: trace_id for found, trace_id in (await db.exec(query)).all()}
+    return dict((await db.exec(query)).all())
 
 
 async def let_go_of_address(db: AsyncSession, workspace_id: UUID, address_id: UUID) -> None:
@@ -146,7 +146,7 @@ def _mentions(workspace_id: UUID, words: str, sqlite: bool) -> ColumnElement[boo
             "WHERE message_search MATCH :match AND m.workspace_id = :workspace"
         )
         .bindparams(bindparam("match", match, String), bindparam("workspace", workspace_id, Uuid))
-        .columns(col(Message.interaction_id))
+        .columns(interaction_id=Uuid)
         .subquery()
     )
     return or_(customers, col(Interaction.id).in_(select(found.c.interaction_id)))

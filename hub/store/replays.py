@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -77,8 +77,8 @@ async def release(db: AsyncSession, mine: Claim) -> None:
     await db.execute(delete(Replay).where(*_ours(mine), col(Replay.state) == "running"))
 
 
-def _ours(mine: Claim) -> tuple[bool, bool, bool]:
-    return (  # type: ignore[return-value]
+def _ours(mine: Claim) -> tuple[ColumnElement[bool], ...]:
+    return (
         col(Replay.workspace_id) == mine.workspace_id,
         col(Replay.key) == mine.key,
         col(Replay.holder) == mine.holder,

@@ -4,18 +4,34 @@ from typing import Any
 
 from litestar import Router
 
+from web.api.addresses import Addresses
 from web.api.agents import Agents
+from web.api.consents import Consents
+from web.api.customers import Customers
+from web.api.events import Events
 from web.api.idempotency import Idempotency
+from web.api.interactions import Interactions
+from web.api.keys import ApiKeys
 from web.api.knowledge import KnowledgeItems
+from web.api.messages import Messages
 from web.api.rate import RateLimit
 from web.api.refusals import REFUSALS
 from web.api.request import ApiRequest, known_parameters
 from web.api.skills import Skills
+from web.api.workspace import WorkspaceItself
 
 RESOURCES: list[Any] = [
+    Interactions,
+    Messages,
+    Events,
     Agents,
     KnowledgeItems,
     Skills,
+    Customers,
+    Consents,
+    Addresses,
+    WorkspaceItself,
+    ApiKeys,
 ]
 """Every resource, one line each."""
 
@@ -27,7 +43,6 @@ API: list[Any] = [
         middleware=[RateLimit(), Idempotency()],
         exception_handlers=REFUSALS,
         before_request=known_parameters,  # type: ignore[arg-type]
-        include_in_schema=True,
     )
 ]
 """Every route handler of the API."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
 from litestar.params import Parameter
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from sqlmodel import col
 
 from hub.engines import ENGINES
@@ -15,7 +15,7 @@ from hub.store import agents, listing
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Malformed, Refusal, missing, pointer
 from web.api.request import ApiRequest, invalid
-from web.api.shapes import without_defaults
+from web.api.shapes import patching, shown
 
 _EXAMPLE = {
     "name": "Front desk",
@@ -35,25 +35,20 @@ _STORED = {
 class AgentCreate(AgentDefinition):
     """A definition to store."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
-
-
-def _patch_schema(schema: dict[str, object]) -> None:
-    without_defaults(schema)
-    schema["examples"] = [{"prompt": "Answer in one sentence.", "opening_message": None}]
+    model_config = shown(_EXAMPLE)
 
 
 class AgentUpdate(AgentDefinition):
     """Fields to replace; a field left out stays as it is."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_patch_schema)
+    model_config = patching({"prompt": "Answer in one sentence.", "opening_message": None})
     name: str = Field(default="", min_length=1, max_length=120)
 
 
 class AgentPublic(AgentDefinition):
     """An agent. Each change of its definition makes the next `version`."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE | _STORED]})
+    model_config = shown(_EXAMPLE | _STORED)
     id: UUID
     version: int
     created_at: datetime
@@ -118,9 +113,7 @@ class Agents(Controller):
         """The newest first."""
         where = [] if archived else [col(Agent.archived_at).is_(None)]
         async with request.store.read() as db:
-            rows = await listing.newest(
-                db, Agent, request.workspace_id, *where, before=before(cursor), limit=limit + 1
-            )
+            rows = await listing.newest(db, Agent, request.workspace_id, *where, before=before(cursor), limit=limit + 1)
         return AgentPage(**page(rows, limit, public, lambda row: row.id))
 
     @get("/{agent_id:uuid}", opt={"scope": "read"}, summary="Get an agent")

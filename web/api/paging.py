@@ -21,9 +21,7 @@ Cursor = Annotated[
 ]
 Time = Annotated[
     str,
-    Parameter(
-        max_length=40, description="An ISO 8601 time with its offset, such as `2026-01-31T09:00:00Z`."
-    ),
+    Parameter(max_length=40, description="An ISO 8601 time with its offset, such as `2026-01-31T09:00:00Z`."),
 ]
 
 

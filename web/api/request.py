@@ -127,7 +127,7 @@ async def known_parameters(request: ApiRequest) -> None:
     """Refuse query parameters that the route does not know: a misspelt filter would list everything."""
     taken = request.route_handler.parsed_fn_signature.parameters
     for name, value in request.query_params.multi_items():
-        if name not in taken or name in ("request", "data"):
+        if name not in taken or name in ("request", "data") or name in request.path_params:
             raise bad_parameter(name[:100], "This parameter is not known here; leave it out.")
         if "\0" in value or any(0xD800 <= ord(c) < 0xE000 for c in value):
             raise bad_parameter(name, "Take out characters that cannot be stored.")

@@ -19,10 +19,15 @@ def shown(*examples: dict[str, Any]) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"examples": list(examples)})
 
 
-def without_defaults(schema: dict[str, Any]) -> None:
-    """In a PATCH a field left out stays as it is; a default in its schema would say something else."""
-    for field in schema.get("properties", {}).values():
-        field.pop("default", None)
+def patching(*examples: dict[str, Any]) -> ConfigDict:
+    """The settings of a PATCH: a field left out stays as it is, so its schema shows no default."""
+
+    def without_defaults(schema: dict[str, Any]) -> None:
+        for field in schema.get("properties", {}).values():
+            field.pop("default", None)
+        schema["examples"] = list(examples)
+
+    return ConfigDict(extra="forbid", json_schema_extra=without_defaults)
 
 
 def _time_zone(value: str) -> str:
@@ -36,5 +41,6 @@ def _time_zone(value: str) -> str:
 TimeZone = Annotated[str, Field(min_length=1, max_length=64, description="IANA name"), AfterValidator(_time_zone)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Language = Annotated[
-    str, Field(max_length=35, pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?$", description="BCP 47 tag; empty: unknown")
+    str,
+    Field(max_length=35, pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?$", description="BCP 47 tag; empty: unknown"),
 ]

@@ -1,11 +1,10 @@
 """Skills: reusable units of instructions."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from hub.models import Skill
 from hub.models.skill import SkillFields
@@ -13,7 +12,7 @@ from hub.store import agents, listing
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import missing
 from web.api.request import ApiRequest
-from web.api.shapes import without_defaults
+from web.api.shapes import patching, shown
 
 _EXAMPLE = {"name": "Take an address", "instructions": "Ask for street, town and postcode, then read them back."}
 
@@ -21,36 +20,26 @@ _EXAMPLE = {"name": "Take an address", "instructions": "Ask for street, town and
 class SkillCreate(SkillFields):
     """A skill to store."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
-
-
-def _patch_schema(schema: dict[str, Any]) -> None:
-    without_defaults(schema)
-    schema["examples"] = [{"description": "For deliveries"}]
+    model_config = shown(_EXAMPLE)
 
 
 class SkillUpdate(SkillFields):
     """Fields to replace; a field left out stays as it is."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_patch_schema)
+    model_config = patching({"description": "For deliveries"})
     name: str = Field(default="", min_length=1, max_length=120)
 
 
 class SkillPublic(SkillFields):
     """A skill."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    **_EXAMPLE,
-                    "id": "0198c0de-0000-7000-8000-000000000003",
-                    "created_at": "2026-01-31T09:00:00Z",
-                    "updated_at": "2026-01-31T09:00:00Z",
-                }
-            ]
-        },
+    model_config = shown(
+        {
+            **_EXAMPLE,
+            "id": "0198c0de-0000-7000-8000-000000000003",
+            "created_at": "2026-01-31T09:00:00Z",
+            "updated_at": "2026-01-31T09:00:00Z",
+        }
     )
     id: UUID
     created_at: datetime
@@ -85,9 +74,7 @@ class Skills(Controller):
     async def create_skill(self, request: ApiRequest, data: SkillCreate) -> SkillPublic:
         """Store instructions, with the tools they need."""
         now = request.clock.now()
-        made = Skill(
-            workspace_id=request.workspace_id, created_at=now, updated_at=now, **data.model_dump(mode="json")
-        )
+        made = Skill(workspace_id=request.workspace_id, created_at=now, updated_at=now, **data.model_dump(mode="json"))
         async with request.store.write() as db:
             db.add(made)
         return public(made)

@@ -1,0 +1,205 @@
+"""How interactions and their messages cross HTTP."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from hub.models import AgentDefinition, Interaction, Message
+from web.api.addresses import ChannelName
+from web.api.paging import Page
+from web.api.shapes import HTTP_URL, Shape, shown
+
+Scalar = str | int | float | bool | None
+_START = {
+    "channel": "sms",
+    "to": "+12025550141",
+    "agent_id": "0198c0de-0000-7000-8000-000000000001",
+    "parameters": {"name": "Ana"},
+    "metadata": {"order": "A1004"},
+}
+_INTERACTION: dict[str, Any] = {
+    "id": "0198c0de-0000-7000-8000-000000000020",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    "channel": "sms",
+    "direction": "outbound",
+    "status": "in_progress",
+    "ended_reason": "",
+    "failure_reason": "",
+    "owner": "ai",
+    "operator_id": None,
+    "customer_id": "0198c0de-0000-7000-8000-000000000004",
+    "person": "+12025550141",
+    "ours": "+12025550100",
+    "address_id": "0198c0de-0000-7000-8000-000000000007",
+    "agent_id": "0198c0de-0000-7000-8000-000000000001",
+    "agent_name": "Front desk",
+    "agent_version": 1,
+    "parameters": {"name": "Ana"},
+    "metadata": {"order": "A1004"},
+    "tags": [],
+    "summary": "",
+    "test": False,
+    "last_seq": 2,
+    "last_message_at": "2026-01-31T09:00:00Z",
+    "last_message_role": "agent",
+    "preview": "Hello Ana, this is the clinic.",
+    "waiting_since": None,
+    "snoozed_until": None,
+    "created_at": "2026-01-31T09:00:00Z",
+    "ended_at": None,
+}
+_MESSAGE = {
+    "id": "0198c0de-0000-7000-8000-000000000021",
+    "interaction_id": "0198c0de-0000-7000-8000-000000000020",
+    "seq": 2,
+    "role": "agent",
+    "author": "Front desk",
+    "operator_id": None,
+    "note": False,
+    "text": "Hello Ana, this is the clinic.",
+    "media": [],
+    "choices": [],
+    "status": "delivered",
+    "error_code": "",
+    "error_words": "",
+    "external_id": "SM9f86d081884c7d659a2feaa0c55ad015",
+    "created_at": "2026-01-31T09:00:00Z",
+}
+
+
+class InteractionCreate(Shape):
+    """An exchange to begin. An open one with the same person at the same address is gone on with."""
+
+    model_config = shown(_START, {"channel": "sms", "to": "+12025550141", "text": "Your parcel is here."})
+    channel: ChannelName
+    to: str = Field(min_length=1, max_length=320, description="Phone number, email or visitor id.")
+    name: str = Field(default="", max_length=200, description="What the person is called, if not known yet.")
+    agent_id: UUID | None = Field(default=None, description="Who answers; default the agent of the address.")
+    agent: AgentDefinition | None = Field(default=None, description="A definition for this interaction alone.")
+    address_id: UUID | None = Field(default=None, description="Where from; default your oldest of this channel.")
+    text: str = Field(default="", max_length=10_000, description="Said first; default the agent's opening message.")
+    parameters: dict[str, Scalar] = Field(default={}, max_length=200, description="Values for `{{name}}`.")
+    metadata: dict[str, Any] = Field(default={}, max_length=100, description="Yours; given back unchanged.")
+
+
+class InteractionPublic(Shape):
+    """One exchange with one customer on one channel. `trace_id` is on all that happens in it."""
+
+    model_config = shown(_INTERACTION)
+    id: UUID
+    trace_id: str
+    channel: str
+    direction: str
+    status: str
+    ended_reason: str
+    failure_reason: str
+    owner: str = Field(description="Who answers: ai, queue (waits for a person), operator.")
+    operator_id: UUID | None
+    customer_id: UUID
+    person: str = Field(description="What the customer is known by here.")
+    ours: str = Field(description="The address of ours it is held at.")
+    address_id: UUID | None
+    agent_id: UUID | None
+    agent_name: str
+    agent_version: int
+    parameters: dict[str, Any]
+    metadata: dict[str, Any]
+    tags: list[str]
+    summary: str
+    test: bool
+    last_seq: int = Field(description="The place of the newest event.")
+    last_message_at: datetime
+    last_message_role: str
+    preview: str
+    waiting_since: datetime | None
+    snoozed_until: datetime | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class InteractionPage(Page[InteractionPublic]):
+    """Some of the interactions."""
+
+
+class TagsUpdate(Shape):
+    """All the tags there shall be."""
+
+    model_config = shown({"tags": ["refund", "vip"]})
+    tags: list[str] = Field(max_length=20, description="Each of at most 40 characters.")
+
+
+class ByUser(Shape):
+    """Who does it."""
+
+    model_config = shown({"user_id": "0198c0de-0000-7000-8000-000000000010"})
+    user_id: UUID = Field(description="A user of the workspace; see `GET /v1/users`.")
+
+
+class MediaGiven(Shape):
+    """An attachment, by reference: the provider fetches it."""
+
+    model_config = shown({"url": "https://example.com/map.png", "content_type": "image/png"})
+    url: str = Field(max_length=2_000, pattern=HTTP_URL)
+    content_type: str = Field(default="", max_length=200)
+    name: str = Field(default="", max_length=300)
+
+
+class MessageCreate(Shape):
+    """Something to say, for the agent or as an operator."""
+
+    model_config = shown({"text": "We are open until five."})
+    text: str = Field(default="", max_length=100_000)
+    media: list[MediaGiven] = Field(default=[], max_length=10)
+    user_id: UUID | None = Field(
+        default=None, description="The operator who says it and has taken over; null: for the agent."
+    )
+
+
+class NoteCreate(Shape):
+    """A note for colleagues; the customer never sees it."""
+
+    model_config = shown({"text": "Called back, will pay on Monday."})
+    text: str = Field(min_length=1, max_length=10_000)
+    user_id: UUID | None = Field(default=None, description="Whose note it is; null: the API's.")
+
+
+class MessagePublic(Shape):
+    """One thing said. `status` is how its delivery stands; `error_words` why it failed."""
+
+    model_config = shown(_MESSAGE)
+    id: UUID
+    interaction_id: UUID
+    seq: int = Field(description="Its place in the interaction's event log.")
+    role: str
+    author: str
+    operator_id: UUID | None
+    note: bool
+    text: str
+    media: list[dict[str, Any]]
+    choices: list[str]
+    status: Literal["", "queued", "sent", "delivered", "read", "failed", "undelivered"]
+    error_code: str
+    error_words: str
+    external_id: str
+    created_at: datetime
+
+
+class MessagePage(Page[MessagePublic]):
+    """Some of the messages."""
+
+
+_SAME = set(InteractionPublic.model_fields) - {"agent_name", "metadata"}
+
+
+def interaction_public(found: Interaction) -> InteractionPublic:
+    return InteractionPublic(
+        agent_name=found.agent.get("name", ""),
+        metadata=found.meta,
+        **{name: getattr(found, name) for name in _SAME},
+    )
+
+
+def message_public(said: Message) -> MessagePublic:
+    return MessagePublic(**{name: getattr(said, name) for name in MessagePublic.model_fields})

@@ -1,0 +1,127 @@
+"""Interactions: begin one, find them, end one, tag one."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, Response, get, post, put
+from litestar.params import Parameter
+
+from hub.models import Address, Agent
+from hub.models.interaction import Owner, Status
+from hub.store import agents, interactions, listing
+from hub.store.listing import Wanted
+from web.api.addresses import ChannelName
+from web.api.agents import check_engine
+from web.api.interaction_shapes import (
+    InteractionCreate,
+    InteractionPage,
+    InteractionPublic,
+    TagsUpdate,
+    interaction_public,
+)
+from web.api.paging import Cursor, Limit, Time, before, page, time
+from web.api.refusals import Refusal, missing, pointer
+from web.api.request import ApiRequest
+
+Direction = Annotated[str, Parameter(pattern="^(|inbound|outbound)$", description="inbound or outbound.")]
+
+
+class Interactions(Controller):
+    """Interactions."""
+
+    path = "/interactions"
+    tags = ["Interactions"]
+
+    @post(opt={"scope": "write"}, summary="Begin an interaction")
+    async def create_interaction(self, request: ApiRequest, data: InteractionCreate) -> Response[InteractionPublic]:
+        """Write to (or call) a person. What is said first is `text`, else the agent's opening message.
+
+        The answer comes once it is stored; delivery follows and shows in the events.
+        """
+        agent, address = await _chosen(request, data)
+        given = {"agent_definition": data.agent.model_dump(mode="json")} if data.agent else {}
+        begun = await request.hub.start(
+            request.workspace_id, data.channel, data.to, agent=agent, address=address, text=data.text,
+            name=data.name, parameters=dict(data.parameters), meta=data.metadata, **given,
+        )  # fmt: skip
+        return Response(interaction_public(begun), headers={"location": f"/v1/interactions/{begun.id}"})
+
+    @get(opt={"scope": "read"}, summary="List interactions")
+    async def list_interactions(
+        self,
+        request: ApiRequest,
+        status: Annotated[Status | None, Parameter(description="Only with this status.")] = None,
+        channel: Annotated[ChannelName | None, Parameter(description="Only on this channel.")] = None,
+        direction: Direction = "",
+        owner: Annotated[Owner | None, Parameter(description="Only those that this one answers.")] = None,
+        agent_id: Annotated[UUID | None, Parameter(description="Only of this agent.")] = None,
+        customer_id: Annotated[UUID | None, Parameter(description="Only with this customer.")] = None,
+        tag: Annotated[str, Parameter(max_length=40, description="Only with this tag.")] = "",
+        created_after: Time = "",
+        created_before: Time = "",
+        q: Annotated[str, Parameter(max_length=200, description="Words said, or part of a name or identity.")] = "",
+        limit: Limit = 50,
+        cursor: Cursor = "",
+    ) -> InteractionPage:
+        """The newest first."""
+        wanted = Wanted(
+            status=status or "", channel=channel or "", direction=direction, owner=owner or "",
+            agent_id=agent_id, customer_id=customer_id, tag=tag, text=q.strip(),
+            created_after=time("created_after", created_after),
+            created_before=time("created_before", created_before),
+        )  # fmt: skip
+        async with request.store.read() as db:
+            rows = await listing.interactions(db, request.workspace_id, wanted, before=before(cursor), limit=limit + 1)
+        return InteractionPage(**page(rows, limit, interaction_public, lambda row: row.id))
+
+    @get("/{interaction_id:uuid}", opt={"scope": "read"}, summary="Get an interaction")
+    async def get_interaction(self, request: ApiRequest, interaction_id: UUID) -> InteractionPublic:
+        """How it stands now."""
+        async with request.store.read() as db:
+            found = await interactions.interaction(db, request.workspace_id, interaction_id)
+        if found is None:
+            raise missing("interaction")
+        return interaction_public(found)
+
+    @post("/{interaction_id:uuid}/end", opt={"scope": "write"}, status_code=200, summary="End an interaction")
+    async def end_interaction(self, request: ApiRequest, interaction_id: UUID) -> InteractionPublic:
+        """The person's next message opens a new one. Ending what has ended changes nothing."""
+        return interaction_public(await request.hub.end(request.workspace_id, interaction_id))
+
+    @put("/{interaction_id:uuid}/tags", opt={"scope": "write"}, summary="Set the tags")
+    async def set_tags(self, request: ApiRequest, interaction_id: UUID, data: TagsUpdate) -> InteractionPublic:
+        """Replaces all tags; they are trimmed and kept once each."""
+        return interaction_public(await request.hub.tag(request.workspace_id, interaction_id, data.tags, None))
+
+
+async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent | None, Address | None]:
+    """The agent and the address that were asked for. Raises `Refusal`."""
+    if data.channel not in request.hub.context.channels:
+        raise Refusal(
+            422, f"The channel {data.channel} is not set up here.", pointer=pointer("channel"), code="channel"
+        )
+    if data.agent is not None:
+        if data.agent_id is not None:
+            raise Refusal(422, "Give agent_id or agent, not both.", pointer=pointer("agent"), code="ambiguous")
+        check_engine(data.agent, "agent")
+    async with request.store.read() as db:
+        agent = await agents.agent(db, request.workspace_id, data.agent_id) if data.agent_id else None
+        address = await agents.address(db, request.workspace_id, data.address_id) if data.address_id else None
+        others = [] if address else await agents.addresses(db, request.workspace_id, data.channel)
+    if data.agent_id and agent is None:
+        raise missing("agent")
+    if agent is not None and agent.archived_at is not None:
+        raise Refusal(409, "This agent is archived.", pointer=pointer("agent_id"), code="archived")
+    if data.address_id and address is None:
+        raise missing("address")
+    if address is not None and address.channel != data.channel:
+        raise Refusal(
+            422, f"This address is for {address.channel}, not for {data.channel}.",
+            pointer=pointer("address_id"), code="wrong_channel",
+        )  # fmt: skip
+    if address is None and not others and not request.hub.context.channels[data.channel].limits.pulled:
+        raise Refusal(
+            422, f"You have no {data.channel} address to send from. Add one by POST /v1/addresses.",
+            pointer=pointer("channel"), code="no_address",
+        )  # fmt: skip
+    return agent, address

@@ -1,0 +1,92 @@
+"""What is said in an interaction, and who may say it."""
+
+from uuid import UUID
+
+from litestar import Controller, get, post
+
+from hub.channel import Media
+from hub.models import Message, User
+from hub.store import access, interactions, listing
+from web.api.interaction_shapes import (
+    ByUser,
+    InteractionPublic,
+    MessageCreate,
+    MessagePage,
+    MessagePublic,
+    NoteCreate,
+    interaction_public,
+    message_public,
+)
+from web.api.paging import Cursor, Limit, after, page
+from web.api.refusals import Refusal, missing, pointer
+from web.api.request import ApiRequest
+from web.auth import SUPPORT
+
+
+async def _user(request: ApiRequest, user_id: UUID) -> User:
+    """This user of the workspace. Raises `Refusal`."""
+    async with request.store.read() as db:
+        found = await access.user(db, request.workspace_id, user_id)
+    if found is None:
+        raise missing("user")
+    if found.disabled_at is not None:
+        raise Refusal(422, f"{found.name} may no longer sign in.", pointer=pointer("user_id"), code="disabled")
+    return found
+
+
+async def _operator(request: ApiRequest, user_id: UUID) -> User:
+    """A user who may answer customers. Raises `Refusal`."""
+    found = await _user(request, user_id)
+    if found.role not in SUPPORT:
+        raise Refusal(
+            422, f"{found.name} is a {found.role}; only {' and '.join(sorted(SUPPORT))} users answer customers.",
+            pointer=pointer("user_id"), code="role",
+        )  # fmt: skip
+    return found
+
+
+class Messages(Controller):
+    """The messages of one interaction."""
+
+    path = "/interactions/{interaction_id:uuid}"
+    tags = ["Interactions"]
+
+    @get("/messages", opt={"scope": "read"}, summary="List messages")
+    async def list_messages(
+        self, request: ApiRequest, interaction_id: UUID, limit: Limit = 50, cursor: Cursor = ""
+    ) -> MessagePage:
+        """In the order they were said, notes among them."""
+        async with request.store.read() as db:
+            if await interactions.interaction(db, request.workspace_id, interaction_id) is None:
+                raise missing("interaction")
+            rows = await listing.logged(
+                db, Message, request.workspace_id, interaction_id, after=after(cursor), limit=limit + 1
+            )
+        return MessagePage(**page(rows, limit, message_public, lambda row: row.seq))
+
+    @post("/messages", opt={"scope": "write"}, summary="Say something")
+    async def say(self, request: ApiRequest, interaction_id: UUID, data: MessageCreate) -> MessagePublic:
+        """For the agent; or, with `user_id`, as the operator who has taken over. 409 when it has ended."""
+        operator = await _operator(request, data.user_id) if data.user_id else None
+        media = tuple(Media(url=one.url, content_type=one.content_type, name=one.name) for one in data.media)
+        said = await request.hub.say(request.workspace_id, interaction_id, data.text, operator=operator, media=media)
+        return message_public(said)
+
+    @post("/notes", opt={"scope": "write"}, summary="Add a note")
+    async def add_note(self, request: ApiRequest, interaction_id: UUID, data: NoteCreate) -> MessagePublic:
+        """For colleagues; the customer never sees it."""
+        author = await _user(request, data.user_id) if data.user_id else None
+        said = await request.hub.say(request.workspace_id, interaction_id, data.text, operator=author, note=True)
+        return message_public(said)
+
+    @post("/take_over", opt={"scope": "write"}, status_code=200, summary="Take over")
+    async def take_over(self, request: ApiRequest, interaction_id: UUID, data: ByUser) -> InteractionPublic:
+        """This user answers from now on; the agent is silent. 409 when somebody else does or it has ended."""
+        operator = await _operator(request, data.user_id)
+        return interaction_public(await request.hub.take_over(request.workspace_id, interaction_id, operator))
+
+    @post("/hand_back", opt={"scope": "write"}, status_code=200, summary="Hand back")
+    async def hand_back(self, request: ApiRequest, interaction_id: UUID, data: ByUser) -> InteractionPublic:
+        """The agent answers again, knowing all that was said. 409 when somebody else is answering."""
+        operator = await _operator(request, data.user_id)
+        return interaction_public(await request.hub.hand_back(request.workspace_id, interaction_id, operator))
