@@ -1,9 +1,11 @@
 """Jinja: autoescaping always on, and the few filters that pages share."""
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -21,8 +23,21 @@ def environment() -> Environment:
     )
     made.filters["age"] = age
     made.filters["iso"] = lambda at: at.isoformat() if at else ""
+    made.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    made.filters["plain"] = plain
     made.globals["static"] = static
     return made
+
+
+def plain(value: Any) -> str:
+    """A collected value in words: lists with commas, yes and no, the rest as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(plain(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {plain(one)}" for name, one in value.items())
+    return "" if value is None else str(value)
 
 
 @cache

@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from web.pages import signin
+from web.pages import inbox, interactions, live, signin
 
 PAGES: list[Any] = [
     *signin.HANDLERS,
+    *inbox.HANDLERS,
+    *live.HANDLERS,
+    *interactions.HANDLERS,
 ]
 """Every page's route handlers."""

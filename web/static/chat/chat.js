@@ -182,16 +182,25 @@ function answering(frame) {
   const before = owner;
   owner = frame;
   const name = frame.name || root.dataset.title;
-  const words = { ai: frame.name ? `${name} · AI assistant` : "Our team answers here", operator: `${name} · here with you`, queue: "Connecting you with a person" };
-  at.who.textContent = words[frame.owner];
   at.face.textContent = Array.from(name)[0]?.toUpperCase() || "";
-  at.face.dataset.owner = frame.owner;
   if (frame.owner === "operator") thread.join(frame.name);
   if (frame.owner === "ai" && before.owner === "operator") {
     thread.note(`${name}, the AI assistant, is back`);
     thread.joined = "";
   }
+  describe();
   tellState();
+}
+
+function describe() {
+  const named = owner.name && owner.name !== root.dataset.title ? `${owner.name} · ` : "";
+  const words = {
+    ai: owner.name ? `${named}AI assistant` : "Our team answers here",
+    operator: `${named}here with you`,
+    queue: "Connecting you with a person",
+  };
+  at.who.textContent = at.over.hidden ? words[owner.owner] : "Conversation ended";
+  at.face.dataset.owner = at.over.hidden ? owner.owner : "nobody";
 }
 
 function over(ended, words) {
@@ -203,6 +212,7 @@ function over(ended, words) {
     at.choices.replaceChildren();
     at.typing.hidden = true;
   }
+  describe();
   tellState();
   keepAtEnd();
 }
