@@ -170,8 +170,8 @@ class Limits:
 
     `length`: characters in one message. `split_over`: longer agent text is split at sentence ends.
     `segmented`: billed by GSM-7 / UCS-2 segments. `window`: free text only this long after the
-    person's last message. `live`: it carries sound. `receipts`: the provider reports delivery. `pulled`: the person's own
-    client reads the messages from us, so nothing is sent. `greets`: it shows the agent's opening message
+    person's last message. `live`: it carries sound. `receipts`: the provider reports delivery. `pulled`: the
+    person's own client reads the messages from us, so nothing is sent. `greets`: it shows the agent's opening message
     before the person says anything. `keywords`: STOP, START and HELP count.
     """
 

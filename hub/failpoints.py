@@ -11,5 +11,5 @@ _ARMED = os.environ.get("HUB_FAILPOINT", "")
 
 def reach(name: str) -> None:
     """Die here, at once and without clean-up, when this failpoint is armed."""
-    if _ARMED and _ARMED == name:
+    if _ARMED and name == _ARMED:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -79,7 +79,8 @@ async def _read(hub: Context, interaction_id: UUID, cue: Cue) -> Draft | None:
 async def _turn(hub: Context, db: AsyncSession, interaction: Interaction, said: list[Message], cue: Cue) -> Turn:
     customer = await people.customer(db, interaction.workspace_id, interaction.customer_id)
     workspace = await agents.workspace(db, interaction.workspace_id)
-    assert customer is not None and workspace is not None  # noqa: S101 - foreign keys
+    assert customer is not None  # noqa: S101 - foreign key
+    assert workspace is not None  # noqa: S101 - foreign key
     zone = ZoneInfo(customer.time_zone or workspace.time_zone)
     new = [m for m in said if m.role == "customer" and m.seq > interaction.answered_seq]
     old = [m for m in said if m not in new and not m.note]

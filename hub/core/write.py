@@ -95,7 +95,7 @@ def owe(db: AsyncSession, interaction: Interaction, said: Message, now: datetime
             position=said.seq,
             due_at=now,
             created_at=now,
-        )  # fmt: skip
+        )
     )
 
 

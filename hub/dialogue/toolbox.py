@@ -113,7 +113,9 @@ _INDEXES_KEPT = 256
 class Tools(HttpTools):
     """The toolbox of one turn in the hub: the agent's tools, and its knowledge out of the store."""
 
-    def __init__(self, store: Store, outside: Outside, workspace_id: UUID, agent_id: UUID | None, turn: Turn) -> None:
+    def __init__(
+        self, store: Store, outside: Outside, workspace_id: UUID, agent_id: UUID | None, turn: Turn, key: str
+    ) -> None:
         self._store, self._workspace_id, self._agent_id = store, workspace_id, agent_id
         super().__init__(
             [Tool.model_validate(tool) for tool in turn.agent.get("tools") or []],

@@ -61,7 +61,7 @@ async def message_and_entry(db: AsyncSession, message_id: UUID) -> tuple[Message
 
 
 async def held(db: AsyncSession, message_id: UUID) -> tuple[Message, OutboxEntry | None, Interaction]:
-    """A message, what is owed of it, and its interaction, which must exist; held until this writing transaction ends."""
+    """A message, what is owed of it, and its interaction; held until this writing transaction ends."""
     query = (
         select(Message, OutboxEntry, Interaction)
         .join(Interaction, col(Interaction.id) == col(Message.interaction_id))

@@ -52,7 +52,7 @@ def insert(db: sqlite3.Connection, made: list[SQLModel]) -> None:
     for table, items in by_table.items():
         values = rows(*items)
         names = list(values[0])
-        statement = f"INSERT INTO {table.__table__.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # type: ignore[attr-defined]  # noqa: S608
+        statement = f"INSERT INTO {table.__table__.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # type: ignore[attr-defined]
         db.executemany(statement, [tuple(row.values()) for row in values])
 
 
@@ -60,7 +60,7 @@ def make(folder: Path, interactions: int = INTERACTIONS, each: int = MESSAGES_EA
     """Make `hub.db` in the folder; a user of it signs in as EMAIL with PASSWORD."""
     folder.mkdir(parents=True, exist_ok=True)
     upgrade(f"sqlite+aiosqlite:///{(folder / 'hub.db').absolute()}")
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     now = datetime.now(UTC)
     home = Workspace(name="Large workspace")
     sam = User(workspace_id=home.id, email=EMAIL, name="Sam", role="admin", password_hash=hash_password(PASSWORD))
@@ -136,7 +136,7 @@ def _one(
                 type="message.created",
                 at=at,
                 data={"message_id": str(said.id), "role": role, "text": text},
-            )  # fmt: skip
+            )
         )
         interaction.preview = text[:140]
     return made

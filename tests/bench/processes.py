@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ACCOUNT_SID = "AC00000000000000000000000000000009"
-AUTH_TOKEN = "a-token-for-tests"  # noqa: S105
+AUTH_TOKEN = "a-token-for-tests"
 OUR_NUMBER = "+15005550006"
 READY_WITHIN_SECONDS = 30
 
