@@ -18,7 +18,7 @@ from web.auth import hash_password
 INTERACTIONS = 100_000
 MESSAGES_EACH = 10
 EMAIL, PASSWORD = "sam@example.com", "try-the-hub"
-WORDS = (
+WORDS = (  # noqa: SIM905
     "order return appointment cleaning invoice delivery refund saturday opening hours tooth price please thanks "
     "tomorrow morning parcel address change cancel card payment account help where when broken size colour"
 ).split()
