@@ -19,6 +19,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import ApiKey, SignInAttempt, User, UserSession
 from hub.store import Store, access
@@ -69,7 +70,8 @@ def hash_password(password: str) -> str:
     return PasswordHasher().hash(password)
 
 
-def _matches(password_hash: str, password: str) -> bool:
+def matches(password_hash: str, password: str) -> bool:
+    """Whether this is the password. Slow on purpose: call it off the event loop."""
     from argon2 import PasswordHasher
     from argon2.exceptions import Argon2Error, InvalidHashError
 
@@ -89,7 +91,7 @@ async def sign_in(store: Store, email: str, password: str, network: str, now: da
         _refuse_while_throttled(await access.sign_in_attempts(db, *keys), now)
         user = await access.user_by_email(db, email)
     known = user is not None and user.disabled_at is None
-    right = await asyncio.to_thread(_matches, user.password_hash if user and known else _NOBODY, password)
+    right = await asyncio.to_thread(matches, user.password_hash if user and known else _NOBODY, password)
     async with store.write() as db:
         attempts = {found.key: found for found in await access.sign_in_attempts(db, *keys)}
         if not (right and known and user):
@@ -105,9 +107,12 @@ async def sign_in(store: Store, email: str, password: str, network: str, now: da
         token = secrets.token_urlsafe(32)
         db.add(
             UserSession(
-                token_hash=_digest(token), workspace_id=user.workspace_id, user_id=user.id,
-                created_at=now, expires_at=now + SESSION_LASTS,
-            )  # fmt: skip
+                token_hash=_digest(token),
+                workspace_id=user.workspace_id,
+                user_id=user.id,
+                created_at=now,
+                expires_at=now + SESSION_LASTS,
+            )
         )
     return token
 
@@ -117,7 +122,7 @@ def _refuse_while_throttled(attempts: Any, now: datetime) -> None:
         free = FREE_FAILURES if attempt.key.startswith("email:") else FREE_FAILURES * 4
         over = attempt.failures - free
         if over >= 0:
-            wait = min(timedelta(seconds=2**min(over + 1, 12)), LONGEST_WAIT) - (now - attempt.last_at)
+            wait = min(timedelta(seconds=2 ** min(over + 1, 12)), LONGEST_WAIT) - (now - attempt.last_at)
             if wait > timedelta():
                 raise TooManyAttempts(int(wait.total_seconds()) + 1)
 
@@ -125,6 +130,11 @@ def _refuse_while_throttled(attempts: Any, now: datetime) -> None:
 async def sign_out(store: Store, token: str) -> None:
     async with store.write() as db:
         await access.end_sessions(db, token_hash=_digest(token))
+
+
+async def sign_out_others(db: AsyncSession, user_id: UUID, token: str) -> None:
+    """Sign a user out everywhere except in the browser with this token."""
+    await access.end_sessions(db, user_id=user_id, but=_digest(token))
 
 
 def new_api_key(workspace_id: UUID, name: str, scopes: list[str]) -> tuple[ApiKey, str]:

@@ -2,12 +2,45 @@
 
 from typing import Any
 
-from web.pages import inbox, interactions, live, signin
+from web.pages import (
+    addresses,
+    agent_flow,
+    agent_json,
+    agent_words,
+    agents,
+    customers,
+    home,
+    inbox,
+    interactions,
+    keys,
+    knowledge,
+    live,
+    playground,
+    settings,
+    signin,
+    skills,
+    tools,
+    users,
+)
 
 PAGES: list[Any] = [
     *signin.HANDLERS,
     *inbox.HANDLERS,
     *live.HANDLERS,
     *interactions.HANDLERS,
+    *home.HANDLERS,
+    *agents.HANDLERS,
+    *agent_words.HANDLERS,
+    *agent_flow.HANDLERS,
+    *agent_json.HANDLERS,
+    *tools.HANDLERS,
+    *knowledge.HANDLERS,
+    *playground.HANDLERS,
+    *customers.HANDLERS,
+    *settings.HANDLERS,
+    *addresses.HANDLERS,
+    *users.HANDLERS,
+    *keys.HANDLERS,
+    *skills.HANDLERS,
 ]
 """Every page's route handlers."""

@@ -1,0 +1,139 @@
+"""Agents: the list, making, duplicating, archiving."""
+
+import copy
+import json
+from importlib import resources
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.response import Template
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.models import Agent, AgentDefinition, Knowledge
+from hub.store import agents, overview
+from web import auth
+from web.pages.definition import check
+from web.pages.form import found, read, uuid_or_404
+from web.pages.page import AnyRequest, go, page
+from web.samples import add_agent
+
+TEMPLATES = {
+    "clinic": ("Receptionist", "Books appointments with a calendar tool and answers questions."),
+    "shop": ("Order desk", "Looks up orders, arranges returns, passes on what it cannot solve."),
+    "leads": ("Lead desk", "Qualifies people who are interested and files them in a CRM."),
+}
+
+
+@get("/agents", opt={"roles": auth.EVERYONE})
+async def listing(request: AnyRequest, archived: bool = False) -> Template:
+    """All agents, as cards."""
+    workspace_id = request.user.workspace_id
+    async with request.app.state.store.read() as db:
+        rows = await agents.agents(db, workspace_id, archived=archived)
+        rows = [row for row in rows if bool(row.archived_at) == archived]
+        addresses = await agents.addresses(db, workspace_id)
+        active = await overview.last_activity(db, workspace_id)
+    bound = {row.id: [a for a in addresses if a.agent_id == row.id] for row in rows}
+    return page(
+        request, "agents/list.html", "agents",
+        agents=rows, bound=bound, active=active, archived=archived, may_build=_may_build(request),
+    )  # fmt: skip
+
+
+def _may_build(request: AnyRequest) -> bool:
+    return request.user.user.role in auth.BUILDERS
+
+
+@get("/agents/new", opt={"roles": auth.BUILDERS})
+async def new(request: AnyRequest) -> Template:
+    """What to begin with: nothing, or a sample."""
+    return page(request, "agents/new.html", "agents", templates=TEMPLATES, name="", errors={}, start="blank")
+
+
+@post("/agents", opt={"roles": auth.BUILDERS}, status_code=200)
+async def create(request: AnyRequest) -> Response[Any] | Template:
+    """Make an agent and open it."""
+    form = await read(request)
+    name, start = form.text("name"), form.text("template", "blank")
+    workspace_id = request.user.workspace_id
+    definition, errors = check({"name": name or _template_name(start), "opening_message": None})
+    if definition is None or start not in ("blank", *TEMPLATES):
+        return page(
+            request, "agents/new.html", "agents", status=422,
+            templates=TEMPLATES, name=name, errors=errors, start=start,
+        )  # fmt: skip
+    async with request.app.state.store.write() as db:
+        if start == "blank":
+            made = _blank(workspace_id, name or "New agent")
+            db.add(made)
+        else:
+            sandbox_url = request.app.state.settings.hub_sandbox_url
+            made = await add_agent(db, workspace_id, start, sandbox_url or "https://api.example.com")
+            made.definition = {**made.definition, "name": name or made.name}
+            made.name = made.definition["name"]
+        await db.flush()
+    return go(request, f"/agents/{made.id}", f"{made.name} is ready. Try it on the right.")
+
+
+def _template_name(start: str) -> str:
+    if start not in TEMPLATES:
+        return "New agent"
+    text = resources.files("fixtures.agents").joinpath(f"{start}.json").read_text("utf-8")
+    return str(json.loads(text)["name"])
+
+
+def _blank(workspace_id: Any, name: str) -> Agent:
+    definition = AgentDefinition(
+        name=name,
+        opening_message=f"Hi, I'm {name}. How can I help you?"[:4_000],
+        prompt=f"You are {name}. Be friendly, brief and precise. Answer from the knowledge base only.",
+    )
+    return Agent(workspace_id=workspace_id, name=name, definition=definition.model_dump())
+
+
+@post("/agents/{agent_id:str}/duplicate", opt={"roles": auth.BUILDERS}, status_code=200)
+async def duplicate(request: AnyRequest, agent_id: str) -> Response[Any]:
+    """A copy with its knowledge, bound to no address."""
+    workspace_id, wanted = request.user.workspace_id, uuid_or_404(agent_id)
+    async with request.app.state.store.write() as db:
+        original = found(await agents.agent(db, workspace_id, wanted), "agent")
+        name = f"{original.name[:110]} (copy)"
+        made = Agent(
+            workspace_id=workspace_id,
+            name=name,
+            definition=copy.deepcopy(original.definition) | {"name": name},
+        )
+        db.add(made)
+        await db.flush()
+        await _copy_knowledge(db, original, made)
+    return go(request, f"/agents/{made.id}", f"{name} was made.")
+
+
+async def _copy_knowledge(db: AsyncSession, original: Agent, made: Agent) -> None:
+    for item in await agents.knowledge(db, original.workspace_id, original.id):
+        copied = Knowledge(workspace_id=made.workspace_id, agent_id=made.id, title=item.title, text=item.text)
+        copied.source = item.source
+        db.add(copied)
+
+
+@post("/agents/{agent_id:str}/archive", opt={"roles": auth.BUILDERS}, status_code=200)
+async def archive(request: AnyRequest, agent_id: str) -> Response[Any]:
+    """Out of the list, or back into it. An agent that answers at an address stays."""
+    workspace_id, wanted = request.user.workspace_id, uuid_or_404(agent_id)
+    async with request.app.state.store.write() as db:
+        agent = found(await agents.agent(db, workspace_id, wanted), "agent")
+        if agent.archived_at is not None:
+            agent.archived_at = None
+            return go(request, f"/agents/{agent.id}", f"{agent.name} is back.")
+        bound = [a.value for a in await agents.addresses(db, workspace_id) if a.agent_id == agent.id]
+        if bound:
+            return go(
+                request, f"/agents/{agent.id}",
+                f"{agent.name} answers at {', '.join(bound)}. Give these another agent under Settings first.",
+                "error",
+            )  # fmt: skip
+        agent.archived_at = request.app.state.clock.now()
+    return go(request, "/agents", f"{agent.name} was archived.")
+
+
+HANDLERS = [listing, new, create, duplicate, archive]

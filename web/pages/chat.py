@@ -1,0 +1,122 @@
+"""A test chat ready to be drawn: what was said, with tools, steps and answers in their places."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.models import Event, Interaction, Knowledge, Message
+from hub.store import interactions
+
+MOST_EVENTS = 2_000
+LIGHTS = {
+    "idle": "Your turn",
+    "thinking": "Thinking",
+    "waiting": "Waiting for a person",
+    "ended": "Ended",
+}
+
+
+@dataclass(slots=True)
+class View:
+    """`items` in order, each of a `kind`; `known`: the answers so far; `latency_ms` of the last turn."""
+
+    interaction: Interaction
+    light: str
+    items: list[dict[str, Any]] = field(default_factory=list)
+    known: dict[str, Any] = field(default_factory=dict)
+    choices: list[str] = field(default_factory=list)
+    latency_ms: int | None = None
+    stage: str = ""
+
+    @property
+    def light_words(self) -> str:
+        return LIGHTS[self.light]
+
+    @property
+    def open(self) -> bool:
+        return self.interaction.ended_at is None
+
+
+async def view(db: AsyncSession, interaction: Interaction) -> View:
+    """The chat as it stands."""
+    workspace_id = interaction.workspace_id
+    log = await interactions.events(db, workspace_id, interaction.id, limit=MOST_EVENTS)
+    said = await interactions.messages(db, workspace_id, interaction.id, limit=MOST_EVENTS)
+    made = View(interaction, _light(interaction))
+    messages = {message.seq: message for message in said}
+    stages = {stage["id"]: stage for stage in interaction.agent.get("flow", {}).get("stages", [])}
+    asked: Message | None = None
+    for event in log:
+        message = messages.get(event.seq)
+        if message is not None:
+            asked = _add_message(made, message, asked)
+        else:
+            _add_event(made, event, stages)
+    if said and said[-1].role == "agent" and made.open:
+        made.choices = said[-1].choices
+    return made
+
+
+def _light(interaction: Interaction) -> str:
+    if interaction.ended_at is not None:
+        return "ended"
+    if interaction.owner != "ai":
+        return "waiting"
+    opening = interaction.agent.get("opening_message") and not interaction.last_message_role
+    return "thinking" if interaction.heard_seq > interaction.answered_seq or opening else "idle"
+
+
+def _add_message(made: View, message: Message, asked: Message | None) -> Message | None:
+    latency = None
+    if message.role == "agent" and asked is not None:
+        latency = made.latency_ms = int((message.created_at - asked.created_at).total_seconds() * 1000)
+    made.items.append({"kind": "message", "message": message, "latency_ms": latency})
+    if message.role == "customer":
+        return asked or message
+    return None
+
+
+def _add_event(made: View, event: Event, stages: Mapping[str, Any]) -> None:
+    data = event.data
+    match event.type:
+        case "tool.called":
+            made.items.append({"kind": "tool", **data, "result_text": pretty(data.get("result"))})
+        case "stage.entered":
+            stage = stages.get(data["stage"], {})
+            for name in stage.get("clear", []):
+                made.known.pop(name, None)
+            made.stage = stage.get("name") or data["stage"]
+            made.items.append({"kind": "stage", "name": made.stage})
+        case "field.collected":
+            made.known[data["field"]] = data["value"]
+            made.items.append({"kind": "field", **data, "value": plain(data["value"])})
+        case "interaction.needs_human":
+            made.items.append({"kind": "human", "reason": data.get("reason", "")})
+        case "interaction.ended":
+            made.items.append({"kind": "ended", "reason": data.get("reason", "").replace("_", " ")})
+
+
+def pretty(value: Any, most: int = 4_000) -> str:
+    """JSON for people's eyes, cut where it is long."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return text if len(text) <= most else text[:most] + "\n... cut here"
+
+
+def plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def suggestions(definition: Mapping[str, Any], knowledge: Sequence[Knowledge]) -> list[str]:
+    """Things to say that this agent should have an answer to."""
+    stages = definition.get("flow", {}).get("stages", [])
+    first = next((stage for stage in stages if stage.get("type") == "start"), stages[0] if stages else {})
+    ways = [way["phrases"][0] for way in first.get("transitions", []) if way.get("phrases")]
+    anywhere = [stage["global_intent"][0] for stage in stages if stage.get("global_intent")]
+    titles = [f"{item.title}?" for item in knowledge[:3] if len(item.title) < 60]
+    found = [*ways[:3], *titles, *anywhere[:2], "Can I talk to a person?"]
+    return list(dict.fromkeys(text[:1].upper() + text[1:] for text in found))[:8]

@@ -1,0 +1,162 @@
+"""An agent's definition edited by forms: values at dotted paths, validated whole, faults at their paths."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from hub.dialogue.template import names
+from hub.engines import ENGINES
+from hub.models import AgentDefinition
+from web.pages.form import Errors, complaints, storable
+
+Tree = dict[str, Any]
+
+_LINES = re.compile(r"\n+")
+_EDITABLE = [
+    (re.compile(pattern), kind)
+    for pattern, kind in {
+        r"name|description|engine|language|prompt": "text",
+        r"(fallback|human|goodbye|error)_message": "text",
+        r"opening_message": "optional",
+        r"timing\.idle_close_seconds": "number",
+        r"flow\.stages\.\d+\.(name|text|instructions|tool)": "text",
+        r"flow\.stages\.\d+\.(global_intent|clear)": "lines",
+        r"flow\.stages\.\d+\.confirm": "switch",
+        r"flow\.stages\.\d+\.fields\.\d+\.(name|type|question|invalid_message|choices_from)": "text",
+        r"flow\.stages\.\d+\.fields\.\d+\.(required|confirm|future)": "switch",
+        r"flow\.stages\.\d+\.fields\.\d+\.choices": "choices",
+        r"flow\.stages\.\d+\.transitions\.\d+\.(to|on|field|outcome)": "text",
+        r"flow\.stages\.\d+\.transitions\.\d+\.(values|phrases)": "lines",
+    }.items()
+]
+
+
+def apply(tree: Tree, given: Mapping[str, str]) -> None:
+    """Write the form's values into the definition. Raises `KeyError` for a place that is not there."""
+    for path, text in given.items():
+        kind = next((kind for pattern, kind in _EDITABLE if pattern.fullmatch(path)), None)
+        if kind is None:
+            raise KeyError(path)
+        parts = path.split(".")
+        holder = _at(tree, parts[:-1])
+        if not isinstance(holder, dict):
+            raise KeyError(path)
+        holder[parts[-1]] = _value(kind, text, holder.get(parts[-1]))
+
+
+def _at(tree: Any, parts: list[str]) -> Any:
+    for part in parts:
+        try:
+            tree = tree[int(part)] if isinstance(tree, list) else tree[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise KeyError(".".join(parts)) from None
+    return tree
+
+
+def _value(kind: str, text: str, before: Any) -> Any:
+    if kind == "optional":
+        return text or None
+    if kind == "number":
+        return int(text) if re.fullmatch(r"\d{1,12}", text) else text
+    if kind == "switch":
+        return text not in ("", "off")
+    if kind == "lines":
+        return [line.strip() for line in _LINES.split(text) if line.strip()]
+    if kind == "choices":
+        return _choices(text, before or [])
+    return text
+
+
+def _choices(text: str, before: list[Tree]) -> list[Tree]:
+    """One choice a line, `value = label`; the synonyms of a value that stays are kept."""
+    known = {choice["value"]: choice for choice in before}
+    made = []
+    for line in _LINES.split(text):
+        value, _, label = (part.strip() for part in line.partition("="))
+        if value:
+            made.append({"synonyms": [], **known.get(value, {}), "value": value, "label": label})
+    return made
+
+
+def choices_text(choices: list[Tree]) -> str:
+    """Choices as the form shows them."""
+    return "\n".join(f"{c['value']} = {c['label']}" if c.get("label") else c["value"] for c in choices)
+
+
+def check(tree: Any) -> tuple[Tree | None, Errors]:
+    """The definition as it is stored, or what is wrong with it, by path."""
+    errors = dict.fromkeys(_unstorable(tree, ""), "This holds characters that are no text. Remove them.")
+    if errors:
+        return None, errors
+    try:
+        made = AgentDefinition.model_validate(tree)
+    except ValidationError as error:
+        errors = complaints(error)
+        if nowhere := dict(_nowhere(tree)):
+            errors = {**{path: text for path, text in errors.items() if path != "flow"}, **nowhere}
+        return None, errors
+    except RecursionError:
+        return None, {"": "This is nested too deeply."}
+    errors = dict(_rules(made))
+    return (None, errors) if errors else (made.model_dump(), {})
+
+
+def _nowhere(tree: Any) -> Iterator[tuple[str, str]]:
+    """Transitions to stages that do not exist, each at its own place."""
+    try:
+        stages = tree["flow"]["stages"]
+        ids = {stage["id"] for stage in stages}
+        for s, stage in enumerate(stages):
+            for t, transition in enumerate(stage.get("transitions", [])):
+                if transition["to"] not in ids:
+                    yield f"flow.stages.{s}.transitions.{t}.to", f"There is no step {transition['to']!r}."
+    except (KeyError, TypeError, AttributeError):
+        return
+
+
+def _rules(made: AgentDefinition) -> Iterator[tuple[str, str]]:
+    if made.engine not in ENGINES:
+        yield "engine", f"There is no engine {made.engine!r}; there are: {', '.join(ENGINES)}."
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", made.language):
+        yield "language", "Write a language like en-US."
+    for s, stage in enumerate(made.flow.stages):
+        for f, spec in enumerate(stage.fields):
+            try:
+                re.compile(spec.pattern)
+            except re.error as error:
+                yield f"flow.stages.{s}.fields.{f}.pattern", f"Not a regular expression: {error}."
+
+
+def _unstorable(tree: Any, path: str, depth: int = 0) -> Iterator[str]:
+    if depth > 60:
+        yield path
+    elif isinstance(tree, str):
+        if not storable(tree):
+            yield path
+    elif isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            below = f"{path}.{key}".strip(".")
+            if isinstance(key, str) and not storable(key):
+                yield path
+            yield from _unstorable(value, below, depth + 1)
+
+
+def wanted(definition: Mapping[str, Any]) -> list[str]:
+    """The parameters that the texts ask for as `{{name}}` and that neither flow nor tools fill."""
+    filled = {"agent", "customer", "now", "name", "language", "known_as"}
+    for stage in definition.get("flow", {}).get("stages", []):
+        filled |= {spec["name"] for spec in stage.get("fields", [])}
+    for tool in definition.get("tools", []):
+        filled |= {tool["name"], *tool.get("arguments", {}).get("properties", {})}
+    asked = names(json.dumps(definition, ensure_ascii=False))
+    mine = [name for name in asked if name.partition(".")[0] not in filled and '"' not in name]
+    return list(dict.fromkeys([*definition.get("parameters", {}), *mine]))[:40]
+
+
+def completions(definition: Mapping[str, Any]) -> list[str]:
+    """What may stand between `{{` and `}}` in a text of this agent."""
+    fields = [s["name"] for stage in definition["flow"]["stages"] for s in stage.get("fields", [])]
+    return sorted({*wanted(definition), *fields, "customer.name", "agent.name"}, key=str.lower)

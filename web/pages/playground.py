@@ -1,0 +1,176 @@
+"""The playground: a chat with an agent as a customer would have it, with its insides shown, live."""
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.exceptions import ClientException, NotFoundException
+from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
+
+from hub.channel import Inbound, Refused
+from hub.models import Agent, Interaction
+from hub.store import agents, interactions
+from web import auth
+from web.pages import chat
+from web.pages.definition import wanted
+from web.pages.form import found, read, uuid_or_404
+from web.pages.page import AnyRequest, go, is_htmx, page
+
+LONGEST_TEXT = 4_000
+VISITOR = "playground-"
+MOST_PARAMETERS = 60
+
+
+async def pane(request: AnyRequest, agent: Agent, chat_id: str = "", problem: str = "") -> dict[str, Any]:
+    """What the live test shows: the chat named in the URL or given, else how to begin one."""
+    chat_id = chat_id or request.query_params.get("chat", "")
+    workspace_id = request.user.workspace_id
+    async with request.app.state.store.read() as db:
+        knowledge = await agents.knowledge(db, workspace_id, agent.id)
+        running = None
+        try:
+            if chat_id:
+                running = await interactions.interaction(db, workspace_id, UUID(chat_id))
+        except ValueError:
+            running = None
+        if running is not None and not (running.test and running.agent_id == agent.id):
+            running = None
+        view = await chat.view(db, running) if running else None
+    parameters = {**agent.definition.get("parameters", {}), **(running.parameters if running else {})}
+    return {
+        "agent": agent,
+        "chat": view,
+        "stale": running is not None and running.agent_version != agent.version,
+        "parameters": [(name, parameters.get(name)) for name in wanted(agent.definition)],
+        "suggestions": chat.suggestions(agent.definition, knowledge),
+        "problem": problem,
+    }
+
+
+async def begin(request: AnyRequest, agent: Agent, given: Mapping[str, str]) -> Interaction:
+    """A fresh chat with the agent as it is stored now."""
+    parameters = {name: text for name, text in list(given.items())[:MOST_PARAMETERS] if text}
+    user = request.user.user
+    started: Interaction = await request.app.state.hub.start(
+        agent.workspace_id, "webchat", f"{VISITOR}{secrets.token_hex(8)}", name=f"{user.name} (test)",
+        agent=agent, test=True, parameters=parameters, meta={"playground": str(user.id)},
+    )  # fmt: skip
+    return started
+
+
+async def begin_again(request: AnyRequest, agent: Agent, chat_id: str) -> Interaction:
+    """A fresh chat with the parameters of this one, which is ended."""
+    try:
+        before = await _chat(request, str(agent.id), chat_id)
+    except NotFoundException:
+        return await begin(request, agent, {})
+    await request.app.state.hub.end(before.workspace_id, before.id, "operator_hangup")
+    return await begin(request, agent, {name: str(value) for name, value in before.parameters.items()})
+
+
+@get("/agents/{agent_id:str}/playground", opt={"roles": auth.TESTERS})
+async def playground(request: AnyRequest, agent_id: str) -> Template:
+    """The chat on a page of its own."""
+    agent = await _agent(request, agent_id)
+    return page(request, "playground/page.html", "agents", agent=agent, test=await pane(request, agent))
+
+
+@post("/agents/{agent_id:str}/playground", opt={"roles": auth.TESTERS}, status_code=200)
+async def start(request: AnyRequest, agent_id: str) -> Response[Any] | Template:
+    """Begin, or start over: what runs is ended."""
+    form, agent = await read(request), await _agent(request, agent_id)
+    if form.text("chat"):
+        running = await _chat(request, agent_id, form.text("chat"))
+        await request.app.state.hub.end(running.workspace_id, running.id, "operator_hangup")
+    begun = await begin(request, agent, form.under("parameter."))
+    if not is_htmx(request):
+        return go(request, f"/agents/{agent.id}/playground?chat={begun.id}")
+    back = request.headers.get("hx-current-url", "").partition("?")[0]
+    fragment = page(request, "playground/pane.html", test=await pane(request, agent, str(begun.id)))
+    fragment.headers["HX-Replace-Url"] = f"{_path(back)}?chat={begun.id}"
+    return fragment
+
+
+def _path(url: str) -> str:
+    return "/" + url.partition("://")[2].partition("/")[2]
+
+
+@post("/agents/{agent_id:str}/playground/{chat_id:str}", opt={"roles": auth.TESTERS}, status_code=200)
+async def say(request: AnyRequest, agent_id: str, chat_id: str) -> Response[Any] | Template:
+    """Say something as the customer. `key` makes a repeated sending count once."""
+    form, running = await read(request), await _chat(request, agent_id, chat_id)
+    text = form.text("text")
+    problem = _unsayable(text)
+    if not problem:
+        inbound = Inbound(
+            "webchat", "message", f"playground:{running.id}:{form.text('key') or secrets.token_hex(8)}"[:200],
+            sender=running.person, text=text,
+        )  # fmt: skip
+        try:
+            await request.app.state.hub.receive(inbound, within=running)
+        except Refused as error:
+            problem = error.reason
+    if is_htmx(request):
+        if problem:
+            return Response(problem, status_code=422, media_type="text/plain")
+        return Response("", status_code=204)
+    if problem:
+        raise ClientException(problem)
+    return go(request, f"/agents/{agent_id}/playground?chat={running.id}")
+
+
+def _unsayable(text: str) -> str:
+    if not text:
+        return "Write something first."
+    if len(text) > LONGEST_TEXT:
+        return f"A message has at most {LONGEST_TEXT:,} characters; this has {len(text):,}."
+    return ""
+
+
+@get("/agents/{agent_id:str}/playground/{chat_id:str}/events", opt={"roles": auth.TESTERS})
+async def events(request: AnyRequest, agent_id: str, chat_id: str) -> ServerSentEvent:
+    """The chat, drawn anew at each change."""
+    running = await _chat(request, agent_id, chat_id)
+    return ServerSentEvent(_drawn(request, running.workspace_id, running.id))
+
+
+async def _drawn(
+    request: AnyRequest, workspace_id: UUID, interaction_id: UUID
+) -> AsyncIterator[ServerSentEventMessage]:
+    state = request.app.state
+    template = request.app.template_engine.get_template("playground/live.html")  # type: ignore[union-attr]
+    shown: tuple[Any, ...] = ()
+    async with state.bus.subscribe(f"interaction:{interaction_id}") as hints:
+        while True:
+            async with state.store.read() as db:
+                interaction = await interactions.interaction(db, workspace_id, interaction_id)
+                if interaction is None:
+                    return
+                now = (interaction.last_seq, interaction.answered_seq, interaction.owner, interaction.status)
+                view = await chat.view(db, interaction) if now != shown else None
+            if view is not None:
+                shown = now
+                html = template.render(request=request, chat=view)
+                yield ServerSentEventMessage(data=html, id=str(interaction.last_seq))
+            else:
+                yield ServerSentEventMessage(comment="still here")
+            await hints.wait()
+
+
+async def _agent(request: Request[Any, Any, Any], agent_id: str) -> Agent:
+    async with request.app.state.store.read() as db:
+        return found(await agents.agent(db, request.user.workspace_id, uuid_or_404(agent_id)), "agent")
+
+
+async def _chat(request: AnyRequest, agent_id: str, chat_id: str) -> Interaction:
+    """The test chat of this URL. Raises `NotFoundException` for any other interaction."""
+    async with request.app.state.store.read() as db:
+        running = await interactions.interaction(db, request.user.workspace_id, uuid_or_404(chat_id))
+    if running is None or not running.test or running.agent_id != uuid_or_404(agent_id):
+        raise NotFoundException("There is no such test chat.")
+    return running
+
+
+HANDLERS = [playground, start, say, events]

@@ -1,0 +1,60 @@
+/* The test chat: Enter sends, the log keeps to its end, refused messages stay in the box. */
+(() => {
+  "use strict";
+  const key = () => Array.from(crypto.getRandomValues(new Uint8Array(8)), (n) => n.toString(16).padStart(2, "0")).join("");
+  const log = () => document.querySelector(".chat-log");
+  let atEnd = true;
+
+  function toEnd() {
+    const box = log();
+    if (box) box.scrollTop = box.scrollHeight;
+  }
+  document.addEventListener("scroll", (event) => {
+    const box = event.target;
+    if (box.classList?.contains("chat-log")) atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
+  }, true);
+  new MutationObserver((changes) => {
+    if (changes.some((change) => change.target.closest?.(".live-test"))) if (atEnd) toEnd();
+  }).observe(document.getElementById("main"), { childList: true, subtree: true, characterData: true });
+  toEnd();
+
+  function fit(area) {
+    area.style.setProperty("height", "auto");
+    area.style.setProperty("height", `${Math.min(area.scrollHeight + 2, 140)}px`);
+  }
+  document.addEventListener("input", (event) => { if (event.target.id === "say") fit(event.target); });
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id === "say" && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      event.target.form.requestSubmit();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    const idea = event.target.closest("[data-idea]");
+    const area = document.getElementById("say");
+    if (!idea || !area) return;
+    area.value = idea.textContent;
+    area.form.requestSubmit();
+    area.focus();
+  });
+  document.addEventListener("htmx:after:request", (event) => {
+    const ctx = event.detail?.ctx;
+    const form = ctx?.sourceElement?.closest?.("form[data-say]");
+    if (!form || !ctx.response) return;
+    const composer = document.querySelector(".chat-composer");
+    const problem = composer.querySelector(".chat-problem");
+    const good = ctx.response.status < 300;
+    problem.hidden = good;
+    if (!good) {
+      problem.textContent = ctx.text && ctx.text.length < 300 && !ctx.text.startsWith("{") ? ctx.text : "This could not be sent. Try again.";
+      return;
+    }
+    atEnd = true;
+    toEnd();
+    if (form === composer) {
+      form.reset();
+      fit(form.elements.text);
+    }
+    form.elements.key.value = key();
+  });
+})();
