@@ -19,6 +19,7 @@ from hub.core import recover
 from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.hub import Hub
+from hub.store import transit
 
 log = logging.getLogger("hub.work")
 
@@ -83,7 +84,10 @@ class Work:
         since = self._context.clock.now() - POLL_BACK
         for name, channel in self._context.channels.items():
             try:
-                for inbound in await channel.missed(since):
+                held = {inbound.external_id: inbound for inbound in await channel.missed(since)}
+                async with self._context.store.read() as db:
+                    known = await transit.received(db, name, list(held))
+                for inbound in (one for external_id, one in held.items() if external_id not in known):
                     await Hub(self._context).receive(inbound)
             except Exception as error:
                 log.info("cannot poll %s: %s", name, error)

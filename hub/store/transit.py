@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import case, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import InboxEntry, Interaction, Message, Node, OutboxEntry
+from hub.models import Consent, InboxEntry, Interaction, Message, Node, OutboxEntry
 
 
 async def take_in(db: AsyncSession, entry: InboxEntry) -> bool:
@@ -28,6 +28,14 @@ async def take_in(db: AsyncSession, entry: InboxEntry) -> bool:
 async def inbox_entry(db: AsyncSession, channel: str, external_id: str) -> InboxEntry | None:
     query = select(InboxEntry).where(InboxEntry.channel == channel, InboxEntry.external_id == external_id)
     return (await db.exec(query)).first()
+
+
+async def received(db: AsyncSession, channel: str, external_ids: Sequence[str]) -> set[str]:
+    """Which of these have come in already."""
+    query = select(InboxEntry.external_id).where(
+        InboxEntry.channel == channel, col(InboxEntry.external_id).in_(external_ids)
+    )
+    return set((await db.exec(query)).all())
 
 
 async def settle_inbox(db: AsyncSession, interaction_id: UUID, now: datetime) -> None:
@@ -86,15 +94,31 @@ async def open_outbox(db: AsyncSession, interaction_id: UUID) -> Sequence[tuple[
     return (await db.exec(query)).all()
 
 
-async def claim(db: AsyncSession, message_id: UUID, node: str, now: datetime) -> bool:
-    """Move an entry from queued to sending, for this node alone; whether it was ours to take."""
+async def claim(db: AsyncSession, message: Message, node: str, now: datetime) -> str | None:
+    """Take an entry that is queued, for this node alone: `sending`, or `canceled` when the person has opted
+    out since; None when it was not ours to take.
+    """
+    newest = (
+        select(Consent.state)
+        .where(
+            Consent.workspace_id == message.workspace_id,
+            Consent.customer_id == message.customer_id,
+            col(Consent.channel).in_(["", message.channel]),
+        )
+        .order_by(col(Consent.id).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     statement = (
         update(OutboxEntry)
-        .where(col(OutboxEntry.message_id) == message_id, col(OutboxEntry.state) == "queued")
-        .values(state="sending", node=node, claimed_at=now, attempts=OutboxEntry.attempts + 1)
-        .returning(col(OutboxEntry.message_id))
-    )
-    return (await db.execute(statement)).first() is not None
+        .where(col(OutboxEntry.message_id) == message.id, col(OutboxEntry.state) == "queued")
+        .values(
+            state=case((newest == "revoked", "canceled"), else_="sending"),
+            node=node, claimed_at=now, attempts=OutboxEntry.attempts + 1,
+        )
+        .returning(col(OutboxEntry.state))
+    )  # fmt: skip
+    return (await db.execute(statement)).scalar_one_or_none()
 
 
 async def due(db: AsyncSession, now: datetime, limit: int = 200) -> list[UUID]:
@@ -109,10 +133,11 @@ async def due(db: AsyncSession, now: datetime, limit: int = 200) -> list[UUID]:
 
 
 async def doubtful(
-    db: AsyncSession, before: datetime, dead_nodes: Sequence[str], limit: int = 100
+    db: AsyncSession, before: datetime, stuck_before: datetime, dead_nodes: Sequence[str], limit: int = 100
 ) -> Sequence[tuple[OutboxEntry, Message]]:
-    """Entries that a provider may have: unsure ones, and those a dead node was sending."""
-    dead = (col(OutboxEntry.state) == "sending") & col(OutboxEntry.node).in_(dead_nodes)
+    """Entries that a provider may have: unsure ones, and those a dead node, or any for too long, was sending."""
+    given_up = col(OutboxEntry.node).in_(dead_nodes) | (col(OutboxEntry.claimed_at) < stuck_before)
+    dead = (col(OutboxEntry.state) == "sending") & given_up
     query = (
         select(OutboxEntry, Message)
         .join(Message, col(Message.id) == col(OutboxEntry.message_id))
