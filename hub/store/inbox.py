@@ -115,9 +115,18 @@ def _phases(view: View) -> list[_Phase]:
     ]
 
 
-def _in_view(workspace_id: UUID, view: View, user_id: UUID, now: datetime) -> list[ColumnElement[bool]]:
-    """What makes an interaction belong to a view."""
-    base: list[ColumnElement[bool]] = [col(_C.workspace_id) == workspace_id, col(_C.test).is_(False)]
+def _in_view(
+    workspace_id: UUID, view: View, user_id: UUID, now: datetime, *, by_id: bool = False
+) -> list[ColumnElement[bool]]:
+    """What makes an interaction belong to a view.
+
+    `by_id`: the ids are given as well, so no index of the workspace is to be walked instead of them.
+    """
+    ours = col(_C.workspace_id)
+    base: list[ColumnElement[bool]] = [
+        (func.coalesce(ours, ours) if by_id else ours) == workspace_id,
+        col(_C.test).is_(False),
+    ]
     if view == "search":
         return base
     if view == "closed":
@@ -146,16 +155,17 @@ def _in_view(workspace_id: UUID, view: View, user_id: UUID, now: datetime) -> li
 async def counts(db: AsyncSession, workspace_id: UUID, user_id: UUID, now: datetime) -> dict[str, int]:
     """How many each view holds, counted up to `MOST_COUNTED`."""
     counted = []
+    order: Any
     for view in VIEWS:
         if view in ("search", "closed"):
             continue
-        inner = (
-            select(literal(1))
-            .select_from(_C)
-            .where(*_in_view(workspace_id, view, user_id, now))
-            .limit(MOST_COUNTED)
-            .subquery()
-        )
+        if view == "live":
+            held = [*_in_view(workspace_id, "all", user_id, now), col(_C.last_message_at) > now - LIVE_FOR]
+            order = col(_C.last_message_at)
+        else:
+            held = _in_view(workspace_id, view, user_id, now)
+            order = col(_C.snoozed_until if view == "snoozed" else _C.waiting_since)
+        inner = select(literal(1)).select_from(_C).where(*held).order_by(order).limit(MOST_COUNTED).subquery()
         counted.append(select(func.count()).select_from(inner).scalar_subquery().label(view))
     row = (await db.execute(select(*counted))).one()
     return {name: int(value) for name, value in row._mapping.items()}
@@ -176,7 +186,10 @@ async def listing(
     A cursor that is none starts from the top.
     """
     found = await _search(db, workspace_id, filters.text) if filters.text else None
-    conditions = _in_view(workspace_id, filters.view, filters.user_id, now)
+    if found == {}:
+        return Listing([])
+    by_id = only is not None or found is not None
+    conditions = _in_view(workspace_id, filters.view, filters.user_id, now, by_id=by_id)
     conditions += _chosen(filters)
     if only is not None:
         conditions.append(col(_C.id).in_(only))

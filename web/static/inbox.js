@@ -581,7 +581,7 @@
 
   function settle() {
     arrange($("items"));
-    document.querySelectorAll(".earlier .item").length && document.querySelectorAll(".earlier > div").forEach(arrange);
+    document.querySelectorAll(".earlier > div").forEach(arrange);
     if (openId() !== threadId) {
       threadId = openId();
       pendingHead = null;
@@ -598,12 +598,9 @@
     heightBefore = scroll()?.scrollHeight || 0;
   });
   document.addEventListener("htmx:after:swap", (event) => {
-    const target = event.detail.ctx?.target;
-    const more = event.detail.ctx?.sourceElement?.closest?.(".items-more") || (typeof target === "object" && target?.id === "items-more");
     settle();
     const box = scroll();
     if (box && event.detail.ctx?.request?.action?.includes("/older?before")) box.scrollTop += box.scrollHeight - heightBefore;
-    void more;
   });
   if (document.readyState !== "loading") settle();
   else document.addEventListener("DOMContentLoaded", settle);
