@@ -7,9 +7,9 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, make_url, select
+from sqlalchemy import func, make_url
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.feed import Bus
@@ -17,6 +17,7 @@ from hub.store import replays, sqlite
 from hub.store.turnstile import Turnstile
 
 CHECKPOINT_EVERY = 500
+WRITERS = 8
 
 
 class Store:
@@ -26,7 +27,6 @@ class Store:
         self.url = normal_url(url)
         self.bus = bus
         self._commits = 0
-        self._turnstile = Turnstile()
         self._tidying: asyncio.Future[None] | None = None
         self.is_sqlite = self.url.startswith("sqlite")
         if self.is_sqlite:
@@ -36,6 +36,7 @@ class Store:
         else:
             self._writer = create_async_engine(self.url, pool_size=10, max_overflow=10)
             self._reader = self._glancer = self._writer
+        self._turnstile = Turnstile(1 if self.is_sqlite else WRITERS)
         self._write = async_sessionmaker(self._writer, class_=AsyncSession, expire_on_commit=False)
         self._glance = async_sessionmaker(self._glancer, class_=AsyncSession, expire_on_commit=False)
         self._read = async_sessionmaker(self._reader, class_=AsyncSession, expire_on_commit=False)
@@ -48,7 +49,7 @@ class Store:
         The first one of a request under an idempotency key is marked as its effect.
         """
         claim = replays.current.get()
-        async with self._turn(urgent), self._write() as db:
+        async with self._turnstile.turn(urgent=urgent), self._write() as db:
             async with db.begin():
                 yield db
                 await _write_rows(db)
@@ -59,9 +60,6 @@ class Store:
             self.bus.publish(db.info.get("hints", ()))
         if self.is_sqlite:
             self._tidy()
-
-    def _turn(self, urgent: bool) -> contextlib.AbstractAsyncContextManager[None]:
-        return self._turnstile.turn(urgent=urgent) if self.is_sqlite else contextlib.nullcontext()
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -137,4 +135,4 @@ async def lock(db: AsyncSession, *key: object) -> None:
     if db.get_bind().dialect.name == "postgresql":
         digest = blake2b("/".join(map(str, key)).encode(), digest_size=8).digest()
         number = int.from_bytes(digest, "big", signed=True)
-        await db.execute(select(func.pg_advisory_xact_lock(number)))
+        await db.exec(select(func.pg_advisory_xact_lock(number)))

@@ -81,7 +81,7 @@ async def trace_ids(db: AsyncSession, workspace_id: UUID, interaction_ids: set[U
 
 async def let_go_of_address(db: AsyncSession, workspace_id: UUID, address_id: UUID) -> None:
     """Interactions keep what it was called (`ours`), so that it can be deleted."""
-    await db.execute(
+    await db.exec(
         update(Interaction)
         .where(col(Interaction.workspace_id) == workspace_id, col(Interaction.address_id) == address_id)
         .values(address_id=None)

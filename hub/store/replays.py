@@ -39,13 +39,13 @@ async def claim(db: AsyncSession, mine: Claim, digest: str, now: datetime) -> Re
 
     A request that was lost before it committed anything is taken over.
     """
-    await db.execute(delete(Replay).where(col(Replay.created_at) < now - KEPT_FOR))
+    await db.exec(delete(Replay).where(col(Replay.created_at) < now - KEPT_FOR))
     insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {
         "workspace_id": mine.workspace_id, "key": mine.key, "holder": mine.holder, "digest": digest,
         "state": "running", "status": 0, "headers": "", "body": "", "created_at": now, "held_at": now,
     }  # fmt: skip
-    inserted = await db.execute(insert(Replay).values(**values).on_conflict_do_nothing().returning(col(Replay.key)))
+    inserted = await db.exec(insert(Replay).values(**values).on_conflict_do_nothing().returning(col(Replay.key)))
     if inserted.first() is not None:
         return None
     query = select(Replay).where(Replay.workspace_id == mine.workspace_id, Replay.key == mine.key)
@@ -61,20 +61,20 @@ async def claim(db: AsyncSession, mine: Claim, digest: str, now: datetime) -> Re
 async def mark(db: AsyncSession, mine: Claim) -> None:
     """Note, in the transaction that carries it out, that it is carried out. Raises `Fenced`."""
     statement = update(Replay).where(*_ours(mine)).values(state="committed").returning(col(Replay.key))
-    if (await db.execute(statement)).first() is None:
+    if (await db.exec(statement)).first() is None:
         raise Fenced
 
 
 async def answered(db: AsyncSession, mine: Claim, status: int, headers: str, body: str) -> None:
     """Keep the answer for those who ask again."""
-    await db.execute(
+    await db.exec(
         update(Replay).where(*_ours(mine)).values(state="answered", status=status, headers=headers, body=body)
     )
 
 
 async def release(db: AsyncSession, mine: Claim) -> None:
     """It had no effect: the key is free again."""
-    await db.execute(delete(Replay).where(*_ours(mine), col(Replay.state) == "running"))
+    await db.exec(delete(Replay).where(*_ours(mine), col(Replay.state) == "running"))
 
 
 def _ours(mine: Claim) -> tuple[ColumnElement[bool], ...]:

@@ -22,7 +22,7 @@ async def take_in(db: AsyncSession, entry: InboxEntry) -> bool:
         .on_conflict_do_nothing(index_elements=["channel", "external_id"])
         .returning(col(InboxEntry.id))
     )
-    return (await db.execute(statement)).first() is not None
+    return (await db.exec(statement)).first() is not None
 
 
 async def inbox_entry(db: AsyncSession, channel: str, external_id: str) -> InboxEntry | None:
@@ -40,7 +40,7 @@ async def received(db: AsyncSession, channel: str, external_ids: Sequence[str]) 
 
 async def settle_inbox(db: AsyncSession, interaction_id: UUID, now: datetime) -> None:
     """Nothing is owed any more for what came in to this interaction."""
-    await db.execute(
+    await db.exec(
         update(InboxEntry)
         .where(col(InboxEntry.interaction_id) == interaction_id, col(InboxEntry.done_at).is_(None))
         .values(done_at=now)
@@ -118,7 +118,7 @@ async def claim(db: AsyncSession, message: Message, node: str, now: datetime) ->
         )
         .returning(col(OutboxEntry.state))
     )  # fmt: skip
-    return (await db.execute(statement)).scalar_one_or_none()
+    return (await db.exec(statement)).scalar_one_or_none()
 
 
 async def due(db: AsyncSession, now: datetime, limit: int = 200) -> list[UUID]:

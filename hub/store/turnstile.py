@@ -1,4 +1,4 @@
-"""Who writes next on SQLite, where only one can: what somebody is waiting for goes first."""
+"""Who writes next, where only so many can: what somebody is waiting for goes first."""
 
 import asyncio
 import contextlib
@@ -7,39 +7,41 @@ from collections.abc import AsyncIterator
 
 
 class Turnstile:
-    """Lets one through at a time; the urgent before the others, each in the order of asking."""
+    """Lets `places` through at a time; the urgent before the others, each in the order of asking."""
 
-    def __init__(self) -> None:
-        self._busy = False
+    def __init__(self, places: int) -> None:
+        self._free = places
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._others: deque[asyncio.Future[None]] = deque()
 
     @contextlib.asynccontextmanager
     async def turn(self, *, urgent: bool) -> AsyncIterator[None]:
-        """Wait for a turn and hold it."""
-        if self._busy:
+        """Wait for a place and hold it."""
+        if self._free:
+            self._free -= 1
+        else:
             await self._wait(self._urgent if urgent else self._others)
-        self._busy = True
         try:
             yield
         finally:
-            self._next()
+            self._leave()
 
     async def _wait(self, line: deque[asyncio.Future[None]]) -> None:
-        place = asyncio.get_running_loop().create_future()
-        line.append(place)
+        turn = asyncio.get_running_loop().create_future()
+        line.append(turn)
         try:
-            await place
+            await turn
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._next()
+            if turn.done() and not turn.cancelled():
+                self._leave()
             raise
 
-    def _next(self) -> None:
+    def _leave(self) -> None:
+        """Give the place to the next in line."""
         for line in (self._urgent, self._others):
             while line:
-                place = line.popleft()
-                if not place.done():
-                    place.set_result(None)
+                turn = line.popleft()
+                if not turn.done():
+                    turn.set_result(None)
                     return
-        self._busy = False
+        self._free += 1
