@@ -16,7 +16,7 @@ MOST_BYTES = 65_536
 MOST_TOKEN_CHARACTERS = 1_000
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VISITOR_ID = re.compile(r"[0-9a-f]{32}")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Webchat(Channel):
                 f"The message has {len(text):,} characters; {self.limits.length:,} fit. Shorten or split it.",
                 400,
             )
-        if found := _UNSTORABLE.search(text):
+        if found := UNSTORABLE.search(text):
             raise Refused(
                 f"The message holds U+{ord(found[0]):04X}, which is no character. Take it out and send again.",
                 400,

@@ -14,7 +14,7 @@ from hub.models import Address, Agent
 from hub.store import Store, agents
 from web.settings import Settings
 from web.templating import HERE
-from web.webchat_live import live
+from web.webchat_live import called, live
 
 DEFAULT_ACCENT = "#3b5bdb"
 _ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
@@ -105,8 +105,7 @@ def _origins(address: Address | None) -> list[str]:
 
 async def _widget(store: Store, key: str) -> tuple[Address | None, Agent | None]:
     async with store.read() as db:
-        found = await agents.address_called(db, "webchat", key)
-        address = found[0] if found else None
+        address = await called(db, key)
         if address is None or address.agent_id is None:
             return address, None
         return address, await agents.agent(db, address.workspace_id, address.agent_id)

@@ -27,14 +27,15 @@ _ENDED_WORDS = {
 class Thread:
     """One visitor's thread and how far it was shown. `seen` is the newest `seq` sent of each interaction.
 
-    `unread` are messages of ours that the visitor has not read as far as we know; `arriving` those among
-    them that have not been reported as delivered.
+    `known` are the interactions that are theirs; `unread` are messages of ours that the visitor has not
+    read as far as we know; `arriving` those among them that have not been reported as delivered.
     """
 
     workspace_id: UUID
     name: str
     visitor_id: str
     seen: dict[UUID, int] = field(default_factory=dict)
+    known: set[UUID] = field(default_factory=set)
     open_id: UUID | None = None
     last_seq: int = 0
     state: dict[str, Frame] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Thread:
         """What happened since the last call, in order; messages of ours among it are unread from now on."""
         frames: list[Frame] = []
         found = await newest(db, self.workspace_id, self.name)
+        self.known.update(interaction.id for interaction in found)
         if not self.state and self.seen:
             await self._remember_unread(db, found)
         for interaction in found:
@@ -88,9 +90,7 @@ class Thread:
         if message.choices:
             frame["choices"] = message.choices
         if message.media:
-            frame["media"] = [
-                {"url": item.get("url", ""), "name": item.get("name", "")} for item in message.media
-            ]
+            frame["media"] = [{"url": item.get("url", ""), "name": item.get("name", "")} for item in message.media]
         self._note_unread(message)
         frame["unread"] = message.id in self.unread
         return frame

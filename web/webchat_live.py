@@ -14,8 +14,9 @@ from uuid import UUID
 
 from litestar import WebSocket, websocket
 from litestar.exceptions import PermissionDeniedException, WebSocketDisconnect
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from channels.webchat import MOST_BYTES, Pace, Visitor, Webchat
+from channels.webchat import MOST_BYTES, UNSTORABLE, Pace, Visitor, Webchat
 from channels.webchat import thread as thread_name
 from hub.channel import Refused
 from hub.core import Hub
@@ -30,6 +31,7 @@ from web.webchat_visit import Visit, fault
 HELLO_WITHIN_SECONDS = 10
 MOST_TABS = 20
 MOST_SEEN = 10
+MOST_KEY_CHARACTERS = 320
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CLOSED = {400: 4400, 401: 4401, 403: 4403, 404: 4404, 408: 4408, 413: 1009, 415: 1003, 429: 4429}
 """HTTP status of a refusal > close code of the socket."""
@@ -80,12 +82,12 @@ async def live(socket: Socket) -> None:
             await _visit(socket, visits, socket.client.host if socket.client else "")
         except Refused as refused:
             await _send(socket, fault(refused))
-            await socket.close(_CLOSED.get(refused.status, 4400), refused.reason[:100])
+            await _close(socket, _CLOSED.get(refused.status, 4400), refused.reason[:100])
         except WebSocketDisconnect:
             raise
         except Exception:
             log.exception("a web chat socket failed")
-            await socket.close(1013, "Try again in a moment.")
+            await _close(socket, 1013, "Try again in a moment.")
 
 
 async def _visit(socket: Socket, visits: Visits, network: str) -> None:
@@ -117,8 +119,7 @@ async def _show(socket: Socket, visit: Visit) -> None:
         pass
     except Exception:
         log.exception("a web chat thread could not be shown")
-        with contextlib.suppress(WebSocketDisconnect):
-            await socket.close(1013, "Try again in a moment.")
+        await _close(socket, 1013, "Try again in a moment.")
 
 
 async def _listen(socket: Socket, visit: Visit, visits: Visits, network: Callable[[], None]) -> None:
@@ -179,9 +180,7 @@ async def _welcome(visits: Visits, hello: Frame, network: str) -> tuple[Visitor,
     if hello.get("token"):
         visitor = visits.channel.visitor(hello["token"])
         if visitor.widget != key:
-            raise Refused(
-                "This visitor token belongs to another chat. Begin without one to get a new one.", 401
-            )
+            raise Refused("This visitor token belongs to another chat. Begin without one to get a new one.", 401)
     else:
         visits.count(visits.arriving, network)
         visitor = Visitor(address.value, secrets.token_hex(16))
@@ -208,12 +207,19 @@ async def _started(visits: Visits, thread: Thread) -> bool:
 
 async def _place(visits: Visits, key: Any) -> tuple[Address, Agent | None]:
     async with visits.hub.context.store.read() as db:
-        found = await agents.address_called(db, "webchat", key) if isinstance(key, str) else None
-        if found is None:
+        address = await called(db, key) if isinstance(key, str) else None
+        if address is None:
             raise Refused("There is no such chat. Check the widget's key.", 404)
-        address = found[0]
         agent = await agents.agent(db, address.workspace_id, address.agent_id) if address.agent_id else None
     return address, agent
+
+
+async def called(db: AsyncSession, key: str) -> Address | None:
+    """The web chat with this key."""
+    if not 0 < len(key) <= MOST_KEY_CHARACTERS or UNSTORABLE.search(key):
+        return None
+    found = await agents.address_called(db, "webchat", key)
+    return found[0] if found else None
 
 
 def _seen(given: Any) -> dict[UUID, int]:
@@ -227,7 +233,16 @@ def _seen(given: Any) -> dict[UUID, int]:
 
 
 async def _send(socket: Socket, frame: Frame) -> None:
-    await socket.send_text(json.dumps(frame))
+    text = json.dumps(frame)
+    try:
+        await socket.send_text(text)
+    except Exception as error:  # each server has its own way to say that nobody is there any more
+        raise WebSocketDisconnect(detail="gone") from error
+
+
+async def _close(socket: Socket, code: int, words: str) -> None:
+    with contextlib.suppress(Exception):  # it is closed already
+        await socket.close(code, words)
 
 
 def own_origin(origin: str, public_url: str, asked: str) -> bool:

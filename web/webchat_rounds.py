@@ -48,9 +48,7 @@ class Rounds:
     async def _go(self) -> None:
         while True:
             visits = list(self._visits)
-            parts = [
-                visits[at : at + MOST_THREADS_AT_ONCE] for at in range(0, len(visits), MOST_THREADS_AT_ONCE)
-            ]
+            parts = [visits[at : at + MOST_THREADS_AT_ONCE] for at in range(0, len(visits), MOST_THREADS_AT_ONCE)]
             for part in parts:
                 await self._sleep(TICK_SECONDS / len(parts))
                 try:

@@ -111,7 +111,7 @@ class Visit:
         score, interaction_id = frame.get("score"), _uuid(frame.get("interaction"))
         if score not in SCORES:
             raise Refused(f"A `score` is {' or '.join(SCORES)}.", 400)
-        if interaction_id not in self.thread.seen:
+        if interaction_id not in self.thread.known:
             raise Refused("This conversation is not yours to rate.", 403)
         context = self._hub.context
         async with context.store.write() as db:
