@@ -83,6 +83,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         exception_handlers={HTTPException: http_problem, Exception: unexpected},
         request_max_body_size=MOST_BODY_BYTES,
         openapi_config=openapi_config(),
+        include_in_schema=False,
         logging_config=None,
     )
 

@@ -90,7 +90,7 @@ def _other_method(request: Request[Any, Any, Any]) -> Response[Any]:
         with contextlib.suppress(HTTPException):
             request.app.asgi_router.handle_routing(path=normalize_path(request.scope["path"]), method=method)
             allowed.append(method)
-    response = problem(request, 405, f"{request.method} is not possible here; {', '.join(allowed)} is.")
+    response = problem(request, 405, f"{request.method} is not possible here, only {', '.join(allowed)}.")
     response.headers["allow"] = ", ".join(allowed)
     return response
 

@@ -42,6 +42,7 @@ API: list[Any] = [
         request_class=ApiRequest,
         middleware=[RateLimit(), Idempotency()],
         exception_handlers=REFUSALS,
+        include_in_schema=True,
         before_request=known_parameters,  # type: ignore[arg-type]
     )
 ]

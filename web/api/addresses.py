@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from pydantic import Field
 from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,7 +17,7 @@ from hub.store import agents, listing
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
-from web.api.shapes import Shape, patching, shown
+from web.api.shapes import PathId, Shape, patching, shown
 
 ChannelName = Literal["call", "sms", "whatsapp", "email", "webchat", "web_call"]
 _KINDS = {"call": "phone", "sms": "phone", "whatsapp": "whatsapp", "email": "email"}
@@ -116,7 +116,7 @@ class Addresses(Controller):
     tags = ["Addresses"]
 
     @post(opt={"scope": "write"}, summary="Add an address")
-    async def create_address(self, request: ApiRequest, data: AddressCreate) -> AddressPublic:
+    async def create_address(self, request: ApiRequest, data: JSONBody[AddressCreate]) -> AddressPublic:
         """From now on what arrives there is ours. Each address belongs to one workspace."""
         try:
             async with request.store.write() as db:
@@ -138,7 +138,7 @@ class Addresses(Controller):
     async def list_addresses(
         self,
         request: ApiRequest,
-        channel: Annotated[ChannelName | None, Parameter(description="Only of this channel.")] = None,
+        channel: Annotated[ChannelName | None, QueryParameter(description="Only of this channel.")] = None,
         limit: Limit = 50,
         cursor: Cursor = "",
     ) -> AddressPage:
@@ -151,7 +151,7 @@ class Addresses(Controller):
         return AddressPage(**page(rows, limit, public, lambda row: row.id))
 
     @get("/{address_id:uuid}", opt={"scope": "read"}, summary="Get an address")
-    async def get_address(self, request: ApiRequest, address_id: UUID) -> AddressPublic:
+    async def get_address(self, request: ApiRequest, address_id: PathId) -> AddressPublic:
         """One address."""
         async with request.store.read() as db:
             found = await agents.address(db, request.workspace_id, address_id)
@@ -160,7 +160,9 @@ class Addresses(Controller):
         return public(found)
 
     @patch("/{address_id:uuid}", opt={"scope": "write"}, summary="Change an address")
-    async def update_address(self, request: ApiRequest, address_id: UUID, data: AddressUpdate) -> AddressPublic:
+    async def update_address(
+        self, request: ApiRequest, address_id: PathId, data: JSONBody[AddressUpdate]
+    ) -> AddressPublic:
         """Replace the given fields. `agent_id` null lets people answer."""
         async with request.store.write() as db:
             found = await agents.address(db, request.workspace_id, address_id)
@@ -173,7 +175,7 @@ class Addresses(Controller):
         return public(found)
 
     @delete("/{address_id:uuid}", opt={"scope": "write"}, summary="Delete an address")
-    async def delete_address(self, request: ApiRequest, address_id: UUID) -> None:
+    async def delete_address(self, request: ApiRequest, address_id: PathId) -> None:
         """What arrives there is refused from now on. Interactions stay; open ones can no longer be delivered by it."""
         async with request.store.write() as db:
             found = await agents.address(db, request.workspace_id, address_id)

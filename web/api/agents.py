@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from pydantic import Field, ValidationError
 from sqlmodel import col
 
@@ -15,7 +15,7 @@ from hub.store import agents, listing
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Malformed, Refusal, missing, pointer
 from web.api.request import ApiRequest, invalid
-from web.api.shapes import patching, shown
+from web.api.shapes import PathId, patching, shown
 
 _EXAMPLE = {
     "name": "Front desk",
@@ -87,7 +87,7 @@ class Agents(Controller):
     tags = ["Agents"]
 
     @post(opt={"scope": "write"}, summary="Create an agent")
-    async def create_agent(self, request: ApiRequest, data: AgentCreate) -> AgentPublic:
+    async def create_agent(self, request: ApiRequest, data: JSONBody[AgentCreate]) -> AgentPublic:
         """Store a definition. Bind the agent to an address to let it answer there."""
         check_engine(data)
         now = request.clock.now()
@@ -108,7 +108,7 @@ class Agents(Controller):
         request: ApiRequest,
         limit: Limit = 50,
         cursor: Cursor = "",
-        archived: Annotated[bool, Parameter(description="Archived ones too.")] = False,
+        archived: Annotated[bool, QueryParameter(description="Archived ones too.")] = False,
     ) -> AgentPage:
         """The newest first."""
         where = [] if archived else [col(Agent.archived_at).is_(None)]
@@ -117,7 +117,7 @@ class Agents(Controller):
         return AgentPage(**page(rows, limit, public, lambda row: row.id))
 
     @get("/{agent_id:uuid}", opt={"scope": "read"}, summary="Get an agent")
-    async def get_agent(self, request: ApiRequest, agent_id: UUID) -> AgentPublic:
+    async def get_agent(self, request: ApiRequest, agent_id: PathId) -> AgentPublic:
         """One agent, archived or not."""
         async with request.store.read() as db:
             found = await agents.agent(db, request.workspace_id, agent_id)
@@ -126,7 +126,7 @@ class Agents(Controller):
         return public(found)
 
     @patch("/{agent_id:uuid}", opt={"scope": "write"}, summary="Change an agent")
-    async def update_agent(self, request: ApiRequest, agent_id: UUID, data: AgentUpdate) -> AgentPublic:
+    async def update_agent(self, request: ApiRequest, agent_id: PathId, data: JSONBody[AgentUpdate]) -> AgentPublic:
         """Replace the given fields. Interactions that are going on keep the definition they began with."""
         async with request.store.write() as db:
             found = await agents.agent(db, request.workspace_id, agent_id)
@@ -146,7 +146,7 @@ class Agents(Controller):
         return public(found)
 
     @delete("/{agent_id:uuid}", opt={"scope": "write"}, summary="Archive an agent")
-    async def delete_agent(self, request: ApiRequest, agent_id: UUID) -> None:
+    async def delete_agent(self, request: ApiRequest, agent_id: PathId) -> None:
         """It starts nothing new and answers at no address any more; what it has begun goes on."""
         async with request.store.write() as db:
             found = await agents.agent(db, request.workspace_id, agent_id)

@@ -5,6 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from litestar import Controller, get, post
+from litestar.params import JSONBody
 from pydantic import Field
 
 from hub import identity, policy
@@ -14,7 +15,7 @@ from web.api.customers import held
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Refusal, pointer
 from web.api.request import ApiRequest
-from web.api.shapes import Shape, shown
+from web.api.shapes import PathId, Shape, shown
 
 _EXAMPLE = {"state": "granted", "evidence": "Ticked the box at checkout"}
 
@@ -87,7 +88,7 @@ class Consents(Controller):
 
     @get(opt={"scope": "read"}, summary="List a customer's consents")
     async def list_consents(
-        self, request: ApiRequest, customer_id: UUID, limit: Limit = 50, cursor: Cursor = ""
+        self, request: ApiRequest, customer_id: PathId, limit: Limit = 50, cursor: Cursor = ""
     ) -> ConsentPage:
         """The newest first."""
         async with request.store.read() as db:
@@ -99,7 +100,9 @@ class Consents(Controller):
         return ConsentPage(**page(rows, limit, public, lambda row: row.id))
 
     @post(opt={"scope": "write"}, summary="Record a consent")
-    async def add_consent(self, request: ApiRequest, customer_id: UUID, data: ConsentCreate) -> ConsentPublic:
+    async def add_consent(
+        self, request: ApiRequest, customer_id: PathId, data: JSONBody[ConsentCreate]
+    ) -> ConsentPublic:
         """`revoked` cancels at once what still waits to be sent to the customer."""
         if bool(data.identity_kind) != bool(data.identity_value):
             raise Refusal(

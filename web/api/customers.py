@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, get, patch, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from pydantic import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -17,7 +17,7 @@ from hub.store import agents, lock, people
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
-from web.api.shapes import Language, Shape, TimeZone, patching, shown
+from web.api.shapes import Language, PathId, Shape, TimeZone, patching, shown
 
 _EXAMPLE = {"name": "Ana Gómez", "language": "es-MX", "time_zone": "America/Mexico_City"}
 _IDENTITY = {"kind": "phone", "value": "+12025550141"}
@@ -173,7 +173,7 @@ class Customers(Controller):
     tags = ["Customers"]
 
     @post(opt={"scope": "write"}, summary="Create a customer")
-    async def create_customer(self, request: ApiRequest, data: CustomerCreate) -> CustomerPublic:
+    async def create_customer(self, request: ApiRequest, data: JSONBody[CustomerCreate]) -> CustomerPublic:
         """Whoever writes or is written to becomes a customer without this."""
         now = request.clock.now()
         fields = data.model_dump(mode="json", exclude={"identities"})
@@ -192,7 +192,7 @@ class Customers(Controller):
     async def list_customers(
         self,
         request: ApiRequest,
-        q: Annotated[str, Parameter(max_length=200, description="Part of a name or of an identity.")] = "",
+        q: Annotated[str, QueryParameter(max_length=200, description="Part of a name or of an identity.")] = "",
         limit: Limit = 50,
         cursor: Cursor = "",
     ) -> CustomerPage:
@@ -203,7 +203,7 @@ class Customers(Controller):
         return CustomerPage(**page(rows, limit, lambda row: public(row, known), lambda row: row.id))
 
     @get("/{customer_id:uuid}", opt={"scope": "read"}, summary="Get a customer")
-    async def get_customer(self, request: ApiRequest, customer_id: UUID) -> CustomerPublic:
+    async def get_customer(self, request: ApiRequest, customer_id: PathId) -> CustomerPublic:
         """One customer, with all that they are known by."""
         async with request.store.read() as db:
             found = await held(db, request, customer_id)
@@ -211,7 +211,9 @@ class Customers(Controller):
         return public(found, known)
 
     @patch("/{customer_id:uuid}", opt={"scope": "write"}, summary="Change a customer")
-    async def update_customer(self, request: ApiRequest, customer_id: UUID, data: CustomerUpdate) -> CustomerPublic:
+    async def update_customer(
+        self, request: ApiRequest, customer_id: PathId, data: JSONBody[CustomerUpdate]
+    ) -> CustomerPublic:
         """Replace the given fields."""
         async with request.store.write() as db:
             found = await held(db, request, customer_id)
@@ -222,7 +224,9 @@ class Customers(Controller):
         return public(found, known)
 
     @post("/{customer_id:uuid}/identities", opt={"scope": "write"}, summary="Add an identity")
-    async def add_identity(self, request: ApiRequest, customer_id: UUID, data: IdentityCreate) -> IdentityPublic:
+    async def add_identity(
+        self, request: ApiRequest, customer_id: PathId, data: JSONBody[IdentityCreate]
+    ) -> IdentityPublic:
         """What this customer is known by from now on; given again, its strength is replaced."""
         async with request.store.write() as db:
             await held(db, request, customer_id)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, get
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 from litestar.response import Stream
 from pydantic import Field
 
@@ -15,12 +15,12 @@ from web.api import streams
 from web.api.paging import Cursor, Limit, Page, after, before, page
 from web.api.refusals import bad_parameter, missing
 from web.api.request import ApiRequest
-from web.api.shapes import Shape, shown
+from web.api.shapes import PathId, Shape, shown
 
 LastEventId = Annotated[
     str,
-    Parameter(
-        header="Last-Event-ID", max_length=40, description="The `id:` that was last seen: the stream goes on after it."
+    HeaderParameter(
+        name="Last-Event-ID", max_length=40, description="The `id:` that was last seen: the stream goes on after it."
     ),
 ]
 _STREAM: dict[str, Any] = {"media_type": "text/event-stream", "opt": {"scope": "read"}}
@@ -83,7 +83,7 @@ class Events(Controller):
 
     @get("/interactions/{interaction_id:uuid}/events", opt={"scope": "read"}, summary="List events of an interaction")
     async def list_interaction_events(
-        self, request: ApiRequest, interaction_id: UUID, limit: Limit = 50, cursor: Cursor = ""
+        self, request: ApiRequest, interaction_id: PathId, limit: Limit = 50, cursor: Cursor = ""
     ) -> EventPage:
         """In their order, without gaps."""
         async with request.store.read() as db:
@@ -112,7 +112,7 @@ class Events(Controller):
 
     @get("/interactions/{interaction_id:uuid}/events/stream", summary="Follow an interaction", **_STREAM)
     async def stream_interaction_events(
-        self, request: ApiRequest, interaction_id: UUID, last_event_id: LastEventId = ""
+        self, request: ApiRequest, interaction_id: PathId, last_event_id: LastEventId = ""
     ) -> Stream:
         """Server-sent events from the first on, or after `Last-Event-ID` (a `seq`): each once, in order, no gaps."""
         if not (

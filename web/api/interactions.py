@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, get, post, put
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 
 from hub.models import Address, Agent
 from hub.models.interaction import Owner, Status
@@ -22,8 +22,9 @@ from web.api.interaction_shapes import (
 from web.api.paging import Cursor, Limit, Time, before, page, time
 from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
+from web.api.shapes import PathId
 
-Direction = Annotated[str, Parameter(pattern="^(|inbound|outbound)$", description="inbound or outbound.")]
+Direction = Annotated[str, QueryParameter(pattern="^(|inbound|outbound)$", description="inbound or outbound.")]
 
 
 class Interactions(Controller):
@@ -33,7 +34,9 @@ class Interactions(Controller):
     tags = ["Interactions"]
 
     @post(opt={"scope": "write"}, summary="Begin an interaction")
-    async def create_interaction(self, request: ApiRequest, data: InteractionCreate) -> Response[InteractionPublic]:
+    async def create_interaction(
+        self, request: ApiRequest, data: JSONBody[InteractionCreate]
+    ) -> Response[InteractionPublic]:
         """Write to (or call) a person. What is said first is `text`, else the agent's opening message.
 
         The answer comes once it is stored; delivery follows and shows in the events.
@@ -50,16 +53,18 @@ class Interactions(Controller):
     async def list_interactions(
         self,
         request: ApiRequest,
-        status: Annotated[Status | None, Parameter(description="Only with this status.")] = None,
-        channel: Annotated[ChannelName | None, Parameter(description="Only on this channel.")] = None,
+        status: Annotated[Status | None, QueryParameter(description="Only with this status.")] = None,
+        channel: Annotated[ChannelName | None, QueryParameter(description="Only on this channel.")] = None,
         direction: Direction = "",
-        owner: Annotated[Owner | None, Parameter(description="Only those that this one answers.")] = None,
-        agent_id: Annotated[UUID | None, Parameter(description="Only of this agent.")] = None,
-        customer_id: Annotated[UUID | None, Parameter(description="Only with this customer.")] = None,
-        tag: Annotated[str, Parameter(max_length=40, description="Only with this tag.")] = "",
+        owner: Annotated[Owner | None, QueryParameter(description="Only those that this one answers.")] = None,
+        agent_id: Annotated[UUID | None, QueryParameter(description="Only of this agent.")] = None,
+        customer_id: Annotated[UUID | None, QueryParameter(description="Only with this customer.")] = None,
+        tag: Annotated[str, QueryParameter(max_length=40, description="Only with this tag.")] = "",
         created_after: Time = "",
         created_before: Time = "",
-        q: Annotated[str, Parameter(max_length=200, description="Words said, or part of a name or identity.")] = "",
+        q: Annotated[
+            str, QueryParameter(max_length=200, description="Words said, or part of a name or identity.")
+        ] = "",
         limit: Limit = 50,
         cursor: Cursor = "",
     ) -> InteractionPage:
@@ -75,7 +80,7 @@ class Interactions(Controller):
         return InteractionPage(**page(rows, limit, interaction_public, lambda row: row.id))
 
     @get("/{interaction_id:uuid}", opt={"scope": "read"}, summary="Get an interaction")
-    async def get_interaction(self, request: ApiRequest, interaction_id: UUID) -> InteractionPublic:
+    async def get_interaction(self, request: ApiRequest, interaction_id: PathId) -> InteractionPublic:
         """How it stands now."""
         async with request.store.read() as db:
             found = await interactions.interaction(db, request.workspace_id, interaction_id)
@@ -84,12 +89,14 @@ class Interactions(Controller):
         return interaction_public(found)
 
     @post("/{interaction_id:uuid}/end", opt={"scope": "write"}, status_code=200, summary="End an interaction")
-    async def end_interaction(self, request: ApiRequest, interaction_id: UUID) -> InteractionPublic:
+    async def end_interaction(self, request: ApiRequest, interaction_id: PathId) -> InteractionPublic:
         """The person's next message opens a new one. Ending what has ended changes nothing."""
         return interaction_public(await request.hub.end(request.workspace_id, interaction_id))
 
     @put("/{interaction_id:uuid}/tags", opt={"scope": "write"}, summary="Set the tags")
-    async def set_tags(self, request: ApiRequest, interaction_id: UUID, data: TagsUpdate) -> InteractionPublic:
+    async def set_tags(
+        self, request: ApiRequest, interaction_id: PathId, data: JSONBody[TagsUpdate]
+    ) -> InteractionPublic:
         """Replaces all tags; they are trimmed and kept once each."""
         return interaction_public(await request.hub.tag(request.workspace_id, interaction_id, data.tags, None))
 

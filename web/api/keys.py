@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from litestar import Controller, delete, get, post
+from litestar.params import JSONBody
 from pydantic import AfterValidator, Field
 from sqlmodel import col
 
@@ -13,7 +14,7 @@ from hub.store import access, listing
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
-from web.api.shapes import Name, Shape, shown
+from web.api.shapes import Name, PathId, Shape, shown
 from web.auth import new_api_key
 
 Scope = Literal["read", "write"]
@@ -79,7 +80,7 @@ class ApiKeys(Controller):
     tags = ["Workspace"]
 
     @post(opt={"scope": "write", "secret": True}, summary="Make an API key")
-    async def create_api_key(self, request: ApiRequest, data: ApiKeyCreate) -> ApiKeyCreated:
+    async def create_api_key(self, request: ApiRequest, data: JSONBody[ApiKeyCreate]) -> ApiKeyCreated:
         """The secret is in this answer and nowhere else; a repeated request does not give it again."""
         beyond = sorted(set(data.scopes) - set(request.key.scopes))
         if beyond:
@@ -104,7 +105,7 @@ class ApiKeys(Controller):
         return ApiKeyPage(**page(rows, limit, public, lambda row: row.id))
 
     @delete("/{api_key_id:uuid}", opt={"scope": "write"}, summary="Revoke an API key")
-    async def delete_api_key(self, request: ApiRequest, api_key_id: UUID) -> None:
+    async def delete_api_key(self, request: ApiRequest, api_key_id: PathId) -> None:
         """It stops working at once."""
         async with request.store.write() as db:
             found = await access.api_key(db, api_key_id)

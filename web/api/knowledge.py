@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from litestar import Controller, delete, get, post
+from litestar.params import JSONBody
 from pydantic import Field
 
 from hub.models import Knowledge
@@ -11,7 +12,7 @@ from hub.store import agents, listing
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import missing
 from web.api.request import ApiRequest
-from web.api.shapes import Shape, shown
+from web.api.shapes import PathId, Shape, shown
 
 _EXAMPLE = {"title": "Opening hours", "text": "Monday to Friday, 9 to 17.", "source": "https://example.com/hours"}
 
@@ -67,7 +68,7 @@ class KnowledgeItems(Controller):
 
     @get(opt={"scope": "read"}, summary="List an agent's knowledge")
     async def list_knowledge(
-        self, request: ApiRequest, agent_id: UUID, limit: Limit = 50, cursor: Cursor = ""
+        self, request: ApiRequest, agent_id: PathId, limit: Limit = 50, cursor: Cursor = ""
     ) -> KnowledgePage:
         """The newest first."""
         async with request.store.read() as db:
@@ -80,7 +81,9 @@ class KnowledgeItems(Controller):
         return KnowledgePage(**page(rows, limit, public, lambda row: row.id))
 
     @post(opt={"scope": "write"}, summary="Add to an agent's knowledge")
-    async def add_knowledge(self, request: ApiRequest, agent_id: UUID, data: KnowledgeCreate) -> KnowledgePublic:
+    async def add_knowledge(
+        self, request: ApiRequest, agent_id: PathId, data: JSONBody[KnowledgeCreate]
+    ) -> KnowledgePublic:
         """It counts from the next answer on."""
         async with request.store.write() as db:
             if await agents.agent(db, request.workspace_id, agent_id) is None:
@@ -93,7 +96,7 @@ class KnowledgeItems(Controller):
         return public(made)
 
     @delete("/{knowledge_id:uuid}", opt={"scope": "write"}, summary="Delete from an agent's knowledge")
-    async def delete_knowledge(self, request: ApiRequest, agent_id: UUID, knowledge_id: UUID) -> None:
+    async def delete_knowledge(self, request: ApiRequest, agent_id: PathId, knowledge_id: PathId) -> None:
         """The agent no longer answers from it."""
         async with request.store.write() as db:
             found = await agents.knowledge_item(db, request.workspace_id, knowledge_id)

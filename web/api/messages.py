@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from litestar import Controller, get, post
+from litestar.params import JSONBody
 
 from hub.channel import Media
 from hub.models import Message, User
@@ -20,6 +21,7 @@ from web.api.interaction_shapes import (
 from web.api.paging import Cursor, Limit, after, page
 from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
+from web.api.shapes import PathId
 from web.auth import SUPPORT
 
 
@@ -53,7 +55,7 @@ class Messages(Controller):
 
     @get("/messages", opt={"scope": "read"}, summary="List messages")
     async def list_messages(
-        self, request: ApiRequest, interaction_id: UUID, limit: Limit = 50, cursor: Cursor = ""
+        self, request: ApiRequest, interaction_id: PathId, limit: Limit = 50, cursor: Cursor = ""
     ) -> MessagePage:
         """In the order they were said, notes among them."""
         async with request.store.read() as db:
@@ -65,7 +67,7 @@ class Messages(Controller):
         return MessagePage(**page(rows, limit, message_public, lambda row: row.seq))
 
     @post("/messages", opt={"scope": "write"}, summary="Say something")
-    async def say(self, request: ApiRequest, interaction_id: UUID, data: MessageCreate) -> MessagePublic:
+    async def say(self, request: ApiRequest, interaction_id: PathId, data: JSONBody[MessageCreate]) -> MessagePublic:
         """For the agent; or, with `user_id`, as the operator who has taken over. 409 when it has ended."""
         operator = await _operator(request, data.user_id) if data.user_id else None
         media = tuple(Media(url=one.url, content_type=one.content_type, name=one.name) for one in data.media)
@@ -73,20 +75,20 @@ class Messages(Controller):
         return message_public(said)
 
     @post("/notes", opt={"scope": "write"}, summary="Add a note")
-    async def add_note(self, request: ApiRequest, interaction_id: UUID, data: NoteCreate) -> MessagePublic:
+    async def add_note(self, request: ApiRequest, interaction_id: PathId, data: JSONBody[NoteCreate]) -> MessagePublic:
         """For colleagues; the customer never sees it."""
         author = await _user(request, data.user_id) if data.user_id else None
         said = await request.hub.say(request.workspace_id, interaction_id, data.text, operator=author, note=True)
         return message_public(said)
 
     @post("/take_over", opt={"scope": "write"}, status_code=200, summary="Take over")
-    async def take_over(self, request: ApiRequest, interaction_id: UUID, data: ByUser) -> InteractionPublic:
+    async def take_over(self, request: ApiRequest, interaction_id: PathId, data: JSONBody[ByUser]) -> InteractionPublic:
         """This user answers from now on; the agent is silent. 409 when somebody else does or it has ended."""
         operator = await _operator(request, data.user_id)
         return interaction_public(await request.hub.take_over(request.workspace_id, interaction_id, operator))
 
     @post("/hand_back", opt={"scope": "write"}, status_code=200, summary="Hand back")
-    async def hand_back(self, request: ApiRequest, interaction_id: UUID, data: ByUser) -> InteractionPublic:
+    async def hand_back(self, request: ApiRequest, interaction_id: PathId, data: JSONBody[ByUser]) -> InteractionPublic:
         """The agent answers again, knowing all that was said. 409 when somebody else is answering."""
         operator = await _operator(request, data.user_id)
         return interaction_public(await request.hub.hand_back(request.workspace_id, interaction_id, operator))

@@ -119,7 +119,6 @@ def finish(app: Litestar, document: dict[str, Any]) -> dict[str, Any]:
     """Shapes as Pydantic describes them, and what every operation has in common."""
     bodies, answers = _shapes(app)
     document["components"]["schemas"] = _schemas(bodies, answers)
-    document["paths"] = {path: found for path, found in document["paths"].items() if path.startswith("/v1/")}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _common(path, method, operation)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
 from web.api.refusals import bad_parameter
@@ -15,13 +15,13 @@ from web.api.refusals import bad_parameter
 Item = TypeVar("Item", bound=BaseModel)
 Row = TypeVar("Row")
 
-Limit = Annotated[int, Parameter(ge=1, le=200, description="How many at most, 1 to 200.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many at most, 1 to 200.")]
 Cursor = Annotated[
-    str, Parameter(max_length=200, description="The `next_cursor` of the page before; empty for the first page.")
+    str, QueryParameter(max_length=200, description="The `next_cursor` of the page before; empty for the first page.")
 ]
 Time = Annotated[
     str,
-    Parameter(max_length=40, description="An ISO 8601 time with its offset, such as `2026-01-31T09:00:00Z`."),
+    QueryParameter(max_length=40, description="An ISO 8601 time with its offset, such as `2026-01-31T09:00:00Z`."),
 ]
 
 

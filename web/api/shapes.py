@@ -1,10 +1,13 @@
 """What all shapes of the API share: strict fields, examples for the OpenAPI document."""
 
 from typing import Annotated, Any
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from litestar.params import PathParameter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+PathId = Annotated[UUID, PathParameter(description="An id of this workspace.")]
 HTTP_URL = r"^https?://[^\s/]+(/\S*)?$"
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
+from litestar.params import JSONBody
 from pydantic import Field
 
 from hub.models import Skill
@@ -12,7 +13,7 @@ from hub.store import agents, listing
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import missing
 from web.api.request import ApiRequest
-from web.api.shapes import patching, shown
+from web.api.shapes import PathId, patching, shown
 
 _EXAMPLE = {"name": "Take an address", "instructions": "Ask for street, town and postcode, then read them back."}
 
@@ -71,7 +72,7 @@ class Skills(Controller):
     tags = ["Skills"]
 
     @post(opt={"scope": "write"}, summary="Create a skill")
-    async def create_skill(self, request: ApiRequest, data: SkillCreate) -> SkillPublic:
+    async def create_skill(self, request: ApiRequest, data: JSONBody[SkillCreate]) -> SkillPublic:
         """Store instructions, with the tools they need."""
         now = request.clock.now()
         made = Skill(workspace_id=request.workspace_id, created_at=now, updated_at=now, **data.model_dump(mode="json"))
@@ -87,7 +88,7 @@ class Skills(Controller):
         return SkillPage(**page(rows, limit, public, lambda row: row.id))
 
     @get("/{skill_id:uuid}", opt={"scope": "read"}, summary="Get a skill")
-    async def get_skill(self, request: ApiRequest, skill_id: UUID) -> SkillPublic:
+    async def get_skill(self, request: ApiRequest, skill_id: PathId) -> SkillPublic:
         """One skill."""
         async with request.store.read() as db:
             found = await agents.skill(db, request.workspace_id, skill_id)
@@ -96,7 +97,7 @@ class Skills(Controller):
         return public(found)
 
     @patch("/{skill_id:uuid}", opt={"scope": "write"}, summary="Change a skill")
-    async def update_skill(self, request: ApiRequest, skill_id: UUID, data: SkillUpdate) -> SkillPublic:
+    async def update_skill(self, request: ApiRequest, skill_id: PathId, data: JSONBody[SkillUpdate]) -> SkillPublic:
         """Replace the given fields."""
         async with request.store.write() as db:
             found = await agents.skill(db, request.workspace_id, skill_id)
@@ -108,7 +109,7 @@ class Skills(Controller):
         return public(found)
 
     @delete("/{skill_id:uuid}", opt={"scope": "write"}, summary="Delete a skill")
-    async def delete_skill(self, request: ApiRequest, skill_id: UUID) -> None:
+    async def delete_skill(self, request: ApiRequest, skill_id: PathId) -> None:
         """Gone for good."""
         async with request.store.write() as db:
             found = await agents.skill(db, request.workspace_id, skill_id)

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, get, patch
+from litestar.params import JSONBody
 from pydantic import AfterValidator, Field
 
 from hub.models import User, Workspace
@@ -114,7 +115,7 @@ class WorkspaceItself(Controller):
         return public(found)
 
     @patch("/workspace", opt={"scope": "write"}, summary="Change the workspace")
-    async def update_workspace(self, request: ApiRequest, data: WorkspaceUpdate) -> WorkspacePublic:
+    async def update_workspace(self, request: ApiRequest, data: JSONBody[WorkspaceUpdate]) -> WorkspacePublic:
         """Replace the given fields."""
         async with request.store.write() as db:
             found = await agents.workspace(db, request.workspace_id)
