@@ -16,7 +16,6 @@ from hub.channel import Hook, Refused, Undeliverable
 CALLBACK_OVERRIDES = "#ct=1000&rt=4000&rc=2&rp=ct,rt,5xx&tt=15000"
 """Connection overrides for URLs we register: the fragment is not signed and not sent."""
 
-TIMEOUT_SECONDS = 10.0
 
 WORDS = {
     "20003": "Twilio refused our account or token. Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
@@ -54,13 +53,14 @@ class Account:
     """One Twilio account: whose requests we believe and through which we send.
 
     Settings: TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_AUTH_TOKEN_PREVIOUS (accepted during a
-    rotation), TWILIO_BASE_URL, HUB_PUBLIC_URL.
+    rotation), TWILIO_BASE_URL, TWILIO_TIMEOUT_SECONDS, HUB_PUBLIC_URL.
     """
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.sid = settings.get("TWILIO_ACCOUNT_SID", "")
         self.base_url = settings.get("TWILIO_BASE_URL", "")
         self.public_url = settings.get("HUB_PUBLIC_URL", "").rstrip("/")
+        self._timeout_seconds = float(settings.get("TWILIO_TIMEOUT_SECONDS") or 10)
         self._token = settings.get("TWILIO_AUTH_TOKEN", "")
         tokens = (self._token, settings.get("TWILIO_AUTH_TOKEN_PREVIOUS", ""))
         self._validators = [RequestValidator(token) for token in tokens if token]
@@ -93,7 +93,7 @@ class Account:
                 if not self.configured:
                     raise Undeliverable("Twilio is not configured: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.")
                 self._client = await asyncio.to_thread(_import_client)
-                self._client = self._client(self.sid, self._token, self.base_url)
+                self._client = self._client(self.sid, self._token, self.base_url, self._timeout_seconds)
         return self._client
 
     async def close(self) -> None:
@@ -133,8 +133,9 @@ def _import_client() -> Any:
     class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]
         """The SDK's client with another host and a timeout that counts (its own is ignored)."""
 
-        def __init__(self, base_url: str) -> None:
+        def __init__(self, base_url: str, timeout_seconds: float) -> None:
             super().__init__(pool_connections=True)
+            self._seconds = timeout_seconds
             self._base = urlsplit(base_url) if base_url else None
 
         async def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
@@ -143,11 +144,11 @@ def _import_client() -> Any:
                 path = self._base.path.rstrip("/") + parts.path
                 url = urlunsplit((self._base.scheme, self._base.netloc, path, parts.query, ""))
             if kwargs.get("timeout") is None:
-                kwargs["timeout"] = TIMEOUT_SECONDS
+                kwargs["timeout"] = self._seconds
             return await super().request(method, url, *args, **kwargs)
 
-    def make(sid: str, token: str, base_url: str) -> Any:
-        return Client(sid, token, http_client=_Http(base_url))
+    def make(sid: str, token: str, base_url: str, timeout_seconds: float) -> Any:
+        return Client(sid, token, http_client=_Http(base_url, timeout_seconds))
 
     return make
 

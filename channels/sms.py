@@ -1,5 +1,6 @@
 """SMS and MMS by Twilio Programmable Messaging: https://www.twilio.com/docs/messaging/api/message-resource"""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,8 @@ _STATUS = {
 }  # fmt: skip
 _EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 _CLOCK_SKEW = timedelta(seconds=30)
+_MOST_MEDIA = 10
+_SID = re.compile(r"[A-Za-z]{2}[0-9A-Za-z]{1,62}")
 
 
 class Sms(Channel):
@@ -23,7 +26,7 @@ class Sms(Channel):
     name = "sms"
     label = "SMS"
     identity = "phone"
-    limits = Limits(length=1600, split_over=320, segmented=True, media_count=10, receipts=True, keywords=True)
+    limits = Limits(length=1600, split_over=320, segmented=True, media_count=_MOST_MEDIA, receipts=True, keywords=True)
     settings = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 
     def __init__(self, settings: Mapping[str, str]) -> None:
@@ -90,25 +93,25 @@ class Sms(Channel):
 
 
 def _message(form: Mapping[str, str]) -> Inbound:
-    count = int(form.get("NumMedia") or 0) if (form.get("NumMedia") or "0").isdigit() else 0
+    given = form.get("NumMedia") or "0"
+    count = min(int(given[:4]), _MOST_MEDIA) if given.isascii() and given.isdigit() else 0
     return Inbound(
         channel="sms",
         kind="message",
-        external_id=form["MessageSid"],
+        external_id=_sid(form),
         sender=form["From"],
         recipient=form["To"],
         also=_known_as(form.get("MessagingServiceSid"), form.get("AccountSid")),
         text=form.get("Body", ""),
         media=tuple(
-            Media(url=form[f"MediaUrl{i}"], content_type=form.get(f"MediaContentType{i}", ""))
-            for i in range(min(count, 10))
+            Media(url=form[f"MediaUrl{i}"], content_type=form.get(f"MediaContentType{i}", "")) for i in range(count)
         ),
         data=form,
     )
 
 
 def _report(hook: Hook, form: Mapping[str, str]) -> Inbound:
-    sid, status = form["MessageSid"], form["MessageStatus"]
+    sid, status = _sid(form), form["MessageStatus"]
     if status not in _STATUS:
         raise Refused(f"The message status {status!r} is not known.", 400)
     code = form.get("ErrorCode", "")
@@ -124,6 +127,13 @@ def _report(hook: Hook, form: Mapping[str, str]) -> Inbound:
         opted_out=code == "21610",
         data=form,
     )
+
+
+def _sid(form: Mapping[str, str]) -> str:
+    sid = form["MessageSid"]
+    if not _SID.fullmatch(sid):
+        raise Refused("MessageSid is not the id of a message.", 400)
+    return sid
 
 
 def _known_as(*names: str | None) -> tuple[str, ...]:

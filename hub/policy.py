@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.channel import Limits
-from hub.models import Consent, Interaction, OutboxEntry
+from hub.models import Consent, Interaction, Message
 from hub.models.interaction import FINAL
 from hub.store import interactions, people, transit
 
@@ -87,16 +87,17 @@ async def cancel_waiting(
     queued = await transit.queued_for_customer(db, workspace_id, customer_id)
     waiting = [found for found in queued if channel in ("", found[0].channel)]
     for entry, message, _ in waiting:
-        cancel(entry)
-        message.status, message.error_code = "failed", "opted_out"
-        message.error_words = "Not sent: the customer has opted out."
+        entry.state = "canceled"
+        cancel(message)
     for owner in {owner.id: owner for _, _, owner in waiting}.values():
         interactions.log(db, owner, "message.canceled", now, reason="opted_out")
     return len(waiting)
 
 
-def cancel(entry: OutboxEntry) -> None:
-    entry.state = "canceled"
+def cancel(message: Message) -> None:
+    """Say why it never went out."""
+    message.status, message.error_code = "failed", "opted_out"
+    message.error_words = "Not sent: the customer has opted out."
 
 
 def record(

@@ -51,9 +51,10 @@ def _configured(settings: Settings) -> Iterator[tuple[bool, str]]:
 
 
 async def _reachable(settings: Settings) -> list[tuple[bool, str]]:
-    from sqlalchemy import text
+    from sqlmodel import func, select
 
     from hub.feed import Bus
+    from hub.models import User
     from hub.store import Store
 
     lines = []
@@ -61,7 +62,7 @@ async def _reachable(settings: Settings) -> list[tuple[bool, str]]:
     store = Store(settings.database_url, Bus())
     try:
         async with store.read() as db:
-            users = (await db.execute(text("SELECT count(*) FROM user_account"))).scalar_one()
+            users = (await db.exec(select(func.count()).select_from(User))).one()
         lines.append((True, f"{users} users") if users else (False, "No user yet: `hub user add you@example.com`."))
     except Exception as error:
         if "no such table" in str(error) or "does not exist" in str(error):

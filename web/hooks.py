@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import Request, Response, route
 from litestar.exceptions import ClientException
+from litestar.params import FromPath
 
 from hub.channel import Hook, Refused
 from hub.core import Hub
@@ -24,15 +25,13 @@ def hook_of(request: Request[Any, Any, Any], body: bytes, public_url: str) -> Ho
 
 
 @route("/hooks/{channel:str}", http_method=["GET", "POST"], opt={"public": True}, include_in_schema=False)
-async def hook(request: Request[Any, Any, Any], channel: str) -> Response[Any]:
+async def hook(request: Request[Any, Any, Any], channel: FromPath[str]) -> Response[Any]:
     """A provider's request."""
     return await receive(request, channel)
 
 
-@route(
-    "/hooks/{channel:str}/{rest:path}", http_method=["GET", "POST"], opt={"public": True}, include_in_schema=False
-)
-async def hook_below(request: Request[Any, Any, Any], channel: str, rest: str) -> Response[Any]:
+@route("/hooks/{channel:str}/{rest:path}", http_method=["GET", "POST"], opt={"public": True}, include_in_schema=False)
+async def hook_below(request: Request[Any, Any, Any], channel: FromPath[str], rest: FromPath[str]) -> Response[Any]:
     """A provider's request below the channel's own address, such as a status callback."""
     return await receive(request, channel)
 
@@ -57,6 +56,4 @@ async def receive(request: Request[Any, Any, Any], name: str) -> Response[Any]:
     except Exception:
         log.exception("could not store a request for %s", name)
         return problem(request, 503, "It could not be stored just now; send it again.")
-    return Response(
-        reply.body, status_code=reply.status, media_type=reply.media_type, headers=dict(reply.headers)
-    )
+    return Response(reply.body, status_code=reply.status, media_type=reply.media_type, headers=dict(reply.headers))

@@ -1,7 +1,7 @@
 """For those who run it: whether it lives, whether it can serve."""
 
 from litestar import Request, Response, get
-from sqlalchemy import text
+from sqlmodel import select
 
 from hub.store import Store
 
@@ -18,7 +18,7 @@ async def ready(request: Request) -> Response[dict[str, str]]:  # type: ignore[t
     store: Store = request.app.state.store
     try:
         async with store.read() as db:
-            await db.execute(text("SELECT 1"))
+            await db.exec(select(1))
     except Exception:
         return Response({"status": "database unreachable"}, status_code=503)
     return Response({"status": "ok"})

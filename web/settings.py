@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     twilio_auth_token: str = ""
     twilio_auth_token_previous: str = ""
     twilio_base_url: str = ""
+    twilio_timeout_seconds: float = Field(default=10, gt=0, description="how long Twilio may take to answer")
 
     @field_validator("hub_public_url")
     @classmethod

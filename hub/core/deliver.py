@@ -35,7 +35,10 @@ async def deliver(hub: Context, interaction_id: UUID) -> None:
 async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
     """Send one; whether the next may follow."""
     async with hub.store.write() as db:
-        if not await transit.claim(db, entry.message_id, hub.node, hub.clock.now()):
+        claimed = await transit.claim(db, message, hub.node, hub.clock.now())
+        if claimed == "canceled":
+            await _cancel(hub, db, entry)
+        if claimed != "sending":
             return True
     failpoints.reach("deliver.claimed")
     try:
@@ -46,6 +49,13 @@ async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
     await settle(hub, entry.message_id, external_id)
     failpoints.reach("deliver.settled")
     return True
+
+
+async def _cancel(hub: Context, db: AsyncSession, entry: OutboxEntry) -> None:
+    """The person opted out while this waited, for a retry or on another channel."""
+    message, _, interaction = await transit.held(db, entry.message_id)
+    policy.cancel(message)
+    interactions.log(db, interaction, "message.canceled", hub.clock.now(), reason="opted_out")
 
 
 def outbound(entry: OutboxEntry, message: Message) -> Outbound:

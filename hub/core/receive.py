@@ -1,14 +1,14 @@
 """What came in: found or opened, appended and committed before it is acknowledged."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub import identity, policy
+from hub import failpoints, identity, policy
 from hub.channel import Channel, Inbound, Refused
 from hub.core.context import Context
 from hub.core.write import open_interaction, owe, say_in
@@ -16,6 +16,9 @@ from hub.dialogue.template import fill
 from hub.models import Address, InboxEntry, Interaction, Workspace
 from hub.storable import storable
 from hub.store import agents, interactions, lock, transit
+
+MOST_CHARACTERS = 50_000
+MOST_ID_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ async def message(hub: Context, inbound: Inbound, within: Interaction | None = N
 
     `within` is the open interaction it is said in, where our own page knows it; no address is needed then.
     """
+    inbound = cleaned(inbound)
     try:
         async with hub.store.write(urgent=True) as db:
             return await _take_in(db, hub, inbound, within)
@@ -47,16 +51,38 @@ async def message(hub: Context, inbound: Inbound, within: Interaction | None = N
         return Receipt(False, first.interaction_id, first.message_id) if first else Receipt(False)
 
 
+def cleaned(inbound: Inbound) -> Inbound:
+    """As a database can keep it. Text too long for any message is cut; the inbox entry has the whole of it.
+
+    Raises `Refused` when its id is of no use.
+    """
+    if not 0 < len(inbound.external_id) <= MOST_ID_CHARACTERS:
+        raise Refused(f"The message needs an id of 1 to {MOST_ID_CHARACTERS} characters.", 400)
+    return replace(
+        inbound,
+        external_id=storable(inbound.external_id),
+        sender=storable(inbound.sender),
+        recipient=storable(inbound.recipient),
+        also=tuple(storable(inbound.also)),
+        text=storable(inbound.text[:MOST_CHARACTERS]),
+        sender_name=storable(inbound.sender_name),
+        about=storable(inbound.about),
+        code=storable(inbound.code)[:100],
+        words=storable(inbound.words)[:1000],
+        data=storable(dict(inbound.data)),
+    )
+
+
 async def _take_in(db: AsyncSession, hub: Context, inbound: Inbound, within: Interaction | None) -> Receipt:
     channel, now = hub.channels[inbound.channel], hub.clock.now()
     address, workspace = await _place(db, inbound, within, invited=channel.limits.pulled)
     try:
-        person = identity.normal(channel.identity, storable(inbound.sender), workspace.default_region)
+        person = identity.normal(channel.identity, inbound.sender, workspace.default_region)
     except identity.NotAnIdentity as error:
         raise Refused(str(error), 400) from None
     await lock(db, workspace.id, channel.identity, person)
     interaction = await _interaction(db, channel, inbound, within, address, workspace, person, now)
-    text = storable(inbound.text)
+    text = inbound.text
     said = say_in(
         db, interaction, now, role="customer", text=text, external_id=inbound.external_id,
         media=[asdict(item) for item in inbound.media],
@@ -67,11 +93,12 @@ async def _take_in(db: AsyncSession, hub: Context, inbound: Inbound, within: Int
     await db.flush()
     entry = InboxEntry(
         workspace_id=workspace.id, interaction_id=interaction.id, message_id=said.id, channel=inbound.channel,
-        external_id=inbound.external_id, kind=inbound.kind, data=storable(dict(inbound.data)),
+        external_id=inbound.external_id, kind=inbound.kind, data=dict(inbound.data),
         received_at=now, done_at=None if owed else now,
     )  # fmt: skip
     if not await transit.take_in(db, entry):
         raise _CameBefore
+    failpoints.reach("receive.storing")
     return Receipt(True, interaction.id, said.id, answer=owed, deliver=handled)
 
 
@@ -87,7 +114,7 @@ async def _interaction(
     if within is not None:
         raise Refused("This interaction has ended. Start a new one.", 409)
     customer = await identity.recognise(
-        db, workspace, channel.identity, person, name=storable(inbound.sender_name), source=inbound.channel
+        db, workspace, channel.identity, person, name=inbound.sender_name, source=inbound.channel
     )
     made = await open_interaction(db, workspace, customer, inbound.channel, thread, person, address=address, now=now)
     if channel.limits.greets and (shown := opening(made.agent)):
@@ -119,7 +146,7 @@ async def _place(
     again = await agents.address_called(db, inbound.channel, inbound.recipient)
     if again is not None:
         return again
-    address = Address(workspace_id=only.id, channel=inbound.channel, value=storable(inbound.recipient)[:320])
+    address = Address(workspace_id=only.id, channel=inbound.channel, value=inbound.recipient[:320])
     db.add(address)
     await db.flush()
     return address, only

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from hub import failpoints
 from hub.channel import Undeliverable
 from hub.core.answer import answer
 from hub.core.context import Context
@@ -15,6 +16,8 @@ from hub.store import interactions, transit
 log = logging.getLogger("hub.recover")
 
 NODE_DEAD_AFTER = timedelta(seconds=15)
+OWN_LIFE_DEAD_AFTER = timedelta(seconds=7)
+STUCK_AFTER = timedelta(minutes=2)
 ANSWER_OWED_AFTER = timedelta(seconds=15)
 ASK_PROVIDER_AFTER = timedelta(seconds=5)
 GIVE_UP_AFTER = timedelta(minutes=10)
@@ -29,10 +32,10 @@ async def sweep(hub: Context, since_start: datetime) -> None:
     async with hub.store.write() as db:
         await transit.beat(db, hub.node, now)
     async with hub.store.read() as db:
-        dead = dead_nodes(hub.node, await transit.nodes(db), now)
+        dead = dead_nodes(hub.node, await transit.nodes(db), now, since_start)
         owed_before = max(now - ANSWER_OWED_AFTER, since_start)
         unanswered = await transit.unanswered(db, owed_before)
-        doubtful = await transit.doubtful(db, now - ASK_PROVIDER_AFTER, dead)
+        doubtful = await transit.doubtful(db, now - ASK_PROVIDER_AFTER, now - STUCK_AFTER, dead)
         due = await transit.due(db, now)
     for entry, message in doubtful:
         await _settle_doubt(hub, entry, message, crashed=entry.state == "sending")
@@ -42,13 +45,21 @@ async def sweep(hub: Context, since_start: datetime) -> None:
         await deliver(hub, interaction_id)
 
 
-def dead_nodes(own: str, nodes: Sequence[Node], now: datetime) -> list[str]:
-    """Nodes not seen for long, and earlier lives of this one (`name#life`)."""
+def dead_nodes(own: str, nodes: Sequence[Node], now: datetime, since_start: datetime) -> list[str]:
+    """Nodes not seen for long, and sooner those named as this one (`name#life`): its earlier lives.
+
+    One of the same name that beats on is another process on this machine, not an earlier life.
+    """
     name = own.partition("#")[0]
     dead = []
     for node in nodes:
-        same = node.id.partition("#")[0] == name and node.id != own
-        if same or node.seen_at < now - NODE_DEAD_AFTER:
+        earlier = (
+            node.id.partition("#")[0] == name
+            and node.id != own
+            and node.seen_at < since_start
+            and now - since_start > OWN_LIFE_DEAD_AFTER
+        )
+        if earlier or node.seen_at < now - NODE_DEAD_AFTER:
             dead.append(node.id)
     return dead
 
@@ -63,6 +74,7 @@ async def _settle_doubt(hub: Context, entry: OutboxEntry, message: Message, cras
     except Undeliverable as error:
         log.info("cannot ask about message %s: %s", message.id, error.words)
         listed = None
+    failpoints.reach("recover.asked")
     if listed:
         async with hub.store.read() as db:
             known = await transit.known_externally(db, entry.channel, listed)

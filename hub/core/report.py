@@ -5,13 +5,14 @@ from uuid import UUID
 from hub import policy
 from hub.channel import Inbound
 from hub.core.context import Context
-from hub.core.receive import Receipt
+from hub.core.receive import Receipt, cleaned
 from hub.models.interaction import outranks
 from hub.store import interactions, transit
 
 
 async def report(hub: Context, inbound: Inbound) -> Receipt:
     """Take in a delivery report about one of our messages; one that says nothing new writes nothing."""
+    inbound = cleaned(inbound)
     async with hub.store.glance() as db:
         message_id = _uuid(inbound.about) or await interactions.sent_as(db, inbound.channel, inbound.about)
         known = await transit.message_and_entry(db, message_id) if message_id else None
@@ -19,21 +20,22 @@ async def report(hub: Context, inbound: Inbound) -> Receipt:
         return Receipt(False)
     said, entry = known
     sure = entry is None or entry.state in ("sent", "canceled")
-    if sure and said.external_id and not outranks(said.status, inbound.status) and not inbound.opted_out:
+    if sure and said.external_id and not outranks(said.status, inbound.status):
         return Receipt(False, said.interaction_id, said.id)
     async with hub.store.write(urgent=True) as db:
         said, entry, interaction = await transit.held(db, said.id)
         now = hub.clock.now()
-        if entry is not None and entry.state in ("sending", "unsure", "failed"):
+        if entry is not None and entry.state in ("queued", "sending", "unsure", "failed"):
             entry.state = "sent"
         said.external_id = said.external_id or next(iter(inbound.also), "")
-        if outranks(said.status, inbound.status):
+        news = outranks(said.status, inbound.status)
+        if news:
             said.status, said.error_code, said.error_words = inbound.status, inbound.code, inbound.words
             interactions.log(
                 db, interaction, f"message.{inbound.status}", now,
                 message_id=str(said.id), code=inbound.code, words=inbound.words,
             )  # fmt: skip
-        if inbound.opted_out:
+        if inbound.opted_out and news:
             identity = hub.channels[inbound.channel].identity
             await policy.refuse_further(db, interaction, identity, "carrier", inbound.code, now)
     return Receipt(True, said.interaction_id, said.id)
