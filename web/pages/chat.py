@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -30,6 +31,7 @@ class View:
     choices: list[str] = field(default_factory=list)
     latency_ms: int | None = None
     stage: str = ""
+    last_said: UUID | None = None
 
     @property
     def light_words(self) -> str:
@@ -45,7 +47,7 @@ async def view(db: AsyncSession, interaction: Interaction) -> View:
     workspace_id = interaction.workspace_id
     log = await interactions.events(db, workspace_id, interaction.id, limit=MOST_EVENTS)
     said = await interactions.messages(db, workspace_id, interaction.id, limit=MOST_EVENTS)
-    made = View(interaction, _light(interaction))
+    made = View(interaction, light(interaction))
     messages = {message.seq: message for message in said}
     stages = {stage["id"]: stage for stage in interaction.agent.get("flow", {}).get("stages", [])}
     asked: Message | None = None
@@ -60,7 +62,8 @@ async def view(db: AsyncSession, interaction: Interaction) -> View:
     return made
 
 
-def _light(interaction: Interaction) -> str:
+def light(interaction: Interaction) -> str:
+    """Whose turn it is, as a key of `LIGHTS`."""
     if interaction.ended_at is not None:
         return "ended"
     if interaction.owner != "ai":
@@ -75,6 +78,7 @@ def _add_message(made: View, message: Message, asked: Message | None) -> Message
         latency = made.latency_ms = int((message.created_at - asked.created_at).total_seconds() * 1000)
     made.items.append({"kind": "message", "message": message, "latency_ms": latency})
     if message.role == "customer":
+        made.last_said = message.id
         return asked or message
     return None
 

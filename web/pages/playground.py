@@ -1,5 +1,7 @@
 """The playground: a chat with an agent as a customer would have it, with its insides shown, live."""
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -10,6 +12,7 @@ from litestar.exceptions import ClientException, NotFoundException
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 
 from hub.channel import Inbound, Refused
+from hub.feed import Subscription
 from hub.models import Agent, Interaction
 from hub.store import agents, interactions
 from web import auth
@@ -21,6 +24,8 @@ from web.pages.page import AnyRequest, go, is_htmx, page
 LONGEST_TEXT = 4_000
 VISITOR = "playground-"
 MOST_PARAMETERS = 60
+MOST_REPEATED = 50
+LONGEST_TURN_SECONDS = 20
 
 
 async def pane(request: AnyRequest, agent: Agent, chat_id: str = "", problem: str = "") -> dict[str, Any]:
@@ -54,7 +59,7 @@ async def begin(request: AnyRequest, agent: Agent, given: Mapping[str, str]) -> 
     parameters = {name: text for name, text in list(given.items())[:MOST_PARAMETERS] if text}
     user = request.user.user
     started: Interaction = await request.app.state.hub.start(
-        agent.workspace_id, "webchat", f"{VISITOR}{secrets.token_hex(8)}", name=f"{user.name} (test)",
+        agent.workspace_id, "webchat", f"{VISITOR}{secrets.token_hex(8)}",
         agent=agent, test=True, parameters=parameters, meta={"playground": str(user.id)},
     )  # fmt: skip
     return started
@@ -85,11 +90,20 @@ async def start(request: AnyRequest, agent_id: str) -> Response[Any] | Template:
         running = await _chat(request, agent_id, form.text("chat"))
         await request.app.state.hub.end(running.workspace_id, running.id, "operator_hangup")
     begun = await begin(request, agent, form.under("parameter."))
+    return await _shown(request, agent, begun)
+
+
+async def _shown(request: AnyRequest, agent: Agent, begun: Interaction) -> Response[Any] | Template:
+    """The chat in its place on the page, or on a page of its own."""
     if not is_htmx(request):
         return go(request, f"/agents/{agent.id}/playground?chat={begun.id}")
     back = request.headers.get("hx-current-url", "").partition("?")[0]
     fragment = page(request, "playground/pane.html", test=await pane(request, agent, str(begun.id)))
-    fragment.headers["HX-Replace-Url"] = f"{_path(back)}?chat={begun.id}"
+    fragment.headers |= {
+        "HX-Replace-Url": f"{_path(back)}?chat={begun.id}",
+        "HX-Retarget": "#live-test",
+        "HX-Reswap": "outerHTML",
+    }
     return fragment
 
 
@@ -103,15 +117,10 @@ async def say(request: AnyRequest, agent_id: str, chat_id: str) -> Response[Any]
     form, running = await read(request), await _chat(request, agent_id, chat_id)
     text = form.text("text")
     problem = _unsayable(text)
+    if form.on("again") and not problem:
+        return await _shown(request, await _agent(request, agent_id), await _again(request, running, text))
     if not problem:
-        inbound = Inbound(
-            "webchat", "message", f"playground:{running.id}:{form.text('key') or secrets.token_hex(8)}"[:200],
-            sender=running.person, text=text,
-        )  # fmt: skip
-        try:
-            await request.app.state.hub.receive(inbound, within=running)
-        except Refused as error:
-            problem = error.reason
+        problem = await _receive(request, running, text, form.text("key"))
     if is_htmx(request):
         if problem:
             return Response(problem, status_code=422, media_type="text/plain")
@@ -119,6 +128,47 @@ async def say(request: AnyRequest, agent_id: str, chat_id: str) -> Response[Any]
     if problem:
         raise ClientException(problem)
     return go(request, f"/agents/{agent_id}/playground?chat={running.id}")
+
+
+async def _receive(request: AnyRequest, running: Interaction, text: str, key: str = "") -> str:
+    """Say it in the chat; why not, when it cannot be."""
+    external_id = f"playground:{running.id}:{key or secrets.token_hex(8)}"[:200]
+    inbound = Inbound("webchat", "message", external_id, sender=running.person, text=text)
+    try:
+        await request.app.state.hub.receive(inbound, within=running)
+    except Refused as error:
+        return str(error.reason)
+    return ""
+
+
+async def _again(request: AnyRequest, before: Interaction, text: str) -> Interaction:
+    """A fresh chat in which everything is said again, and `text` in place of the last message."""
+    state = request.app.state
+    async with state.store.read() as db:
+        said = await interactions.messages(db, before.workspace_id, before.id, limit=chat.MOST_EVENTS)
+    texts = [message.text for message in said if message.role == "customer"][:-1][-MOST_REPEATED:]
+    agent = await _agent(request, str(before.agent_id))
+    fresh = await begin_again(request, agent, str(before.id))
+    async with state.bus.subscribe(f"interaction:{fresh.id}") as hints:
+        await _answered(request, fresh, hints)
+        for old in texts:
+            if await _receive(request, fresh, old):
+                break
+            await _answered(request, fresh, hints)
+        await _receive(request, fresh, text)
+    return fresh
+
+
+async def _answered(request: AnyRequest, running: Interaction, hints: Subscription) -> None:
+    """Wait until the agent has had its turn, or for as long as a person would."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_TURN_SECONDS):
+            while True:
+                async with request.app.state.store.read() as db:
+                    now = await interactions.interaction(db, running.workspace_id, running.id)
+                if now is None or chat.light(now) != "thinking":
+                    return
+                await hints.wait(1)
 
 
 def _unsayable(text: str) -> str:

@@ -3,6 +3,8 @@
   "use strict";
   const form = document.querySelector("form[data-edit]");
   if (!form) return;
+  const left = document.querySelector(".editor-left");
+  const scroller = left && getComputedStyle(left).overflowY === "auto" ? left : document.documentElement;
 
   /* ---- unsaved changes ---- */
   const notes = form.querySelectorAll("[data-dirty-note]");
@@ -15,11 +17,11 @@
     const ask = event.submitter?.dataset.ask;
     if (ask && !confirm(ask)) { event.preventDefault(); return; }
     dirty = false;
-    sessionStorage.setItem("edit-scroll", JSON.stringify([location.pathname, scrollY]));
+    sessionStorage.setItem("edit-scroll", JSON.stringify([location.pathname, scroller.scrollTop]));
   });
   try {
     const [path, y] = JSON.parse(sessionStorage.getItem("edit-scroll") || "[]");
-    if (path === location.pathname && !document.querySelector(".editor-notice")) scrollTo({ top: y, behavior: "instant" });
+    if (path === location.pathname && !document.querySelector(".editor-notice")) scroller.scrollTop = y;
   } catch { /* nothing kept */ }
   sessionStorage.removeItem("edit-scroll");
   document.addEventListener("keydown", (event) => {
@@ -63,6 +65,7 @@
     const match = /\{\{([^{}\n]*)$/.exec(before);
     return match ? match[1] : null;
   }
+  scroller.addEventListener("scroll", () => { if (!list.hidden) close(); }, { passive: true });
   function close() {
     list.hidden = true;
     area?.removeAttribute("aria-activedescendant");

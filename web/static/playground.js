@@ -18,12 +18,12 @@
   }).observe(document.getElementById("main"), { childList: true, subtree: true, characterData: true });
   toEnd();
 
-  function fit(area) {
-    area.style.setProperty("height", "auto");
-    area.style.setProperty("height", `${Math.min(area.scrollHeight + 2, 140)}px`);
-  }
-  document.addEventListener("input", (event) => { if (event.target.id === "say") fit(event.target); });
   document.addEventListener("keydown", (event) => {
+    if (event.target.id === "say" && event.key === "Escape" && event.target.form.classList.contains("again")) {
+      event.target.form.reset();
+      event.target.form.elements.again.value = "";
+      event.target.form.classList.remove("again");
+    }
     if (event.target.id === "say" && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       event.target.form.requestSubmit();
@@ -31,8 +31,16 @@
   });
   document.addEventListener("click", (event) => {
     const idea = event.target.closest("[data-idea]");
+    const edit = event.target.closest("[data-edit-last]");
     const area = document.getElementById("say");
-    if (!idea || !area) return;
+    if (!area || !(idea || edit)) return;
+    if (edit) {
+      area.value = edit.dataset.editLast;
+      area.form.elements.again.value = "1";
+      area.form.classList.add("again");
+      area.focus();
+      return;
+    }
     area.value = idea.textContent;
     area.form.requestSubmit();
     area.focus();
@@ -53,7 +61,8 @@
     toEnd();
     if (form === composer) {
       form.reset();
-      fit(form.elements.text);
+      form.elements.again.value = "";
+      form.classList.remove("again");
     }
     form.elements.key.value = key();
   });
