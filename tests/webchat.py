@@ -18,8 +18,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from hub.core import Hub
+from hub.core.receive import say_in
 from hub.models import Address, Agent, Event, Interaction, Message, User, Workspace
 from hub.models.agent import AgentDefinition
+from hub.models.columns import utcnow
+from hub.store import interactions
 from web.app import create_app
 from web.serve import prepare, uvicorn_options
 from web.settings import Settings
@@ -113,6 +116,21 @@ class Site:
 
     def interactions(self, thread: str) -> list[Interaction]:
         return self.rows(select(Interaction).where(Interaction.thread == thread).order_by(col(Interaction.created_at)))
+
+    def interaction(self, key: UUID) -> Interaction:
+        found: Interaction = self.rows(select(Interaction).where(Interaction.id == key))[0]
+        return found
+
+    def offer(self, interaction_id: UUID, text: str, choices: list[str]) -> None:
+        """Let the agent ask with buttons."""
+
+        async def say() -> None:
+            async with self.hub.context.store.write() as db:
+                interaction = await interactions.locked(db, interaction_id)
+                assert interaction is not None
+                say_in(db, interaction, utcnow(), role="agent", author="Maya", text=text, choices=choices)
+
+        self.run(say())
 
     def events(self, interaction_id: UUID | str, type: str) -> list[Event]:
         key = UUID(str(interaction_id))

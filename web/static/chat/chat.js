@@ -387,6 +387,7 @@ connection.addEventListener("state", (event) => {
   tellState();
 });
 
+at.text.disabled = false;
 at.text.value = kept.get("draft") || "";
 fit();
 for (const message of outbox()) showPending(message);
