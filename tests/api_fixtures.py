@@ -108,7 +108,7 @@ def new_tenant(settings: Settings, url: str, name: str) -> Tenant:
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """Serve the application from a thread of its own; gives its URL."""
-    listening = socket.socket()
+    listening = socket.socket(proto=socket.IPPROTO_TCP)  # only then asyncio sends small answers at once
     listening.bind(("127.0.0.1", 0))
     up, failed = threading.Event(), []
 
