@@ -51,6 +51,7 @@ from web.settings import Settings
 
 SERVICE_SID = "MG00000000000000000000000000000009"
 HOURS = "We are open Monday to Friday from 8 to 18 and on Saturday from 9 to 13."
+LOOK = "look it up"
 QUESTION = "What are your opening hours on Saturday?"
 T = TypeVar("T")
 
@@ -148,11 +149,10 @@ async def furnish(
 
 
 def looking_up(url: str) -> AgentDefinition:
-    """An agent that looks something up, at this URL, before each answer: so its thinking can be held."""
+    """An agent that looks something up at this URL before its first answer, and when asked to: it can be held up."""
     stages = [
-        Stage(id="start", type="start", transitions=[Transition(to="look")]),
-        Stage(id="look", type="tool", tool="look_up", transitions=[Transition(to="told")]),
-        Stage(id="told", text="I have looked it up.", transitions=[Transition(to="look")]),
+        Stage(id="start", type="tool", tool="look_up", global_intent=[LOOK], transitions=[Transition(to="told")]),
+        Stage(id="told", text="I have looked it up."),
     ]
     tool = Tool(name="look_up", url=url, timeout_ms=30_000)
     return AgentDefinition(name="Maya", flow=Flow(stages=stages), tools=[tool])
