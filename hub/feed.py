@@ -30,7 +30,8 @@ class Subscription:
     async def wait(self, timeout_seconds: float = TICK_SECONDS) -> frozenset[str]:
         """The ids hinted at since the last call; empty when the time ran out: look again anyway."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._flag.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):  # wait_for of Python 3.11 loses a cancellation now and then
+                await self._flag.wait()
         self._flag.clear()
         ids, self._ids = frozenset(self._ids), set()
         return ids
