@@ -37,7 +37,7 @@
   function markAll() {
     listed().forEach(mark);
     const box = document.querySelector(".inbox");
-    if (box) box.toggleAttribute("data-open", Boolean($("thread")));
+    if (box) box.toggleAttribute("data-thread-open", Boolean($("thread")));
     const empty = $("rows-empty");
     if (empty) empty.hidden = listed().length > 0;
   }
@@ -60,7 +60,7 @@
 
   function quiet() {
     const scroll = $("rows-scroll");
-    return scroll && scroll.scrollTop < 4 && !scroll.matches(":hover") && !scroll.contains(document.activeElement);
+    return scroll && scroll.scrollTop < 4 && !scroll.closest(".list-pane").matches(":hover") && !scroll.querySelector(":focus-visible");
   }
 
   function swapRow(old, fresh) {
@@ -161,9 +161,10 @@
     if ($("thread-pill")) $("thread-pill").hidden = true;
   }
 
-  function insertItem(item) {
+  function insertItem(item, known) {
     const list = $("items");
     const old = $(item.id);
+    if (old && known) return false;
     if (old) {
       const open = old.querySelector("details[open]");
       old.replaceWith(item);
@@ -204,13 +205,14 @@
     }
   }
 
-  function receiveItems(html) {
+  /* `answered`: the answer to a request of ours; what the stream told meanwhile is newer. */
+  function receiveItems(html, answered) {
     const list = $("items");
     if (!list) return;
     const stick = atBottom();
     let added = 0;
     for (const item of fromHtml(html)) {
-      if (insertItem(item) && !item.classList.contains("marker")) added += 1;
+      if (insertItem(item, answered) && !item.classList.contains("marker")) added += 1;
       if (item.dataset.role === "operator" || item.dataset.role === "note") settlePending(item);
     }
     document.querySelector(".thread-empty")?.remove();
@@ -254,7 +256,6 @@
     const fresh = fromHtml(html)[0];
     if (!old || !fresh) return;
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
-    if (old.querySelector(".htmx-request")) return;
     old.replaceWith(fresh);
     place(fresh);
     if (focused) $(focused)?.focus();
@@ -437,7 +438,7 @@
       const body = await answer.text();
       if (answer.ok) {
         waiting.remove();
-        if (openId() === id) receiveItems(body);
+        if (openId() === id) receiveItems(body, true);
         return;
       }
       words = answer.status === 409 ? body : "The server did not take it. Try again.";
@@ -511,13 +512,12 @@
     if (event.target.id === "thread-scroll" && atBottom() && $("thread-pill")) $("thread-pill").hidden = true;
   }, true);
   document.addEventListener("mouseout", (event) => {
-    const box = $("rows-scroll");
+    const box = document.querySelector(".list-pane");
     if (box && box.contains(event.target) && !box.contains(event.relatedTarget) && pendingRows.size && quiet()) settleRows();
   });
   document.addEventListener("toggle", (event) => {
     if (event.target.matches("#thread-head details")) {
-      if (event.target.open) event.target.querySelector(".menu-list input, .menu-list button")?.focus();
-      else if (pendingHead) receiveHead(pendingHead);
+      if (!event.target.open && pendingHead) receiveHead(pendingHead);
     }
   }, true);
 
@@ -534,7 +534,9 @@
 
   function openMenu(id) {
     const menu = $(id);
-    if (menu) menu.open = true;
+    if (!menu) return;
+    menu.open = true;
+    menu.querySelector(".menu-list input, .menu-list button")?.focus();
   }
 
   function typing(element) {
@@ -598,6 +600,7 @@
     heightBefore = scroll()?.scrollHeight || 0;
   });
   document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail.ctx?.text?.includes('id="thread-head"')) pendingHead = null;
     settle();
     const box = scroll();
     if (box && event.detail.ctx?.request?.action?.includes("/older?before")) box.scrollTop += box.scrollHeight - heightBefore;
