@@ -423,7 +423,7 @@ def test_nothing_is_kept_of_visits_that_are_over(site: Site) -> None:
     with Tab(site) as tab:
         tab.hello()
         visits = site.app.state.webchat
-        assert len(visits.rounds) == 1
+        until(lambda: len(visits.rounds) == 1)
     until(lambda: len(visits.rounds) == 0)
     assert not visits.tabs
     bus = site.hub.context.store.bus

@@ -21,7 +21,7 @@ from channels.webchat import thread as thread_name
 from hub.channel import Refused
 from hub.core import Hub
 from hub.core.receive import opening
-from hub.models import Address, Agent
+from hub.models import Address
 from hub.store import agents
 from web.settings import Settings
 from web.webchat_feed import Frame, Thread, newest
@@ -99,7 +99,7 @@ async def _visit(socket: Socket, visits: Visits, network: str) -> None:
     await _send(socket, welcome)
     visits.tabs[visitor.id] += 1
     visits.rounds.join(visit)
-    showing = asyncio.create_task(_show(socket, visit))
+    showing = asyncio.create_task(_show(socket, visit, welcome["started"]))
     try:
         await _listen(socket, visit, visits, lambda: visits.count(visits.talking, network))
     finally:
@@ -111,10 +111,10 @@ async def _visit(socket: Socket, visits: Visits, network: str) -> None:
             del visits.tabs[visitor.id]
 
 
-async def _show(socket: Socket, visit: Visit) -> None:
+async def _show(socket: Socket, visit: Visit, anything_yet: bool) -> None:
     """Show the thread. When that fails, the socket is closed and the page comes again."""
     try:
-        await visit.show()
+        await visit.show(anything_yet)
     except WebSocketDisconnect:
         pass
     except Exception:
@@ -175,43 +175,34 @@ def _parsed(event: Any) -> Frame:
 
 async def _welcome(visits: Visits, hello: Frame, network: str) -> tuple[Visitor, Thread, Frame]:
     """Who this is, what they are shown, and the frame that tells them. Raises `Refused`."""
-    key = hello.get("widget")
-    address, agent = await _place(visits, key)
-    if hello.get("token"):
-        visitor = visits.channel.visitor(hello["token"])
-        if visitor.widget != key:
-            raise Refused("This visitor token belongs to another chat. Begin without one to get a new one.", 401)
-    else:
-        visits.count(visits.arriving, network)
-        visitor = Visitor(address.value, secrets.token_hex(16))
-    definition = agent.definition if agent else {}
-    thread = Thread(address.workspace_id, thread_name(visitor), visitor.id, seen=_seen(hello.get("seen")))
-    return (
-        visitor,
-        thread,
-        {
-            "type": "welcome",
-            "token": visits.channel.token(visitor),
-            "name": definition.get("name", ""),
-            "greeting": opening(definition),
-            "started": await _started(visits, thread),
-            "limit": visits.channel.limits.length,
-        },
-    )
-
-
-async def _started(visits: Visits, thread: Thread) -> bool:
-    async with visits.hub.context.store.read() as db:
-        return bool(await newest(db, thread.workspace_id, thread.name, limit=1))
-
-
-async def _place(visits: Visits, key: Any) -> tuple[Address, Agent | None]:
+    key, token = hello.get("widget"), hello.get("token")
     async with visits.hub.context.store.read() as db:
         address = await called(db, key) if isinstance(key, str) else None
         if address is None:
             raise Refused("There is no such chat. Check the widget's key.", 404)
         agent = await agents.agent(db, address.workspace_id, address.agent_id) if address.agent_id else None
-    return address, agent
+        if not token:
+            visits.count(visits.arriving, network)
+        visitor = _known(visits, token, address) if token else Visitor(address.value, secrets.token_hex(16))
+        thread = Thread(address.workspace_id, thread_name(visitor), visitor.id, seen=_seen(hello.get("seen")))
+        started = bool(token and await newest(db, thread.workspace_id, thread.name, limit=1))
+    definition = agent.definition if agent else {}
+    welcome = {
+        "type": "welcome",
+        "token": visits.channel.token(visitor),
+        "name": definition.get("name", ""),
+        "greeting": opening(definition),
+        "started": started,
+        "limit": visits.channel.limits.length,
+    }
+    return visitor, thread, welcome
+
+
+def _known(visits: Visits, token: Any, address: Address) -> Visitor:
+    visitor = visits.channel.visitor(token)
+    if visitor.widget != address.value:
+        raise Refused("This visitor token belongs to another chat. Begin without one to get a new one.", 401)
+    return visitor
 
 
 async def called(db: AsyncSession, key: str) -> Address | None:

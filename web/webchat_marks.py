@@ -15,6 +15,8 @@ log = logging.getLogger("hub.webchat")
 class Marks:
     """Gathers reports about messages; of one message only the last counts."""
 
+    __slots__ = ("_hub", "_planned", "_waiting")
+
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._waiting: dict[UUID, str] = {}

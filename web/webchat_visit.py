@@ -26,26 +26,22 @@ Send = Callable[[Frame], Awaitable[None]]
 class Visit:
     """One tab of one visitor, from welcome to leaving."""
 
+    __slots__ = ("_channel", "_hints", "_hub", "_marks", "_send", "_token", "thread", "visitor")
+
     def __init__(self, hub: Hub, channel: Webchat, visitor: Visitor, thread: Thread, send: Send) -> None:
         self.thread, self.visitor = thread, visitor
         self._hub, self._channel, self._send = hub, channel, send
         self._token = channel.token(visitor)
         self._marks = Marks(hub)
         self._hints: Subscription | None = None
-        self._acts = {
-            "message": self._message,
-            "read": self._read,
-            "typing": self._typing,
-            "rate": self._rate,
-            "end": self._end,
-            "ping": self._ping,
-        }
 
-    async def show(self) -> None:
-        """Send what is new in the thread, for ever."""
+    async def show(self, anything_yet: bool) -> None:
+        """Send what is new in the thread, for ever; of somebody new there is nothing yet."""
         topic = f"thread:{self.thread.workspace_id}:{self.thread.name}"
         store = self._hub.context.store
         async with store.bus.subscribe(topic) as self._hints:
+            if not anything_yet:
+                await self._hints.wait(UNTIL_HINTED_SECONDS)
             while True:
                 async with store.read() as db:
                     news = await self.thread.news(db)
@@ -67,13 +63,13 @@ class Visit:
 
         `network` counts a message of the visitor's network address; it raises `TooFast`.
         """
-        act = self._acts.get(str(frame.get("type")))
+        act = _ACTS.get(str(frame.get("type")))
         try:
             if act is None:
-                raise Refused(f"Frames are of type {', '.join(self._acts)}.", 400)
-            if act == self._message:
+                raise Refused(f"Frames are of type {', '.join(_ACTS)}.", 400)
+            if act is Visit._message:
                 network()
-            await act(frame)
+            await act(self, frame)
         except Refused as refused:
             await self._send(fault(refused, frame))
         except Exception:
@@ -125,6 +121,17 @@ class Visit:
 
     async def _ping(self, frame: Frame) -> None:
         await self._send({"type": "pong"})
+
+
+_ACTS: dict[str, Callable[[Visit, Frame], Awaitable[None]]] = {
+    "message": Visit._message,
+    "read": Visit._read,
+    "typing": Visit._typing,
+    "rate": Visit._rate,
+    "end": Visit._end,
+    "ping": Visit._ping,
+}
+"""What a visitor may ask for after hello."""
 
 
 def fault(refused: Refused, frame: Frame | None = None) -> Frame:
