@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import make_url
 
+from hub.channel import Refused
 from hub.core import recover
 from hub.core.context import Context
 from hub.core.deliver import deliver
@@ -87,10 +88,14 @@ class Work:
                 held = {inbound.external_id: inbound for inbound in await channel.missed(since)}
                 async with self._context.store.read() as db:
                     known = await transit.received(db, name, list(held))
-                for inbound in (one for external_id, one in held.items() if external_id not in known):
-                    await Hub(self._context).receive(inbound)
             except Exception as error:
                 log.info("cannot poll %s: %s", name, error)
+                continue
+            for inbound in (one for external_id, one in held.items() if external_id not in known):
+                try:
+                    await Hub(self._context).receive(inbound)
+                except Refused as refused:
+                    log.info("passed over a polled message of %s: %s", name, refused.reason)
 
 
 def _system_database(url: str, folder: Path) -> str:
