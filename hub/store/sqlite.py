@@ -7,29 +7,32 @@ statement. The direct connection therefore runs on the event loop; it never wait
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+T = TypeVar("T")
 BUSY_SECONDS = 10.0
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32000")
 
 
+class Run(Protocol):
+    """How a connection's calls are made."""
+
+    def __call__(self, call: Callable[[], T]) -> Awaitable[T]: ...
+
+
 def direct(url: str, begin: str, pool_size: int) -> AsyncEngine:
     """An engine whose statements run on the event loop: for short transactions and reads by key only."""
-    path = make_url(url).database or ""
-
-    async def connect(*_args: Any, **_kwargs: Any) -> _Connection:
-        return _Connection(path)
-
-    return _prepared(url, begin, pool_size, "busy_timeout=0", "wal_autocheckpoint=0", async_creator_fn=connect)
+    return _engine(url, begin, pool_size, _at_once, "wal_autocheckpoint=0")
 
 
 def threaded(url: str, pool_size: int) -> AsyncEngine:
-    """An engine whose statements run in threads: for reading long."""
-    return _prepared(url, "BEGIN", pool_size, f"busy_timeout={BUSY_SECONDS * 1000:.0f}", isolation_level=None)
+    """An engine whose statements run in threads, one a connection: for reading long."""
+    return _engine(url, "BEGIN", pool_size, None)
 
 
 def checkpoint(url: str) -> None:
@@ -43,13 +46,22 @@ def checkpoint(url: str) -> None:
         connection.close()
 
 
-def _prepared(url: str, begin: str, pool_size: int, *pragmas: str, **connect_args: Any) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=60, connect_args=connect_args)
+def _engine(url: str, begin: str, pool_size: int, run: Run | None, *pragmas: str) -> AsyncEngine:
+    path = make_url(url).database or ""
+
+    async def connect(*_args: Any, **_kwargs: Any) -> _Connection:
+        made = _Connection(run or _InThread())
+        await made.open(path)
+        return made
+
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, connect_args={"async_creator_fn": connect}
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        for pragma in (*pragmas, *_PRAGMAS):
+        for pragma in (*_PRAGMAS, *pragmas):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -60,37 +72,62 @@ def _prepared(url: str, begin: str, pool_size: int, *pragmas: str, **connect_arg
     return engine
 
 
-class _Connection:
-    """What SQLAlchemy's aiosqlite dialect expects of a connection, without the thread."""
+async def _at_once(call: Callable[[], T]) -> T:
+    return call()
 
-    def __init__(self, path: str) -> None:
-        self._conn = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-        self._connection = self._conn
+
+class _InThread:
+    """Runs a connection's calls one after the other in a thread of its own; one that is begun is finished."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, call))
+
+    def stop(self) -> None:
+        self._thread.shutdown(wait=False)
+
+
+class _Connection:
+    """What SQLAlchemy's aiosqlite dialect expects of a connection."""
 
     isolation_level = None
 
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    async def open(self, path: str) -> None:
+        self._conn = self._connection = await self._run(
+            lambda: sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        )
+
     def cursor(self) -> "_Cursor":
-        return _Cursor(self._conn.cursor())
+        return _Cursor(self._conn.cursor(), self._run)
 
     async def create_function(self, *args: Any, **kwargs: Any) -> None:
         self._conn.create_function(*args, **kwargs)
 
     async def commit(self) -> None:
-        self._conn.commit()
+        await self._run(self._conn.commit)
 
     async def rollback(self) -> None:
-        self._conn.rollback()
+        await self._run(self._conn.rollback)
 
     async def close(self) -> None:
-        self._conn.close()
+        await self._run(self._conn.close)
+        self.stop()
 
     def stop(self) -> None:
-        self._conn.close()
+        if isinstance(self._run, _InThread):
+            self._run.stop()
 
 
 class _Cursor:
-    def __init__(self, cursor: sqlite3.Cursor) -> None:
+    def __init__(self, cursor: sqlite3.Cursor, run: Run) -> None:
         self._cursor = cursor
+        self._run = run
+        self._rows: list[Any] = []
 
     async def __aenter__(self) -> "_Cursor":
         return self
@@ -108,12 +145,12 @@ class _Cursor:
         return self._cursor.lastrowid
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "_Cursor":
-        """Run it; while another process holds the lock, let others go on and try again."""
+        """Run it and fetch all; while another process holds the lock, let others go on and try again."""
         until = asyncio.get_running_loop().time() + BUSY_SECONDS
         pause = 0.001
         while True:
             try:
-                self._cursor.execute(statement, parameters)
+                self._rows = await self._run(lambda: self._cursor.execute(statement, parameters).fetchall())
                 return self
             except sqlite3.OperationalError as error:
                 busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
@@ -123,14 +160,11 @@ class _Cursor:
             pause = min(pause * 2, 0.02)
 
     async def executemany(self, statement: str, parameters: Sequence[Sequence[Any]]) -> "_Cursor":
-        self._cursor.executemany(statement, parameters)
+        await self._run(lambda: self._cursor.executemany(statement, parameters))
         return self
 
     async def fetchall(self) -> list[Any]:
-        return self._cursor.fetchall()
-
-    async def fetchone(self) -> Any:
-        return self._cursor.fetchone()
+        return self._rows
 
     async def close(self) -> None:
-        self._cursor.close()
+        self._rows = []
