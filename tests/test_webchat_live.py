@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from channels.webchat import Visitor
 from tests.webchat import GREETING, Site, Tab, running, until
+from web.webchat_colour import contrast, stylesheet
 
 
 @pytest.fixture(scope="module")
@@ -460,6 +462,16 @@ def test_the_page_leaves_no_cookie_and_says_when_there_is_no_such_chat(site: Sit
         assert missing.status_code == 404
         assert "no such chat" in missing.text
         assert "<script>" not in missing.text
+
+
+@pytest.mark.parametrize("accent", ["#facc15", "#000000", "#ffffff", "#3b5bdb", "#777777", "red", 7, None, "#12345;}"])
+def test_whatever_the_colour_its_texts_can_be_read(accent: object) -> None:
+    found = dict(re.findall(r"--hub-([a-z-]+):#([0-9a-f]{6})", stylesheet(accent)))
+    colour = {name: tuple(bytes.fromhex(value)) for name, value in found.items()}
+    assert contrast(colour["accent"], colour["on-accent"]) >= 4.4
+    assert contrast(colour["link"], (255, 255, 255)) >= 4.5
+    assert contrast(colour["link-dark"], (21, 23, 28)) >= 4.5
+    assert len(stylesheet(accent)) < 150
 
 
 def test_the_script_is_fetched_anew_within_minutes(site: Site) -> None:

@@ -14,10 +14,9 @@ from hub.models import Address, Agent
 from hub.store import Store, agents
 from web.settings import Settings
 from web.templating import HERE
+from web.webchat_colour import stylesheet
 from web.webchat_live import called, live
 
-DEFAULT_ACCENT = "#3b5bdb"
-_ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 _OPEN = {"public": True, "exclude_from_auth": True, "exclude_from_csrf": True}
 _FIVE_MINUTES = CacheControlHeader(public=True, max_age=300)
@@ -51,11 +50,10 @@ async def page(request: AnyRequest, key: str) -> Template:
 
 @get("/chat/{key:str}/accent.css", opt=_OPEN, cache_control=_FIVE_MINUTES, include_in_schema=False)
 async def accent(request: AnyRequest, key: str) -> Response[str]:
-    """The widget's colour and one that can be read on it."""
+    """The widget's colour and what goes with it."""
     address, _ = await _widget(request.app.state.store, key)
-    chosen = str(address.options.get("accent") or "") if address else ""
-    colour = chosen if _ACCENT.fullmatch(chosen) else DEFAULT_ACCENT
-    return Response(f":root,:host{{--hub-accent:{colour};--hub-on-accent:{on(colour)}}}\n", media_type="text/css")
+    chosen = address.options.get("accent") if address else None
+    return Response(stylesheet(chosen), media_type="text/css")
 
 
 @get("/static/chat/widget.js", opt=_OPEN, cache_control=_FIVE_MINUTES, include_in_schema=False)
@@ -83,14 +81,6 @@ def policy(origins: list[str], public_url: str) -> str:
         " ".join(("frame-ancestors 'self'", *origins)),
     )
     return "; ".join(parts)
-
-
-def on(colour: str) -> str:
-    """Black or white, whichever reads better on a colour (relative luminance of WCAG 2.2)."""
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#fff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#111"
 
 
 def _origins(address: Address | None) -> list[str]:
