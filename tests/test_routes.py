@@ -1,0 +1,155 @@
+"""Every door has a rule: public by design, signed, or guarded; what is not signed has no effect."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from tests.bench.processes import AUTH_TOKEN
+from tests.fakes import FakeClock
+from tests.world import QUESTION, House, Sandbox, house, message_form, signed
+
+pytestmark = pytest.mark.anyio
+ANA = "+12025550101"
+
+PUBLIC = {
+    "/chat/{key:str}",
+    "/chat/{key:str}/accent.css",
+    "/health/live",
+    "/health/ready",
+    "/schema",
+    "/schema/openapi.json",
+    "/schema/{path:str}",
+    "/signin",
+    "/static/chat/widget.js",
+    "/static/{file_path:path}",
+}
+SIGNED = {"/hooks/{channel:str}", "/hooks/{channel:str}/{rest:path}", "/hooks/webchat/live"}
+"""By the carrier, or by us: the web chat's token."""
+
+HOOKS = ["/hooks/sms", "/hooks/sms/status", "/hooks/sms/status?message=0193a5f0-0000-7000-8000-000000000000"]
+
+
+def rules(app: Litestar) -> dict[str, list[tuple[str, dict[str, object]]]]:
+    """Path > method and rule of each of its handlers; preflight answers aside."""
+    found: dict[str, list[tuple[str, dict[str, object]]]] = {}
+    for route in app.routes:
+        handlers = getattr(route, "route_handlers", None) or [route.route_handler]  # type: ignore[union-attr]
+        found[route.path] = [
+            (method, dict(handler.opt))
+            for handler in handlers
+            for method in getattr(handler, "http_methods", {"GET"}) - {"OPTIONS"}
+        ]
+    return found
+
+
+async def test_every_route_is_public_by_design_signed_or_guarded(hub: House) -> None:
+    found = rules(hub.app)
+    open_to_all = {path for path, said in found.items() if any(opt.get("public") for _, opt in said)}
+    assert open_to_all == PUBLIC | SIGNED
+    for path in found.keys() - open_to_all:
+        for _, opt in found[path]:
+            assert opt.get("roles") or opt.get("scope") in ("read", "write"), path
+            assert path.startswith("/v1/") == bool(opt.get("scope")), path
+
+
+async def test_a_guarded_route_lets_nobody_in_who_does_not_say_who_they_are(hub: House) -> None:
+    before = await hub.records.counts()
+    guarded = {path: said for path, said in rules(hub.app).items() if path not in PUBLIC | SIGNED}
+    assert len(guarded) > 20
+    for path, said in guarded.items():
+        here = re.sub(r"{[^}]*}", "0193a5f0-0000-7000-8000-000000000000", path)
+        for method, _ in said:
+            answer = await hub.http.request(method, here, headers={"accept": "application/json"})
+            assert answer.status_code in (303, 302, 401, 403), (method, path, answer.status_code)
+    assert await hub.records.counts() == before
+
+
+def forgeries(url: str, form: dict[str, str]) -> dict[str, tuple[str, dict[str, str]]]:
+    """Name > (body, headers) of requests that Twilio did not make."""
+    body, good = urlencode(form), signed(url, form)
+    kind = {"content-type": good["content-type"]}
+    signature = good["x-twilio-signature"]
+    flipped = ("A" if signature[3] != "A" else "B").join((signature[:3], signature[4:]))
+    return {
+        "no header": (body, kind),
+        "empty header": (body, {**kind, "x-twilio-signature": ""}),
+        "nonsense": (body, {**kind, "x-twilio-signature": "nonsense"}),
+        "not ASCII": (body, {**kind, "x-twilio-signature": "\xe9" * 28}),
+        "one character flipped": (body, {**kind, "x-twilio-signature": flipped}),
+        "shorter": (body, {**kind, "x-twilio-signature": signature[:-1]}),
+        "another token": (body, signed(url, form, "another token")),
+        "another URL": (body, signed(url + "x", form)),
+        "another form": (urlencode({**form, "Extra": "1"}), good),
+        "one bit of the body": (body.replace("SM", "SN", 1), good),
+        "nothing in it": ("", good),
+        "a null byte": (body + "%00", good),
+    }
+
+
+@pytest.mark.parametrize("path", HOOKS)
+async def test_what_is_not_signed_is_refused_and_leaves_nothing(hub: House, path: str) -> None:
+    form = {**message_form(ANA, QUESTION, "SM" + "1" * 32), "MessageStatus": "delivered"}
+    before = await hub.records.counts()
+    for name, (body, headers) in forgeries(hub.public_url + path, form).items():
+        raw = {key: value.encode("latin-1") for key, value in headers.items()}
+        answer = await hub.http.post(path, content=body, headers=raw)
+        assert answer.status_code == 403, name
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert (await hub.http.get(path)).status_code == 403
+    assert not hub.hub.context.tasks
+    assert await hub.records.counts() == before
+    assert await hub.sandbox.tries(ANA) == []
+    good = await hub.hook(path, form)
+    assert good.status_code in (200, 204)
+
+
+async def test_a_hook_of_no_channel_is_not_there(hub: House) -> None:
+    assert (await hub.http.post("/hooks/pigeon", content="x")).status_code == 404
+    assert (await hub.http.post("/hooks/sms/../../signin")).status_code in (400, 403, 404, 405)
+
+
+async def test_behind_a_proxy_the_public_url_is_what_counts(
+    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
+) -> None:
+    public = "https://hub.example.com"
+    async with house(database_url, sandbox, clock, tmp_path, public_url=public) as hub:
+        form = message_form(ANA, QUESTION, hub.sid())
+        seen = signed(hub.url + "/hooks/sms", form)
+        assert (await hub.http.post("/hooks/sms", content=urlencode(form), headers=seen)).status_code == 403
+        for forged in (
+            {"host": "hub.example.com"},
+            {"x-forwarded-host": "hub.example.com", "x-forwarded-proto": "https"},
+        ):
+            answer = await hub.http.post("/hooks/sms", content=urlencode(form), headers={**seen, **forged})
+            assert answer.status_code == 403
+        assert (await hub.text(ANA, QUESTION)).status_code == 200
+        await hub.settled()
+        (call,) = await sandbox.sent(ANA, at_least=1)
+        assert call["body"]
+
+
+async def test_the_previous_token_is_accepted_while_it_is_being_replaced(
+    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with house(database_url, sandbox, clock, tmp_path, TWILIO_AUTH_TOKEN_PREVIOUS="old") as hub:
+        for token, status in ((AUTH_TOKEN, 200), ("old", 200), ("older", 403), ("", 403)):
+            form = message_form(ANA, QUESTION, hub.sid())
+            headers = signed(hub.public_url + "/hooks/sms", form, token)
+            answer = await hub.http.post("/hooks/sms", content=urlencode(form), headers=headers)
+            assert answer.status_code == status, token
+
+
+async def test_without_a_token_nothing_is_believed(
+    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
+) -> None:
+    more = {"TWILIO_AUTH_TOKEN": "", "TWILIO_ACCOUNT_SID": ""}
+    async with house(database_url, sandbox, clock, tmp_path, **more) as hub:
+        form = message_form(ANA, QUESTION, hub.sid())
+        headers = signed(hub.public_url + "/hooks/sms", form, "")
+        answer: httpx.Response = await hub.http.post("/hooks/sms", content=urlencode(form), headers=headers)
+        assert answer.status_code == 403
+        assert "TWILIO_AUTH_TOKEN" in answer.json()["detail"]
