@@ -1,10 +1,8 @@
 """A served hub with two workspaces, for tests that speak to the API as programs do."""
 
 import asyncio
-import os
 import socket
 import threading
-import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,15 +14,14 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import uvicorn
-from litestar.exceptions import LitestarDeprecationWarning
 
 from hub.clock import Clock
 from hub.feed import Bus
 from hub.models import User, Workspace
 from hub.store import Store
+from tests.conftest import ENGINES, Databases
 from web.app import create_app
 from web.auth import new_api_key
-from web.serve import prepare
 from web.settings import Settings
 
 
@@ -140,21 +137,18 @@ def served(app: Any) -> Iterator[str]:
 
 
 @contextmanager
-def serving_api(folder: Path, **options: Any) -> Iterator[Api]:
-    """A hub in this folder, with settings of your own."""
+def serving_api(folder: Path, database_url: str, **options: Any) -> Iterator[Api]:
+    """A hub in this folder on this migrated database, with settings of your own."""
     settings = Settings(
         hub_data_dir=folder,
-        hub_database_url=os.environ.get("HUB_TEST_DATABASE_URL", ""),
+        hub_database_url=database_url,
         hub_public_url="",
         hub_redis_url="",
         hub_work=False,
         **{"hub_api_rate": 1e6, "hub_api_burst": 1_000_000, **options},
     )
-    prepare(settings)
     clock = MovedClock()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LitestarDeprecationWarning)  # the pages' way to declare parameters
-        app = create_app(settings, clock)
+    app = create_app(settings, clock)
     with served(app) as url:
         tenants = [new_tenant(settings, url, name) for name in ("Mine", "Other")]
         try:
@@ -165,10 +159,15 @@ def serving_api(folder: Path, **options: Any) -> Iterator[Api]:
                     client.close()
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with serving_api(tmp_path_factory.mktemp("hub")) as made:
-        yield made
+@pytest.fixture(scope="module", params=ENGINES)
+def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("hub")
+    databases = Databases(request, folder)
+    try:
+        with serving_api(folder, databases.new(request.param)) as made:
+            yield made
+    finally:
+        databases.drop()
 
 
 @pytest.fixture(scope="module")

@@ -39,9 +39,7 @@ def test_what_is_said_twice_under_one_key_is_said_once(mine: httpx.Client) -> No
 
 
 @pytest.mark.parametrize(("path", "body"), [("/v1/agents", {"name": "b"}), ("/v1/skills", {"name": "a"})])
-def test_another_request_under_the_same_key_is_refused(
-    mine: httpx.Client, path: str, body: dict[str, Any]
-) -> None:
+def test_another_request_under_the_same_key_is_refused(mine: httpx.Client, path: str, body: dict[str, Any]) -> None:
     headers = key()
     mine.post("/v1/agents", json={"name": "a"}, headers=headers)
     answer = mine.post(path, json=body, headers=headers)
@@ -58,8 +56,7 @@ def test_a_decision_is_kept_like_an_answer(mine: httpx.Client) -> None:
     headers, begun = key(), begin(mine)
     mine.post(f"/v1/interactions/{begun['id']}/end")
     answers = [
-        mine.post(f"/v1/interactions/{begun['id']}/messages", json={"text": "x"}, headers=headers)
-        for _ in range(2)
+        mine.post(f"/v1/interactions/{begun['id']}/messages", json={"text": "x"}, headers=headers) for _ in range(2)
     ]
     assert [one.status_code for one in answers] == [409, 409]
     assert answers[0].json()["trace_id"] == answers[1].json()["trace_id"]
@@ -165,6 +162,7 @@ def test_what_died_after_its_effect_is_never_carried_out_again(api: Api, mine: h
 
 def test_who_was_overtaken_has_no_effect(api: Api) -> None:
     """A request that hung for a minute while another took over rolls its transaction back."""
+
     async def race(store: Store) -> int:
         slow = replays.Claim(api.mine.workspace_id, uuid4().hex, new_id())
         fast = replays.Claim(api.mine.workspace_id, slow.key, new_id())

@@ -15,9 +15,7 @@ def test_the_document_lists_every_route(api: Api) -> None:
     assert {(one.method, one.path) for one in operations(api.url)} == routes(api.app)
 
 
-@pytest.mark.parametrize(
-    ("scopes", "opened"), [("read", {"GET"}), ("write", {"POST", "PUT", "PATCH", "DELETE"})]
-)
+@pytest.mark.parametrize(("scopes", "opened"), [("read", {"GET"}), ("write", {"POST", "PUT", "PATCH", "DELETE"})])
 def test_a_key_opens_the_routes_of_its_scope_and_no_other(api: Api, scopes: str, opened: set[str]) -> None:
     client = api.mine.client(scopes)
     for operation in operations(api.url):

@@ -84,9 +84,7 @@ def test_no_id_of_another_workspace_opens_any_route(
     assert all_there_is(other, their_ids) == before
 
 
-def test_no_list_shows_anything_of_another_workspace(
-    api: Api, mine: httpx.Client, my_ids: Ids, their_ids: Ids
-) -> None:
+def test_no_list_shows_anything_of_another_workspace(api: Api, mine: httpx.Client, my_ids: Ids, their_ids: Ids) -> None:
     for operation in operations(api.url):
         if operation.method != "GET" or operation.path.endswith("/stream"):
             continue

@@ -60,8 +60,8 @@ class Interactions(Controller):
         agent_id: Annotated[UUID | None, QueryParameter(description="Only of this agent.")] = None,
         customer_id: Annotated[UUID | None, QueryParameter(description="Only with this customer.")] = None,
         tag: Annotated[str, QueryParameter(max_length=40, description="Only with this tag.")] = "",
-        created_after: Time = "",
-        created_before: Time = "",
+        created_after: Time = None,
+        created_before: Time = None,
         q: Annotated[
             str, QueryParameter(max_length=200, description="Words said, or part of a name or identity.")
         ] = "",

@@ -20,7 +20,7 @@ Cursor = Annotated[
     str, QueryParameter(max_length=200, description="The `next_cursor` of the page before; empty for the first page.")
 ]
 Time = Annotated[
-    str,
+    str | None,
     QueryParameter(max_length=40, description="An ISO 8601 time with its offset, such as `2026-01-31T09:00:00Z`."),
 ]
 
@@ -70,9 +70,9 @@ def page(
     }
 
 
-def time(name: str, given: str) -> datetime | None:
+def time(name: str, given: str | None) -> datetime | None:
     """A time given as a parameter; without an offset it is UTC. Raises `Malformed`."""
-    if not given:
+    if given is None:
         return None
     try:
         at = datetime.fromisoformat(given)

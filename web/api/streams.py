@@ -3,7 +3,6 @@
 The wire format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -19,7 +18,7 @@ from web.api.request import ApiRequest
 HEARTBEAT_SECONDS = 15.0
 LOOK_BACK = timedelta(seconds=5)
 _BATCH = 200
-_MOST_SEEN = 50_000
+_MOST_AT_START = 50_000
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -51,35 +50,33 @@ async def of_interaction(
 async def of_workspace(
     request: ApiRequest, since: UUID | None, show: Callable[[Event, dict[UUID, str]], BaseModel]
 ) -> AsyncIterator[bytes]:
-    """Every event made after `since` (else: from now), at least once.
+    """Every event made after `since` (else: from now), at least once, those of one interaction in order.
 
     Ids are given out before they are committed, so each look begins a little before the newest event
-    seen and passes over what was sent already.
+    sent and passes over what was sent already. One look is one statement: it never sees an event
+    without those before it.
     """
-    sent: OrderedDict[UUID, None] = OrderedDict()
     newest = since or new_id()
+    sent = {since} if since else set()
     async with request.bus.subscribe(f"workspace:{request.workspace_id}") as hints:
         if since is None:
-            sent.update(dict.fromkeys(row.id for row in await _look(request, _earlier(newest), 10_000)))
+            sent = {row.id for row in await _look(request, _earlier(newest), _MOST_AT_START)}
         yield b": hello\n\n"
         while True:
-            place = _earlier(newest)
-            while rows := await _look(request, place):
-                place = rows[-1].id
-                fresh = [row for row in rows if row.id not in sent and row.id != since]
-                async with request.store.read() as db:
-                    known = await listing.trace_ids(db, request.workspace_id, {row.interaction_id for row in fresh})
-                for row in fresh:
-                    yield _event(row.id, row.type, show(row, known))
-                    sent[row.id] = None
-                    newest = max(newest, row.id)
-            while len(sent) > _MOST_SEEN or (sent and next(iter(sent)) < _earlier(newest)):
-                sent.popitem(last=False)
-            if not await hints.wait(HEARTBEAT_SECONDS):
+            limit = len(sent) + _BATCH
+            rows = await _look(request, _earlier(newest), limit)
+            fresh = [row for row in rows if row.id not in sent]
+            async with request.store.read() as db:
+                known = await listing.trace_ids(db, request.workspace_id, {row.interaction_id for row in fresh})
+            for row in fresh:
+                yield _event(row.id, row.type, show(row, known))
+            newest = max([newest, *(row.id for row in fresh)])
+            sent = {one for one in (*sent, *(row.id for row in fresh)) if one > _earlier(newest)}
+            if len(rows) < limit and not await hints.wait(HEARTBEAT_SECONDS):
                 yield b": still here\n\n"
 
 
-async def _look(request: ApiRequest, after: UUID, limit: int = _BATCH) -> Sequence[Event]:
+async def _look(request: ApiRequest, after: UUID, limit: int) -> Sequence[Event]:
     async with request.store.read() as db:
         return await interactions.workspace_events(db, request.workspace_id, after=after, limit=limit)
 
