@@ -1,6 +1,7 @@
 """An agent's definition edited by forms: values at dotted paths, validated whole, faults at their paths."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -88,7 +89,8 @@ def choices_text(choices: list[Tree]) -> str:
 
 def check(tree: Any) -> tuple[Tree | None, Errors]:
     """The definition as it is stored, or what is wrong with it, by path."""
-    errors = dict.fromkeys(_unstorable(tree, ""), "This holds characters that are no text. Remove them.")
+    said = "This cannot be stored: characters that are no text, a number without end, or nesting too deep."
+    errors = dict.fromkeys(_unstorable(tree, ""), said)
     if errors:
         return None, errors
     try:
@@ -135,6 +137,9 @@ def _unstorable(tree: Any, path: str, depth: int = 0) -> Iterator[str]:
         yield path
     elif isinstance(tree, str):
         if not storable(tree):
+            yield path
+    elif isinstance(tree, float):
+        if not math.isfinite(tree):
             yield path
     elif isinstance(tree, dict | list):
         for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):

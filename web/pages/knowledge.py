@@ -27,7 +27,7 @@ KINDS = (".txt", ".md", ".html", ".htm", ".csv")
 class _Text(HTMLParser):
     """The words of a page, without scripts and styles, one block a line."""
 
-    _SILENT = frozenset({"script", "style", "template", "noscript", "head", "svg"})
+    _SILENT = frozenset({"script", "style", "template", "noscript", "title", "svg"})
     _INLINE = frozenset(
         {"a", "b", "i", "em", "strong", "span", "small", "code", "u", "sub", "sup", "mark", "abbr"}
     )

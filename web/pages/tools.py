@@ -84,9 +84,7 @@ def fields(stored: Tree) -> dict[str, str]:
         "headers": "\n".join(f"{key}: {text}" for key, text in stored["headers"].items()),
         "query": "\n".join(f"{key} = {text}" for key, text in stored["query"].items()),
         "body": "" if stored["body"] is None else json.dumps(stored["body"], indent=2, ensure_ascii=False),
-        "arguments": json.dumps(stored["arguments"], indent=2, ensure_ascii=False)
-        if stored["arguments"]
-        else "",
+        "arguments": json.dumps(stored["arguments"], indent=2, ensure_ascii=False) if stored["arguments"] else "",
         "timeout_seconds": f"{stored['timeout_ms'] / 1000:g}",
     }
 
@@ -95,8 +93,7 @@ def tool_of(form: Form) -> tuple[Tree, Errors]:
     """The tool that a form describes, and what is wrong with it by field."""
     errors: Errors = {}
     made: Tree = {
-        key: form.text(key)
-        for key in ("name", "description", "url", "requires", "waiting_message", "fallback_message")
+        key: form.text(key) for key in ("name", "description", "url", "requires", "waiting_message", "fallback_message")
     }
     made |= {"kind": form.text("kind", "http"), "method": form.text("method", "GET")}
     made["headers"] = _pairs(form.text("headers"), ":", "headers", errors)
@@ -152,10 +149,10 @@ def _object(text: str, field: str, errors: Errors, empty: Any) -> Any:
 async def save_tool(request: AnyRequest, agent_id: str, name: str) -> Response[Any] | Template:
     """Save a tool, or remove it."""
     form, agent = await read(request), await agent_of(request, agent_id)
-    _tool(agent, name)
+    stored = fields(_tool(agent, name))
     tree = copy.deepcopy(agent.definition)
     others = [made for made in tree.get("tools", []) if made["name"] != name]
-    given = {key: form.text(key) for key in form.names()}
+    given = {key: form.text(key, text) for key, text in stored.items()}
     if form.text("do") == "remove":
         tree["tools"] = others
         said = f"The tool {name} was removed."
@@ -189,9 +186,7 @@ async def try_tool(request: AnyRequest, agent_id: str, name: str) -> Template:
     return await _form(request, agent, name, fields(made.model_dump()), outcome=outcome)
 
 
-async def _tried(
-    request: AnyRequest, agent: Agent, made: Tool, arguments: Mapping[str, str]
-) -> dict[str, Any]:
+async def _tried(request: AnyRequest, agent: Agent, made: Tool, arguments: Mapping[str, str]) -> dict[str, Any]:
     async def nothing(query: str, limit: int) -> list[Any]:
         return []
 
@@ -201,9 +196,7 @@ async def _tried(
     anyone = made.model_copy(update={"requires": ""})
     box = HttpTools([anyone], outside, nothing, parameters, key=f"try {time.time_ns()}")
     began = time.perf_counter()
-    result = await box.call(
-        made.name, {k: v for k, v in arguments.items() if k in properties or not properties}
-    )
+    result = await box.call(made.name, {k: v for k, v in arguments.items() if k in properties or not properties})
     status = result.error.split(" ", 1)[0] if result.error else ""
     meaning = _MEANINGS.get(status, "")
     if not meaning and status.isdigit():
