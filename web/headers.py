@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from litestar.datastructures import MutableScopeHeaders
+from litestar.enums import ScopeType
 from litestar.types import Message, Scope
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -33,7 +34,7 @@ def safe_headers(secure: bool) -> Callable[[Message, Scope], Awaitable[None]]:
     always = _ALWAYS | ({"strict-transport-security": "max-age=31536000"} if secure else {})
 
     async def add(message: Message, scope: Scope) -> None:
-        if scope["type"] == "http" and message["type"] == "http.response.start":
+        if scope["type"] == ScopeType.HTTP and message["type"] == "http.response.start":
             message.setdefault("headers", [])
             headers = MutableScopeHeaders.from_message(message)
             for name, value in always.items():

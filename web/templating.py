@@ -9,6 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from hub.models.customer import called
+
 HERE = Path(__file__).parent
 
 
@@ -22,6 +24,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["age"] = age
+    made.globals["called"] = called
     made.filters["iso"] = lambda at: at.isoformat() if at else ""
     made.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str)
     made.filters["plain"] = plain

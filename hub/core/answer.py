@@ -166,6 +166,10 @@ async def _write_down(
                     db, interaction, "field.collected", now,
                     field=piece.field, value=piece.value, evidence=piece.evidence,
                 )  # fmt: skip
+                if piece.type == "name":
+                    await people.name_if_nameless(
+                        db, interaction.workspace_id, interaction.customer_id, str(piece.value)
+                    )
             case HandToHuman():
                 ownership.queue(db, interaction, piece.reason, now)
             case Finish():

@@ -97,7 +97,7 @@ class Exchange:
         self.memory.partial.pop(spec.name, None)
         self.memory.skipped = [name for name in self.memory.skipped if name != spec.name]
         self.memory.last, self.memory.misses = spec.name, 0
-        self.pieces.append(Collected(spec.name, value, evidence[:300]))
+        self.pieces.append(Collected(spec.name, value, evidence[:300], spec.type))
 
     def values(self) -> dict[str, Any]:
         """All that texts and requests may name, the customer's own answers first."""

@@ -99,11 +99,12 @@ class EnterStage:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A field was filled or corrected; `value` is JSON-able, `evidence` the words that say it."""
+    """A field was filled or corrected; `value` is JSON-able, `evidence` the words that say it, `type` the field's."""
 
     field: str
     value: Any
     evidence: str = ""
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

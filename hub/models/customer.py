@@ -1,5 +1,6 @@
 """The person on the other side, one over all channels, and what they are known by."""
 
+import re
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -11,6 +12,15 @@ from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcno
 
 IdentityKind = Literal["phone", "email", "whatsapp", "visitor", "crm"]
 Strength = Literal["verified", "asserted", "inferred"]
+
+
+def called(name: str, known_as: str) -> str:
+    """What to call a customer on pages: their name, else their number or email, else a short visitor id."""
+    if name.strip():
+        return name.strip()
+    if re.fullmatch(r"[0-9a-f]{32}", known_as):
+        return f"Visitor {known_as[:4]}"
+    return known_as or "Somebody"
 
 
 class Customer(SQLModel, table=True):

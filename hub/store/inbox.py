@@ -26,6 +26,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Customer, Identity, Interaction, User
+from hub.models.customer import called
 
 View = Literal["live", "needs_human", "mine", "unassigned", "all", "snoozed", "closed", "search"]
 VIEWS: tuple[View, ...] = get_args(View)
@@ -78,7 +79,7 @@ class Entry:
 
     @property
     def title(self) -> str:
-        return self.name.strip() or self.person or "Somebody"
+        return called(self.name, self.person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +262,8 @@ def _entry(row: Row[Any], number: int, phase: _Phase, found: dict[UUID, str] | N
     place = f"{_LATEST - micros if phase.falling else micros:018d}"
     tie = "".join(f"{15 - int(digit, 16):x}" for digit in row.id.hex) if phase.falling else row.id.hex
     given["operator"], given["agent"] = given["operator"] or "", given["agent"] or ""
-    if found is not None:
-        given["preview"] = found.get(row.id) or given["preview"]
+    if found is not None and found.get(row.id):
+        given["preview"], given["last_message_role"] = found[row.id], ""
     return Entry(key=f"{number}{place}{tie}", cursor=f"{number}.{micros}.{row.id.hex}", **given)
 
 

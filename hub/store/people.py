@@ -14,6 +14,13 @@ async def customer(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> C
     return found if found and found.workspace_id == workspace_id else None
 
 
+async def name_if_nameless(db: AsyncSession, workspace_id: UUID, customer_id: UUID, name: str) -> None:
+    """Call the customer by the name they gave, unless they have one already."""
+    found = await customer(db, workspace_id, customer_id)
+    if found is not None and not found.name:
+        found.name = name[:200]
+
+
 async def customers(
     db: AsyncSession, workspace_id: UUID, *, text: str = "", before: UUID | None = None, limit: int = 50
 ) -> Sequence[Customer]:

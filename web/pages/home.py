@@ -12,6 +12,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Interaction, Workspace
+from hub.models.customer import called
 from hub.store import access, agents, overview, people
 from web import auth
 from web.pages.page import AnyRequest, page
@@ -63,7 +64,7 @@ async def _now(db: AsyncSession, request: AnyRequest, workspace_id: UUID) -> dic
 
 async def _name(db: AsyncSession, interaction: Interaction) -> str:
     customer = await people.customer(db, interaction.workspace_id, interaction.customer_id)
-    return (customer.name if customer else "") or interaction.person or "Someone"
+    return called(customer.name if customer else "", interaction.person)
 
 
 async def _chart(db: AsyncSession, workspace: Workspace, now: datetime) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub import ownership
 from hub.channel import Channel, Limits
 from hub.models import Consent, Customer, Interaction, User
+from hub.models.customer import called
 from hub.models.interaction import FINAL
 from hub.segments import GSM_BASIC, GSM_EXTENSION
 from hub.store import access, interactions, people, timeline
@@ -37,7 +38,7 @@ class Head:
 
     @property
     def title(self) -> str:
-        return self.customer.name.strip() or self.interaction.person or "Somebody"
+        return called(self.customer.name, self.interaction.person)
 
     @property
     def ended(self) -> bool:
