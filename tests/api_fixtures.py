@@ -160,9 +160,14 @@ def serving_api(folder: Path, database_url: str, **options: Any) -> Iterator[Api
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def api(
+    request: pytest.FixtureRequest,
+    sqlite_template: Path,
+    postgres_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("hub")
-    databases = Databases(request, folder)
+    databases = Databases(sqlite_template, postgres_template, folder)
     try:
         with serving_api(folder, databases.new(request.param)) as made:
             yield made

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,9 @@ START = datetime(2026, 1, 31, 9, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def slow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def slow(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("hub")
-    url = Databases(request, folder).new("sqlite")
+    url = Databases(sqlite_template, "", folder).new("sqlite")
     with serving_api(folder, url, hub_api_rate=2, hub_api_burst=5) as made:
         made.clock.stopped = START
         yield made
