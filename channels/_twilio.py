@@ -120,6 +120,16 @@ class _Pairs:
         return dict(self._pairs)
 
 
+class _TooFast(Exception):
+    """Twilio answered 429. The SDK's own errors do not keep the headers, which say how long to wait."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__(WORDS["20429"])
+        given = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+        seconds = min(int(given[:6]), 3600) if given.isascii() and given.isdigit() else 0
+        self.retry_after = timedelta(seconds=seconds) if seconds else None
+
+
 def _import_client() -> Any:
     """Import the SDK (slow, so off the loop) and give what makes a client."""
     import warnings
@@ -145,7 +155,10 @@ def _import_client() -> Any:
                 url = urlunsplit((self._base.scheme, self._base.netloc, path, parts.query, ""))
             if kwargs.get("timeout") is None:
                 kwargs["timeout"] = self._seconds
-            return await super().request(method, url, *args, **kwargs)
+            response = await super().request(method, url, *args, **kwargs)
+            if response.status_code == 429:
+                raise _TooFast(dict(response.headers or {}))
+            return response
 
     def make(sid: str, token: str, base_url: str, timeout_seconds: float) -> Any:
         return Client(sid, token, http_client=_Http(base_url, timeout_seconds))
@@ -155,14 +168,14 @@ def _import_client() -> Any:
 
 def undeliverable(error: Exception) -> Undeliverable:
     """What a failed request means for the message: retry, never again, or nobody knows."""
-    from twilio.base.exceptions import TwilioRestException
+    from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
-    if isinstance(error, TwilioRestException):
+    if isinstance(error, _TooFast):
+        return Undeliverable(WORDS["20429"], retry=True, code="20429", retry_after=error.retry_after)
+    if isinstance(error, TwilioRestException | TwilioServiceException):
         code = str(error.code or "")
-        if error.status == 429:
-            return Undeliverable(WORDS["20429"], retry=True, code="20429", retry_after=_retry_after(error))
         if error.status < 500:
-            return Undeliverable(words(code) or str(error.msg), code=code, opted_out=code == "21610")
+            return Undeliverable(words(code) or str(error), code=code, opted_out=code == "21610")
         return Undeliverable(
             f"Twilio answered {error.status}; it may have taken the message.", ambiguous=True, code=code
         )
@@ -175,8 +188,3 @@ def _never_connected(error: BaseException) -> bool:
     import aiohttp
 
     return isinstance(error, aiohttp.ClientConnectorError)
-
-
-def _retry_after(error: Any) -> timedelta | None:
-    seconds = str((getattr(error, "headers", None) or {}).get("Retry-After", ""))
-    return timedelta(seconds=min(int(seconds), 3600)) if seconds.isdigit() else None

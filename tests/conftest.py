@@ -76,6 +76,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_template() -> Iterator[str]:
+    if not POSTGRES:
+        yield ""
+        return
     name = f"hub_template_{uuid.uuid4().hex[:12]}"
     _admin(f"CREATE DATABASE {name}")
     try:
@@ -88,17 +91,17 @@ def postgres_template() -> Iterator[str]:
 class Databases:
     """Hands out migrated databases, and takes them back at the end."""
 
-    def __init__(self, request: pytest.FixtureRequest, folder: Path) -> None:
-        self._request, self._folder = request, folder
+    def __init__(self, sqlite_template: Path, postgres_template: str, folder: Path) -> None:
+        self._sqlite, self._postgres, self._folder = sqlite_template, postgres_template, folder
         self._made: list[str] = []
 
     def new(self, engine: str) -> str:
         name = f"hub_{uuid.uuid4().hex[:12]}"
         if engine == "sqlite":
             path = self._folder / f"{name}.db"
-            shutil.copy(self._request.getfixturevalue("sqlite_template"), path)
+            shutil.copy(self._sqlite, path)
             return f"sqlite:///{path}"
-        _admin(f"CREATE DATABASE {name} TEMPLATE {self._request.getfixturevalue('postgres_template')}")
+        _admin(f"CREATE DATABASE {name} TEMPLATE {self._postgres}")
         self._made.append(name)
         return _sibling(name)
 
@@ -116,8 +119,8 @@ class Databases:
 
 
 @pytest.fixture
-def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
-    made = Databases(request, tmp_path)
+def databases(sqlite_template: Path, postgres_template: str, tmp_path: Path) -> Iterator[Databases]:
+    made = Databases(sqlite_template, postgres_template, tmp_path)
     yield made
     made.drop()
 

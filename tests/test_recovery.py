@@ -1,0 +1,207 @@
+"""A server killed at any step, a carrier that leaves us in doubt: nothing is lost, nothing goes out twice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from hub.core.recover import GIVE_UP_AFTER, sweep
+from hub.models import Message, OutboxEntry
+from tests.bench.processes import Running
+from tests.conftest import ENGINES, Databases
+from tests.fakes import FakeClock
+from tests.world import QUESTION, Fleet, House, Sandbox, eventually, fleet, house
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+
+FAILPOINTS = (
+    "deliver.settled", "deliver.sent", "deliver.claimed", "answer.committed", "answer.thought", "receive.committed",
+    "receive.storing",
+)  # fmt: skip
+"""In this order no life stumbles over what the one before it left."""
+
+BEFORE_THE_ANSWER = {"receive.committed", "receive.storing"}
+SETTLED_WITHIN = 45
+
+
+async def died(hub: Running) -> None:
+    await asyncio.to_thread(hub.process.wait, 30)
+    assert hub.process.returncode == -9
+
+
+async def nothing_owed(made: Fleet) -> list[OutboxEntry]:
+    async def states() -> list[OutboxEntry]:
+        return list(await made.records.all(OutboxEntry))
+
+    return await eventually(
+        states, lambda rows: rows and all(row.state in ("sent", "failed") for row in rows), SETTLED_WITHIN
+    )
+
+
+async def one_reply(made: Fleet, person: str) -> None:
+    """Exactly one answer, at the carrier and in the thread."""
+    await made.sandbox.sent(person, at_least=1, within=SETTLED_WITHIN)
+    await nothing_owed(made)
+    (sent,) = await made.sandbox.sent(person)
+    assert await made.records.said(person) == [("customer", QUESTION), ("agent", sent["body"])]
+    answer = await made.records.one(Message, Message.external_id == sent["sid"])
+    assert answer.text == sent["body"]
+
+
+async def text(made: Fleet, person: str, hub: Running) -> bool:
+    """A person asks; whether that was acknowledged."""
+    sid = f"SM{person[1:].rjust(32, '0')}"
+    (answer,) = await made.sandbox.texts(person, QUESTION, hub.url, sid=sid)
+    return answer["status"] == 200
+
+
+async def one_life_after_another(made: Fleet, area: str) -> None:
+    """One node, killed at each step, with a customer of its own each time; what one life leaves the next finds."""
+    patient, *others = [f"+1{area}5552{number:03d}" for number in range(1 + len(FAILPOINTS))]
+    await made.sandbox.behave(mode="429", retry_after=2, count=1, to=patient)
+    unacknowledged = []
+    for number, (failpoint, person) in enumerate(zip(FAILPOINTS, others, strict=True)):
+        hub = await made.hub(HUB_NODE="a", HUB_FAILPOINT=failpoint)
+        if number == 0:
+            assert await text(made, patient, hub)
+            await eventually(lambda: made.sandbox.tries(patient), bool)
+        if not await text(made, person, hub):
+            unacknowledged.append((failpoint, person))
+        await died(hub)
+    assert {failpoint for failpoint, _ in unacknowledged} <= BEFORE_THE_ANSWER
+    asking = await made.hub(HUB_NODE="a", HUB_FAILPOINT="recover.asked")
+    for _, person in unacknowledged:  # the carrier tries again what was not acknowledged
+        assert await text(made, person, asking)
+    await died(asking)
+    await made.hub(HUB_NODE="a")
+    for person in (patient, *others):
+        await one_reply(made, person)
+    assert [call["status"] for call in await made.sandbox.tries(patient)] == [429, 201]
+
+
+async def another_node_takes_over(made: Fleet, area: str) -> None:
+    """Two servers die; a worker that was there all the time finishes what they left."""
+    people = {"deliver.claimed": f"+1{area}5553001", "answer.thought": f"+1{area}5553002"}
+    worker = made.command("worker", HUB_NODE="worker")
+    try:
+        for failpoint, person in people.items():
+            hub = await made.hub(HUB_NODE=failpoint, HUB_FAILPOINT=failpoint)
+            await text(made, person, hub)
+            await died(hub)
+        for person in people.values():
+            await one_reply(made, person)
+    finally:
+        worker.terminate()
+        assert await asyncio.to_thread(worker.wait, 20) == 0
+
+
+async def test_whatever_dies_when_each_customer_has_exactly_one_reply(
+    databases: Databases, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async def play(scenario: Callable[[Fleet, str], Awaitable[None]], engine: str, area: str) -> None:
+        folder = tmp_path / f"{scenario.__name__}_{engine}"
+        folder.mkdir()
+        async with fleet(databases.new(engine), sandbox, folder) as made:
+            await scenario(made, area)
+
+    async with asyncio.TaskGroup() as tasks:
+        for engine, area in zip(ENGINES, ("202", "212"), strict=False):
+            for scenario in (one_life_after_another, another_node_takes_over):
+                tasks.create_task(play(scenario, engine, area))
+
+
+# a carrier that leaves us in doubt
+
+
+async def asked_and_swept(hub: House, person: str, **later: float) -> OutboxEntry:
+    await hub.text(person, QUESTION)
+    await hub.settled()
+    for name, value in later.items():
+        hub.clock.forward(**{name: value})
+        await sweep(hub.hub.context, hub.clock.now())
+        await hub.settled()
+    return await hub.records.one(OutboxEntry)
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["listed", "reported"])
+async def test_a_message_taken_without_an_answer_is_found_and_not_sent_again(hub: House, hidden: bool) -> None:
+    person = "+12025550301"
+    await hub.sandbox.behave(mode="drop_after_accept", to=person, hold_status=True, list_hides=hidden)
+    entry = await asked_and_swept(hub, person, seconds=10)
+    if hidden:
+        assert entry.state == "unsure"
+        await hub.sandbox.ask("POST", "/control/release")
+        await hub.settled()
+    answer = await hub.records.one(Message, Message.role == "agent")
+    (sent,) = await hub.sandbox.sent(person)
+    assert (await hub.records.one(OutboxEntry)).state == "sent"
+    assert (answer.status, answer.external_id) == ("delivered" if hidden else "sent", sent["sid"])
+    assert len(await hub.sandbox.tries(person)) == 1
+
+
+@pytest.mark.parametrize("mode", ["timeout", "reset", "500"])
+async def test_a_doubt_that_nothing_settles_ends_with_plain_words(
+    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path, mode: str
+) -> None:
+    person = "+12025550302"
+    async with house(database_url, sandbox, clock, tmp_path, TWILIO_TIMEOUT_SECONDS="0.3") as hub:
+        await sandbox.behave(mode=mode, to=person)
+        assert (await asked_and_swept(hub, person, seconds=10)).state == "unsure"
+        clock.forward(seconds=GIVE_UP_AFTER.total_seconds())
+        await sweep(hub.hub.context, clock.now())
+        answer = await hub.records.one(Message, Message.role == "agent")
+        assert (answer.status, answer.error_code) == ("failed", "unconfirmed")
+        assert answer.error_words.startswith("We could not confirm that this message went out.")
+        assert len(await sandbox.tries(person)) == 1
+        assert await sandbox.sent(person) == []
+
+
+async def test_a_doubtful_message_holds_no_other_back(
+    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
+) -> None:
+    person = "+12025550303"
+    async with house(database_url, sandbox, clock, tmp_path, TWILIO_TIMEOUT_SECONDS="0.3") as hub:
+        await sandbox.behave(mode="timeout", to=person, count=1)
+        await hub.text(person, QUESTION)
+        await hub.settled()
+        await hub.text(person, QUESTION)
+        await hub.settled()
+        assert len(await sandbox.sent(person, at_least=1)) == 1
+        assert [row.state for row in await hub.records.all(OutboxEntry)] == ["unsure", "sent"]
+
+
+async def test_a_carrier_that_wants_us_to_wait_gets_it_once_and_later(hub: House) -> None:
+    person = "+12025550304"
+    await hub.sandbox.behave(mode="429", retry_after=20, count=2, to=person)
+    entry = await asked_and_swept(hub, person, seconds=15)
+    assert (entry.state, entry.attempts) == ("queued", 1)
+    assert (entry.due_at - hub.clock.now()).total_seconds() == pytest.approx(5, abs=3)
+    for _ in range(3):
+        hub.clock.forward(seconds=21)
+        await sweep(hub.hub.context, hub.clock.now())
+    assert [call["status"] for call in await hub.sandbox.tries(person)] == [429, 429, 201]
+    assert (await hub.records.one(OutboxEntry)).state == "sent"
+
+
+async def test_a_carrier_that_never_takes_it_is_given_up_with_its_words(hub: House) -> None:
+    person = "+12025550305"
+    await hub.sandbox.behave(mode="429", to=person)
+    await asked_and_swept(hub, person)
+    for _ in range(12):
+        hub.clock.forward(minutes=6)
+        await sweep(hub.hub.context, hub.clock.now())
+    answer = await hub.records.one(Message, Message.role == "agent")
+    assert (answer.status, answer.error_code) == ("failed", "20429")
+    assert len(await hub.sandbox.tries(person)) == 8
+
+
+async def test_a_carrier_that_is_not_there_gets_it_when_it_is(
+    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
+) -> None:
+    person = "+12025550306"
+    async with house(database_url, sandbox, clock, tmp_path, TWILIO_BASE_URL="http://127.0.0.1:9") as hub:
+        await hub.text(person, QUESTION)
+        await hub.settled()
+        entry = await hub.records.one(OutboxEntry)
+        assert (entry.state, entry.attempts) == ("queued", 1)
