@@ -38,6 +38,7 @@ class Watch:
     seq: int = 0
     sent: dict[UUID, inbox.Entry] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    behind: bool = False
 
     @property
     def store(self) -> Store:
@@ -65,6 +66,8 @@ class Watch:
     async def _next(self, hints: Subscription, spent: float) -> frozenset[str] | None:
         """Ids that changed, None to look at everything. Bursts are gathered; costly work makes it rarer."""
         await asyncio.sleep(min(max(LEAST_PAUSE_SECONDS, spent * PAUSE_PER_WORK), LONGEST_PAUSE_SECONDS))
+        if self.behind:
+            return frozenset({str(self.interaction_id)})
         ids = await hints.wait(TICK_SECONDS)
         return None if not ids or len(ids) > MOST_SINGLE_ROWS else ids
 
@@ -138,7 +141,7 @@ class Watch:
         if any(item.event and item.event.type in SIDE_EVENTS for item in news.items):
             side = await side_of(db, interaction)
             update["side"] = render(self.request, "inbox/known.html", {**context, **side})
-        self.seq = news.last_seq
+        self.seq, self.behind = news.last_seq, news.last_seq < interaction.last_seq
         return update
 
 
