@@ -25,7 +25,7 @@ def test_every_request_that_is_shown_works(api: Api, mine: httpx.Client) -> None
             if path.endswith("/stream"):
                 continue
             if body is None:
-                query = dict(pair.split("=", 1) for pair in re.findall(r'(?:-d|urlencode) "?(\w+=[^" ]+)', command))
+                query = dict(pair.split("=", 1) for pair in re.findall(r'(?:-d|urlencode) "?(\w+=[^"\s]+)', command))
                 answer = mine.get(path, params=query)
             else:
                 text = body[1].replace('"user_id": "..."', f'"user_id": "{api.mine.users["support"]}"')
