@@ -285,3 +285,52 @@ def test_the_segment_counter_agrees_with_the_bill(counter: Page) -> None:
         }  # fmt: skip
 
     agrees()
+
+
+def test_earlier_conversations_unfold_above(desk: Desk, window: Window) -> None:
+    first = desk.texts("+12025550101", "long ago")
+    desk.run(desk.hub.end(desk.home, first))
+    second = desk.texts("+12025550101", "and now again")
+    page = window()
+    open_thread(page, second)
+    page.click(".earlier summary")
+    expect(page.locator(".earlier .bubble-text")).to_have_text(["long ago"])
+    page.goto(f"/inbox?view=closed&interaction={first}")
+    expect(page.locator("#ownership")).to_contain_text("The customer wrote again")
+
+
+def test_older_messages_come_on_demand_and_nothing_jumps(desk: Desk, window: Window) -> None:
+    it = desk.texts("+12025550101", "number 0")
+    for number in range(1, 70):
+        desk.texts("+12025550101", f"number {number}")
+    page = window()
+    open_thread(page, it)
+    expect(page.locator("#items .bubble-text")).to_have_count(50)
+    page.evaluate("document.getElementById('thread-scroll').scrollTop = 0")
+    seen = page.locator("#items .bubble-text", has_text="number 20")
+    before = seen.bounding_box()
+    page.get_by_role("button", name="Older messages").click()
+    expect(page.locator("#items .bubble-text")).to_have_count(70)
+    assert bubbles(page) == [f"number {number}" for number in range(70)]
+    after = seen.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(after["y"] - before["y"]) < 60
+
+
+def test_the_list_goes_on_when_scrolled(desk: Desk, window: Window) -> None:
+    for number in range(55):
+        desk.texts(f"+1202555{6000 + number}", "hello")
+    page = window()
+    live(page)
+    expect(page.locator("#rows .row")).to_have_count(40)
+    page.evaluate("document.getElementById('rows-scroll').scrollTop = 100000")
+    expect(page.locator("#rows .row")).to_have_count(55)
+    ids = [row.get_attribute("id") for row in page.locator("#rows .row").all()]
+    assert len(set(ids)) == 55
+    page.evaluate("document.getElementById('rows-scroll').scrollTop = 0")
+    page.click("#rows .row-link >> nth=0")
+    page.wait_for_selector("#composer")
+    page.go_back()
+    page.wait_for_url("**/inbox?view=all")
+    expect(page.locator(".nothing-open")).to_be_visible()
