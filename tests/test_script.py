@@ -155,7 +155,7 @@ def test_a_value_that_needs_it_is_read_back_and_taken_after_a_yes() -> None:
     talk("book a service tomorrow, my name is Ana")
     assert words(talk("ana@example.com")) == "I have ana@example.com. Is that right?"
     assert words(talk("no, anna@example.com")) == "I have anna@example.com. Is that right?"
-    assert any(piece == Collected("email", "anna@example.com", "yes") for piece in talk("yes"))
+    assert any(piece == Collected("email", "anna@example.com", "yes", "email") for piece in talk("yes"))
 
 
 def test_a_plain_no_to_a_read_back_asks_again() -> None:
@@ -170,7 +170,7 @@ def test_corrections_are_taken_at_any_time() -> None:
     talk("book a service tomorrow")
     talk("Anna")
     pieces = talk("no, my name is Ann")
-    assert Collected("name", "Ann", "Ann") in pieces
+    assert Collected("name", "Ann", "Ann", "name") in pieces
     assert words(pieces).endswith("Your e-mail?")
     assert any(isinstance(p, Collected) and p.value == "2026-11-20" for p in talk("actually make it Friday"))
 
@@ -179,7 +179,7 @@ def test_the_last_answer_is_corrected_without_naming_it() -> None:
     talk = Talk()
     talk("book a service tomorrow")
     talk("Anna")
-    assert Collected("name", "Ann", "sorry, I meant Ann") in talk("sorry, I meant Ann")
+    assert Collected("name", "Ann", "sorry, I meant Ann", "name") in talk("sorry, I meant Ann")
 
 
 def test_a_question_in_between_is_answered_and_the_open_one_asked_again() -> None:
