@@ -86,11 +86,10 @@ async def cancel_waiting(
     """Cancel what waits to be sent to a customer who refuses it, on this or all channels; how many that was."""
     queued = await transit.queued_for_customer(db, workspace_id, customer_id)
     waiting = [found for found in queued if channel in ("", found[0].channel)]
-    for entry, message, _ in waiting:
+    for entry, message, interaction in waiting:
         entry.state = "canceled"
         cancel(message)
-    for owner in {owner.id: owner for _, _, owner in waiting}.values():
-        interactions.log(db, owner, "message.canceled", now, reason="opted_out")
+        interactions.log(db, interaction, "message.canceled", now, message_id=str(message.id), reason="opted_out")
     return len(waiting)
 
 

@@ -189,7 +189,7 @@ class Hub:
         wanted = list(dict.fromkeys(tag.strip()[:40] for tag in tags if tag.strip()))[:20]
         async with self.context.store.write() as db:
             interaction = await self._held(db, workspace_id, interaction_id)
-            interaction.tags = wanted
+            await interactions.set_tags(db, interaction, wanted)
             interactions.log(
                 db,
                 interaction,

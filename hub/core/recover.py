@@ -84,12 +84,17 @@ async def _settle_doubt(hub: Context, entry: OutboxEntry, message: Message, cras
             return
     async with hub.store.write() as db:
         message, owed, interaction = await transit.held(db, message.id)
-        if owed is None or owed.state != entry.state:
+        if owed is None or _claim(owed) != _claim(entry):
             return
         if crashed and listed is not None:
             owed.state, owed.due_at = "queued", now
         elif owed.claimed_at is not None and owed.claimed_at < now - GIVE_UP_AFTER:
             give_up(db, message, owed, interaction, _GAVE_UP, now)
+
+
+def _claim(entry: OutboxEntry) -> tuple[str, str, int]:
+    """Which try it is. While the provider was asked, somebody else may have settled the doubt and tried again."""
+    return entry.state, entry.node, entry.attempts
 
 
 async def close_idle(hub: Context) -> int:

@@ -3,7 +3,7 @@
 from hub.models.address import Address
 from hub.models.agent import Agent, AgentDefinition, Knowledge
 from hub.models.customer import Consent, Customer, Identity
-from hub.models.interaction import Event, Interaction, Message
+from hub.models.interaction import Event, Interaction, Message, Tag
 from hub.models.replay import Replay
 from hub.models.skill import Skill
 from hub.models.transit import InboxEntry, Node, OutboxEntry
@@ -11,6 +11,6 @@ from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Works
 
 __all__ = [
     "Address", "Agent", "AgentDefinition", "ApiKey", "Consent", "Customer", "Event", "Identity", "InboxEntry",
-    "Interaction", "Knowledge", "Message", "Node", "OutboxEntry", "Replay", "SignInAttempt", "Skill", "User",
+    "Interaction", "Knowledge", "Message", "Node", "OutboxEntry", "Replay", "SignInAttempt", "Skill", "Tag", "User",
     "UserSession", "Workspace",
 ]  # fmt: skip

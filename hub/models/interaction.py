@@ -90,11 +90,7 @@ class Interaction(SQLModel, table=True):
     owner: str = "ai"
     operator_id: UUID | None = Field(default=None, foreign_key="user_account.id")
     trace_id: str = ""
-    agent: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     agent_version: int = 0
-    state: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
-    parameters: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
-    meta: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE, sa_column_kwargs={"name": "metadata"})
     tags: list[str] = Field(default_factory=no_items, sa_type=JSON_TYPE)
     summary: str = ""
     test: bool = False
@@ -109,6 +105,20 @@ class Interaction(SQLModel, table=True):
     idle_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    # The large columns stand last, so that lists need not read past them.
+    state: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
+    parameters: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
+    meta: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE, sa_column_kwargs={"name": "metadata"})
+    agent: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
+
+
+class Tag(SQLModel, table=True):
+    """One tag of one interaction, for finding; `Interaction.tags` repeats them in their order."""
+
+    __tablename__ = "interaction_tag"
+    workspace_id: UUID = Field(foreign_key="workspace.id", primary_key=True)
+    name: str = Field(primary_key=True)
+    interaction_id: UUID = Field(foreign_key="interaction.id", primary_key=True, index=True)
 
 
 class Message(SQLModel, table=True):

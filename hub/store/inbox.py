@@ -1,6 +1,5 @@
 """What the inbox lists: views, counts, filters, full-text search; each question bounded and indexed."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,11 +20,10 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy import cast as sql_cast
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Customer, Identity, Interaction, User
+from hub.models import Customer, Identity, Interaction, Tag, User
 from hub.models.customer import called
 
 View = Literal["live", "needs_human", "mine", "unassigned", "all", "snoozed", "closed", "search"]
@@ -36,7 +34,7 @@ MOST_COUNTED = 100
 LIVE_FOR = timedelta(minutes=15)
 _MOST_LIVE = 500
 _MOST_MATCHES = 400
-_MOST_TAG_SOURCES = 500
+_MOST_TAGS = 200
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - compared after the zone is taken off
 _LATEST = 10**17
 
@@ -215,15 +213,9 @@ async def listing(
 
 
 async def tags_in_use(db: AsyncSession, workspace_id: UUID) -> list[str]:
-    """Tags of the interactions that spoke last, in alphabetical order."""
-    query = (
-        select(col(_C.tags))
-        .where(col(_C.workspace_id) == workspace_id)
-        .order_by(col(_C.last_message_at).desc())
-        .limit(_MOST_TAG_SOURCES)
-    )
-    rows = (await db.execute(query)).scalars()
-    return sorted({tag for tags in rows for tag in tags}, key=str.casefold)
+    """The workspace's tags in alphabetical order, so many at most."""
+    query = select(col(Tag.name)).where(col(Tag.workspace_id) == workspace_id).distinct().limit(_MOST_TAGS)
+    return sorted((await db.execute(query)).scalars(), key=str.casefold)
 
 
 def _columns() -> Select[Any]:
@@ -247,8 +239,8 @@ def _chosen(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.agent_id:
         chosen.append(col(_C.agent_id) == filters.agent_id)
     if filters.tag:
-        quoted = json.dumps(filters.tag).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        chosen.append(sql_cast(col(_C.tags), String).like(f"%{quoted}%", escape="\\"))
+        tagged = select(col(Tag.interaction_id)).where(col(Tag.name) == filters.tag)
+        chosen.append(col(_C.id).in_(tagged.where(col(Tag.workspace_id) == col(_C.workspace_id))))
     return chosen
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Event, Interaction, Message
+from hub.models import Event, Interaction, Message, Tag
 from hub.models.columns import new_id
 from hub.store import hint, write_at_commit
 
@@ -76,6 +76,13 @@ def log(db: AsyncSession, interaction: Interaction, type: str, at: datetime, **d
         at=at,
     )
     hint(db, interaction.workspace_id, interaction.id, interaction.thread)
+
+
+async def set_tags(db: AsyncSession, interaction: Interaction, names: list[str]) -> None:
+    """Give the interaction, which must be held by this transaction, these tags and no others."""
+    await db.exec(delete(Tag).where(col(Tag.interaction_id) == interaction.id))
+    db.add_all(Tag(workspace_id=interaction.workspace_id, name=name, interaction_id=interaction.id) for name in names)
+    interaction.tags = names
 
 
 async def messages(

@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, Uuid, bindparam, cast, or_, text, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, String, Uuid, bindparam, or_, text, update
 from sqlmodel import SQLModel, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Customer, Event, Identity, Interaction, Message
+from hub.models import Customer, Event, Identity, Interaction, Message, Tag
 
 
 class _Owned(Protocol):
@@ -95,7 +94,7 @@ async def interactions(
     sqlite = db.get_bind().dialect.name == "sqlite"
     conditions = _exactly(wanted)
     if wanted.tag:
-        conditions.append(_tagged(wanted.tag, sqlite))
+        conditions.append(_tagged(workspace_id, wanted.tag))
     if wanted.text:
         conditions.append(_mentions(workspace_id, wanted.text, sqlite))
     return await newest(db, Interaction, workspace_id, *conditions, before=before, limit=limit)
@@ -113,11 +112,9 @@ def _exactly(wanted: Wanted) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _tagged(tag: str, sqlite: bool) -> ColumnElement[bool]:
-    if not sqlite:
-        return cast(col(Interaction.tags), JSONB).contains([tag])
-    each = func.json_each(col(Interaction.tags)).table_valued("value")
-    return select(each.c.value).where(cast(each.c.value, String) == tag).exists()
+def _tagged(workspace_id: UUID, tag: str) -> ColumnElement[bool]:
+    tagged = select(Tag.interaction_id).where(Tag.workspace_id == workspace_id, Tag.name == tag)
+    return col(Interaction.id).in_(tagged)
 
 
 def _mentions(workspace_id: UUID, words: str, sqlite: bool) -> ColumnElement[bool]:

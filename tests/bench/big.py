@@ -11,7 +11,19 @@ from uuid import UUID
 from sqlmodel import SQLModel
 
 from hub.migrations import upgrade
-from hub.models import Address, Agent, AgentDefinition, Customer, Event, Identity, Interaction, Message, User, Workspace
+from hub.models import (
+    Address,
+    Agent,
+    AgentDefinition,
+    Customer,
+    Event,
+    Identity,
+    Interaction,
+    Message,
+    Tag,
+    User,
+    Workspace,
+)  # fmt: skip
 from hub.models.columns import new_id
 from web.auth import hash_password
 
@@ -86,7 +98,7 @@ def make(folder: Path, interactions: int = INTERACTIONS, each: int = MESSAGES_EA
 
 
 def _write(db: sqlite3.Connection, made: list[SQLModel]) -> None:
-    order: list[type[SQLModel]] = [Customer, Identity, Interaction, Message, Event]
+    order: list[type[SQLModel]] = [Customer, Identity, Interaction, Tag, Message, Event]
     insert(db, sorted(made, key=lambda item: order.index(type(item))))
     db.commit()
 
@@ -117,6 +129,7 @@ def _one(
         idle_at=now + timedelta(days=1) if open_still else None, tags=[chance.choice(WORDS)] if index % 7 == 0 else [],
     )  # fmt: skip
     made: list[SQLModel] = [customer, identity, interaction]
+    made += [Tag(workspace_id=home.id, name=name, interaction_id=interaction.id) for name in interaction.tags]
     made.append(Event(workspace_id=home.id, interaction_id=interaction.id, seq=1, type="interaction.started", at=began))
     for place in range(each):
         at = began + timedelta(seconds=20 * place)

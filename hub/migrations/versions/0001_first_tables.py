@@ -88,6 +88,25 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_customer_workspace_id"), "customer", ["workspace_id"], unique=False)
     op.create_table(
+        "replay",
+        sa.Column("workspace_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("holder", sa.Uuid(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("headers", sa.String(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("held_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"],
+            ["workspace.id"],
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "key"),
+    )
+    op.create_index(op.f("ix_replay_created_at"), "replay", ["created_at"], unique=False)
+    op.create_table(
         "skill",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
@@ -247,11 +266,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(), nullable=False),
         sa.Column("operator_id", sa.Uuid(), nullable=True),
         sa.Column("trace_id", sa.String(), nullable=False),
-        sa.Column("agent", JSON_TYPE, nullable=False),
         sa.Column("agent_version", sa.Integer(), nullable=False),
-        sa.Column("state", JSON_TYPE, nullable=False),
-        sa.Column("parameters", JSON_TYPE, nullable=False),
-        sa.Column("metadata", JSON_TYPE, nullable=False),
         sa.Column("tags", JSON_TYPE, nullable=False),
         sa.Column("summary", sa.String(), nullable=False),
         sa.Column("test", sa.Boolean(), nullable=False),
@@ -266,6 +281,10 @@ def upgrade() -> None:
         sa.Column("idle_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.Column("state", JSON_TYPE, nullable=False),
+        sa.Column("parameters", JSON_TYPE, nullable=False),
+        sa.Column("metadata", JSON_TYPE, nullable=False),
+        sa.Column("agent", JSON_TYPE, nullable=False),
         sa.ForeignKeyConstraint(
             ["address_id"],
             ["address.id"],
@@ -289,12 +308,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
+        "ix_interaction_closed",
+        "interaction",
+        ["workspace_id", "ended_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_interaction_customer", "interaction", ["workspace_id", "customer_id", "created_at"], unique=False
     )
     op.create_index(
         "ix_interaction_idle",
         "interaction",
         ["idle_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "ix_interaction_open_recent",
+        "interaction",
+        ["workspace_id", "last_message_at", "id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
@@ -308,13 +343,41 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_index(
+        "ix_interaction_open_waiting",
+        "interaction",
+        ["workspace_id", "waiting_since", "last_message_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
         "ix_interaction_operator",
         "interaction",
-        ["workspace_id", "operator_id", "last_message_at"],
+        ["workspace_id", "operator_id", "waiting_since", "last_message_at", "id"],
         unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "ix_interaction_owner",
+        "interaction",
+        ["workspace_id", "owner", "waiting_since", "last_message_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_index("ix_interaction_recent", "interaction", ["workspace_id", "last_message_at"], unique=False)
-    op.create_index("ix_interaction_waiting", "interaction", ["workspace_id", "owner", "waiting_since"], unique=False)
+    op.create_index(
+        "ix_interaction_snoozed",
+        "interaction",
+        ["workspace_id", "snoozed_until", "id"],
+        unique=False,
+        sqlite_where=sa.text("snoozed_until IS NOT NULL AND ended_at IS NULL"),
+        postgresql_where=sa.text("snoozed_until IS NOT NULL AND ended_at IS NULL"),
+    )
+    op.create_index(
+        "ix_interaction_thread", "interaction", ["workspace_id", "channel", "thread", "created_at"], unique=False
+    )
     op.create_table(
         "event",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -336,6 +399,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_event_log", "event", ["interaction_id", "seq"], unique=True)
     op.create_index("ix_event_workspace", "event", ["workspace_id", "id"], unique=False)
+    op.create_table(
+        "interaction_tag",
+        sa.Column("workspace_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("interaction_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["interaction_id"],
+            ["interaction.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"],
+            ["workspace.id"],
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "name", "interaction_id"),
+    )
+    op.create_index(op.f("ix_interaction_tag_interaction_id"), "interaction_tag", ["interaction_id"], unique=False)
     op.create_table(
         "message",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -508,14 +587,45 @@ def downgrade() -> None:
     op.drop_index("ix_message_external", table_name="message")
     op.drop_index("ix_message_customer", table_name="message")
     op.drop_table("message")
+    op.drop_index(op.f("ix_interaction_tag_interaction_id"), table_name="interaction_tag")
+    op.drop_table("interaction_tag")
     op.drop_index("ix_event_workspace", table_name="event")
     op.drop_index("ix_event_log", table_name="event")
     op.drop_table("event")
-    op.drop_index("ix_interaction_waiting", table_name="interaction")
+    op.drop_index("ix_interaction_thread", table_name="interaction")
+    op.drop_index(
+        "ix_interaction_snoozed",
+        table_name="interaction",
+        sqlite_where=sa.text("snoozed_until IS NOT NULL AND ended_at IS NULL"),
+        postgresql_where=sa.text("snoozed_until IS NOT NULL AND ended_at IS NULL"),
+    )
     op.drop_index("ix_interaction_recent", table_name="interaction")
-    op.drop_index("ix_interaction_operator", table_name="interaction")
+    op.drop_index(
+        "ix_interaction_owner",
+        table_name="interaction",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index(
+        "ix_interaction_operator",
+        table_name="interaction",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index(
+        "ix_interaction_open_waiting",
+        table_name="interaction",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     op.drop_index(
         "ix_interaction_open_thread",
+        table_name="interaction",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index(
+        "ix_interaction_open_recent",
         table_name="interaction",
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
@@ -527,6 +637,12 @@ def downgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.drop_index("ix_interaction_customer", table_name="interaction")
+    op.drop_index(
+        "ix_interaction_closed",
+        table_name="interaction",
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
     op.drop_table("interaction")
     op.drop_index(op.f("ix_user_session_user_id"), table_name="user_session")
     op.drop_table("user_session")
@@ -543,6 +659,8 @@ def downgrade() -> None:
     op.drop_table("user_account")
     op.drop_index(op.f("ix_skill_workspace_id"), table_name="skill")
     op.drop_table("skill")
+    op.drop_index(op.f("ix_replay_created_at"), table_name="replay")
+    op.drop_table("replay")
     op.drop_index(op.f("ix_customer_workspace_id"), table_name="customer")
     op.drop_table("customer")
     op.drop_index(op.f("ix_api_key_workspace_id"), table_name="api_key")
