@@ -56,7 +56,7 @@ class Interaction(SQLModel, table=True):
             sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
         ),
         Index("ix_interaction_thread", "workspace_id", "channel", "thread", "created_at"),
-        Index("ix_interaction_recent", "workspace_id", "last_message_at"),
+        Index("ix_interaction_newest", "workspace_id", "id"),
         Index("ix_interaction_open_recent", "workspace_id", "last_message_at", "id",
               sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
         Index("ix_interaction_open_waiting", "workspace_id", "waiting_since", "last_message_at", "id",

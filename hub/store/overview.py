@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Integer, cast
@@ -11,10 +12,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Address, Interaction, Message
 
+LATELY = 2_000
+"""So many of the newest interactions are looked through, however many there are."""
+
 
 def first_id(at: datetime) -> UUID:
     """The lowest id that a row made at this time can have: primary keys begin with their time."""
     return UUID(int=int(at.timestamp() * 1000) << 80)
+
+
+def _looked_at(column: Any) -> Any:
+    """The column as no index has it: the range of ids is to be walked instead."""
+    return func.coalesce(column, column)
 
 
 async def open_by_owner(db: AsyncSession, workspace_id: UUID) -> dict[str, int]:
@@ -55,7 +64,7 @@ async def messages_since(db: AsyncSession, workspace_id: UUID, since: datetime) 
         .where(
             Message.id >= first_id(since),
             Message.created_at >= since,
-            Message.workspace_id == workspace_id,
+            _looked_at(Message.workspace_id) == workspace_id,
             col(Message.note).is_(False),
             col(Interaction.test).is_(False),
         )
@@ -73,35 +82,44 @@ async def volume(db: AsyncSession, workspace_id: UUID, edges: Sequence[datetime]
     ]
     query = select(*columns).where(
         Interaction.id >= first_id(edges[0]),
-        Interaction.workspace_id == workspace_id,
+        _looked_at(Interaction.workspace_id) == workspace_id,
         col(Interaction.test).is_(False),
     )
     return [int(count) for count in (await db.execute(query)).one()]
 
 
-async def last_activity(db: AsyncSession, workspace_id: UUID) -> dict[UUID, datetime]:
-    """When each agent was last in an interaction."""
-    query = (
-        select(Interaction.agent_id, func.max(Interaction.last_message_at))
-        .where(Interaction.workspace_id == workspace_id, col(Interaction.test).is_(False))
-        .group_by(col(Interaction.agent_id))
-    )
-    return {agent: at for agent, at in (await db.execute(query)).all() if agent is not None}
+async def last_by_agent(db: AsyncSession, workspace_id: UUID) -> dict[UUID, datetime]:
+    """When each agent was last in an interaction; those who were not lately are left out."""
+    return await _last(db, workspace_id, col(Interaction.agent_id))
 
 
-async def last_inbound(db: AsyncSession, workspace_id: UUID) -> dict[UUID, datetime]:
-    """When something last happened at each address."""
+async def last_by_address(db: AsyncSession, workspace_id: UUID) -> dict[UUID, datetime]:
+    """When something last happened at each address; those where nothing did lately are left out."""
+    return await _last(db, workspace_id, col(Interaction.address_id))
+
+
+async def _last(db: AsyncSession, workspace_id: UUID, of: Any) -> dict[UUID, datetime]:
     query = (
-        select(Interaction.address_id, func.max(Interaction.last_message_at))
+        select(of, Interaction.last_message_at)
         .where(Interaction.workspace_id == workspace_id, col(Interaction.test).is_(False))
-        .group_by(col(Interaction.address_id))
+        .order_by(col(Interaction.id).desc())
+        .limit(LATELY)
     )
-    return {address: at for address, at in (await db.execute(query)).all() if address is not None}
+    found: dict[UUID, datetime] = {}
+    for key, at in (await db.execute(query)).all():
+        if key is not None:
+            found[key] = max(at, found.get(key, at))
+    return found
 
 
 async def has_test(db: AsyncSession, workspace_id: UUID) -> bool:
     """Whether anyone has tried an agent in the playground."""
-    query = select(Interaction.id).where(Interaction.workspace_id == workspace_id, col(Interaction.test).is_(True))
+    query = select(Interaction.id).where(
+        Interaction.workspace_id == workspace_id,
+        Interaction.channel == "webchat",
+        Interaction.thread >= ":playground-",
+        Interaction.thread < ":playground.",
+    )
     return (await db.exec(query.limit(1))).first() is not None
 
 

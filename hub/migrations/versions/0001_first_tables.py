@@ -326,6 +326,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     )
+    op.create_index("ix_interaction_newest", "interaction", ["workspace_id", "id"], unique=False)
     op.create_index(
         "ix_interaction_open_recent",
         "interaction",
@@ -366,7 +367,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     )
-    op.create_index("ix_interaction_recent", "interaction", ["workspace_id", "last_message_at"], unique=False)
     op.create_index(
         "ix_interaction_snoozed",
         "interaction",
@@ -599,7 +599,6 @@ def downgrade() -> None:
         sqlite_where=sa.text("snoozed_until IS NOT NULL AND ended_at IS NULL"),
         postgresql_where=sa.text("snoozed_until IS NOT NULL AND ended_at IS NULL"),
     )
-    op.drop_index("ix_interaction_recent", table_name="interaction")
     op.drop_index(
         "ix_interaction_owner",
         table_name="interaction",
@@ -630,6 +629,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     )
+    op.drop_index("ix_interaction_newest", table_name="interaction")
     op.drop_index(
         "ix_interaction_idle",
         table_name="interaction",
