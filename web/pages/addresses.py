@@ -43,7 +43,7 @@ async def _listing(request: AnyRequest, status: int = 200, **more: Any) -> Templ
     workspace_id = request.user.workspace_id
     async with request.app.state.store.read() as db:
         rows = await agents.addresses(db, workspace_id)
-        last = await overview.last_inbound(db, workspace_id)
+        last = await overview.last_by_address(db, workspace_id)
         choices = await agents.agents(db, workspace_id)
     blank = dict.fromkeys(_FIELDS, "") | {"channel": "sms"}
     given = {"values": blank, "editing": ""} | more

@@ -32,7 +32,7 @@ async def listing(request: AnyRequest, archived: bool = False) -> Template:
         rows = await agents.agents(db, workspace_id, archived=archived)
         rows = [row for row in rows if bool(row.archived_at) == archived]
         addresses = await agents.addresses(db, workspace_id)
-        active = await overview.last_activity(db, workspace_id)
+        active = await overview.last_by_agent(db, workspace_id)
     bound = {row.id: [a for a in addresses if a.agent_id == row.id] for row in rows}
     return page(
         request, "agents/list.html", "agents",
