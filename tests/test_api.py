@@ -2,11 +2,13 @@
 
 import base64
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from hub.models import Interaction
+from hub.store import Store
 from tests.api_fixtures import Api, api, begin, everything, mine
 
 __all__ = ["api", "mine"]
@@ -154,6 +156,30 @@ def test_an_interaction_is_begun_with_an_agent_given_inline(mine: httpx.Client) 
     assert begun["metadata"] == {"order": ["A1", 2]}
     assert len(begun["trace_id"]) == 32
     assert mine.get(f"/v1/customers/{begun['customer_id']}").json()["name"] == "Ana"
+
+
+def test_a_skill_brings_its_instructions_and_its_tools_along(api: Api, mine: httpx.Client) -> None:
+    skill = mine.post(
+        "/v1/skills",
+        json={
+            "name": "Refunds",
+            "instructions": "Up to 50 dollars.",
+            "tools": [{"name": "refund", "url": "https://x.io"}],
+        },
+    ).json()
+    begun = begin(mine, agent={"name": "Nina", "prompt": "Be kind."}, skill_ids=[skill["id"]])
+
+    async def frozen(store: Store) -> dict[str, Any]:
+        async with store.read() as db:
+            found = await db.get(Interaction, UUID(begun["id"]))
+            assert found is not None
+            return found.agent
+
+    agent = api.database(frozen)
+    assert agent["prompt"] == "Be kind.\n\n## Refunds\nUp to 50 dollars."
+    assert [tool["name"] for tool in agent["tools"]] == ["refund"]
+    refused = mine.post("/v1/interactions", json={"channel": "webchat", "to": "v", "skill_ids": [str(uuid4())]})
+    assert refused.status_code == 404
 
 
 def test_the_answer_says_where_the_interaction_is(mine: httpx.Client) -> None:

@@ -49,7 +49,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def _listen(port: int) -> socket.socket:
-    made = socket.socket()
+    made = socket.socket(proto=socket.IPPROTO_TCP)  # else answers wait for acknowledgements
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.bind(("127.0.0.1", port))
     made.listen(512)

@@ -64,7 +64,7 @@ def uvicorn_options() -> dict[str, Any]:
         "server_header": False,
         "ws_max_size": 65_536,
         "ws_per_message_deflate": False,
-        "timeout_graceful_shutdown": 10,
+        "timeout_graceful_shutdown": 3,
     }
 
 

@@ -1,5 +1,6 @@
 """Hub: the few acts there are. Each decides in one transaction and lets the rest follow."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from hub.core.receive import Receipt
 from hub.core.report import report
 from hub.core.write import finish, open_interaction, owe, say_in
 from hub.dialogue.turn import Cue
-from hub.models import Address, Agent, Interaction, Message, User
+from hub.models import Address, Agent, Interaction, Message, Skill, User
 from hub.models.interaction import FINAL
 from hub.store import agents, interactions, lock, transit
 
@@ -65,14 +66,16 @@ class Hub:
         *,
         agent: Agent | None = None,
         address: Address | None = None,
+        skills: Sequence[Skill] = (),
         text: str = "",
         name: str = "",
         **given: Any,
     ) -> Interaction:
         """Begin an exchange of ours with a person. Without `text` the agent's opening message is said.
 
-        An open interaction of the same thread is used again. `given` are further columns
-        (parameters, meta, test, agent_definition); a test in the browser belongs to no address.
+        An open interaction of the same thread is gone on with, by the agent it has. `skills` join the
+        agent's instructions and tools. `given` are further columns (parameters, meta, test,
+        agent_definition); a test in the browser belongs to no address.
         Raises `NotAnIdentity`, `NotAllowed`, `Refused`.
         """
         context, now = self.context, self.context.clock.now()
@@ -87,6 +90,8 @@ class Hub:
             await lock(db, workspace_id, kind, person)
             if address is None and not (given.get("test") and context.channels[channel].limits.pulled):
                 address = next(iter(await agents.addresses(db, workspace_id, channel)), None)
+            if address is None and not context.channels[channel].limits.pulled:
+                raise policy.NotAllowed(f"There is no {channel} address to send from. Add one first.", "no_address")
             customer = await identity.recognise(db, workspace, kind, person, name=name, source="api")
             thread = f"{address.value if address else ''}:{person}"
             interaction = await interactions.open_in_thread(db, workspace_id, channel, thread)
@@ -94,8 +99,10 @@ class Hub:
             if interaction is None:
                 interaction = await open_interaction(
                     db, workspace, customer, channel, thread, person,
-                    address=address, agent=agent, now=now, direction="outbound", **given,
+                    address=address, agent=agent, skills=skills, now=now, direction="outbound", **given,
                 )  # fmt: skip
+            else:
+                interaction.parameters = {**interaction.parameters, **given.get("parameters", {})}
             if text:
                 await self._say(db, interaction, text, role="agent", author=interaction.agent.get("name", ""))
             elif fresh:

@@ -1,12 +1,13 @@
 """What every act writes down: an interaction opened, a message said in it, a message owed to a provider."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Address, Agent, Customer, Interaction, Message, OutboxEntry, Workspace
+from hub.models import Address, Agent, Customer, Interaction, Message, OutboxEntry, Skill, Workspace
 from hub.models.agent import Timing
 from hub.models.columns import new_id
 from hub.store import agents, interactions
@@ -25,6 +26,7 @@ async def open_interaction(
     *,
     address: Address | None = None,
     agent: Agent | None = None,
+    skills: Sequence[Skill] = (),
     now: datetime,
     **given: Any,
 ) -> Interaction:
@@ -37,6 +39,8 @@ async def open_interaction(
         agent = await agents.agent(db, workspace.id, address.agent_id)
     if definition is None and agent is not None:
         definition = agent.definition
+    if definition is not None and skills:
+        definition = with_skills(definition, skills)
     interaction = Interaction(
         workspace_id=workspace.id, customer_id=customer.id, channel=channel, thread=thread, person=person,
         address_id=address.id if address else None, ours=address.value if address else "",
@@ -51,6 +55,17 @@ async def open_interaction(
         channel=channel, direction=interaction.direction, trace_id=interaction.trace_id,
     )  # fmt: skip
     return interaction
+
+
+def with_skills(definition: dict[str, Any], skills: Sequence[Skill]) -> dict[str, Any]:
+    """The definition with the skills' instructions behind its prompt and their tools beside its own.
+
+    A tool of the agent goes before one of the same name of a skill.
+    """
+    prompt = "\n\n".join([definition["prompt"], *(f"## {skill.name}\n{skill.instructions}" for skill in skills)])
+    tools = {tool["name"]: tool for skill in reversed(skills) for tool in skill.tools}
+    tools |= {tool["name"]: tool for tool in definition["tools"]}
+    return {**definition, "prompt": prompt.strip(), "tools": list(tools.values())}
 
 
 def say_in(db: AsyncSession, interaction: Interaction, now: datetime, **fields: Any) -> Message:

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, exp
 from sqlmodel import col, select
 
 from hub.models import Interaction
+from tests.browser import CHROMIUM
 from tests.webchat import GREETING, Site, running, until
 
 HOST_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -56,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, pages: tuple[Path, str]) -> I
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield made
         made.close()
 

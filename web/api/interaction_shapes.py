@@ -78,6 +78,7 @@ class InteractionCreate(Shape):
     name: str = Field(default="", max_length=200, description="What the person is called, if not known yet.")
     agent_id: UUID | None = Field(default=None, description="Who answers; default the agent of the address.")
     agent: AgentDefinition | None = Field(default=None, description="A definition for this interaction alone.")
+    skill_ids: list[UUID] = Field(default=[], max_length=20, description="Skills to start with.")
     address_id: UUID | None = Field(default=None, description="Where from; default your oldest of this channel.")
     text: str = Field(default="", max_length=10_000, description="Said first; default the agent's opening message.")
     parameters: dict[str, Scalar] = Field(default={}, max_length=200, description="Values for `{{name}}`.")

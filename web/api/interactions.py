@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Controller, Response, get, post, put
 from litestar.params import JSONBody, QueryParameter
 
-from hub.models import Address, Agent
+from hub.models import Address, Agent, Skill
 from hub.models.interaction import Owner, Status
 from hub.store import agents, interactions, listing
 from hub.store.listing import Wanted
@@ -41,11 +41,11 @@ class Interactions(Controller):
 
         The answer comes once it is stored; delivery follows and shows in the events.
         """
-        agent, address = await _chosen(request, data)
+        agent, address, known = await _chosen(request, data)
         given = {"agent_definition": data.agent.model_dump(mode="json")} if data.agent else {}
         begun = await request.hub.start(
-            request.workspace_id, data.channel, data.to, agent=agent, address=address, text=data.text,
-            name=data.name, parameters=dict(data.parameters), meta=data.metadata, **given,
+            request.workspace_id, data.channel, data.to, agent=agent, address=address, skills=known,
+            text=data.text, name=data.name, parameters=dict(data.parameters), meta=data.metadata, **given,
         )  # fmt: skip
         return Response(interaction_public(begun), headers={"location": f"/v1/interactions/{begun.id}"})
 
@@ -101,8 +101,8 @@ class Interactions(Controller):
         return interaction_public(await request.hub.tag(request.workspace_id, interaction_id, data.tags, None))
 
 
-async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent | None, Address | None]:
-    """The agent and the address that were asked for. Raises `Refusal`."""
+async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent | None, Address | None, list[Skill]]:
+    """The agent, the address and the skills that were asked for. Raises `Refusal`."""
     if data.channel not in request.hub.context.channels:
         raise Refusal(
             422, f"The channel {data.channel} is not set up here.", pointer=pointer("channel"), code="channel"
@@ -115,8 +115,11 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
         agent = await agents.agent(db, request.workspace_id, data.agent_id) if data.agent_id else None
         address = await agents.address(db, request.workspace_id, data.address_id) if data.address_id else None
         others = [] if address else await agents.addresses(db, request.workspace_id, data.channel)
+        known = [found for one in data.skill_ids if (found := await agents.skill(db, request.workspace_id, one))]
     if data.agent_id and agent is None:
         raise missing("agent")
+    if len(known) != len(data.skill_ids):
+        raise missing("skill")
     if agent is not None and agent.archived_at is not None:
         raise Refusal(409, "This agent is archived.", pointer=pointer("agent_id"), code="archived")
     if data.address_id and address is None:
@@ -131,4 +134,4 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
             422, f"You have no {data.channel} address to send from. Add one by POST /v1/addresses.",
             pointer=pointer("channel"), code="no_address",
         )  # fmt: skip
-    return agent, address
+    return agent, address, known

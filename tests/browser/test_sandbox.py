@@ -1,19 +1,15 @@
 """The sandbox's phone in a real browser."""
 
-from pathlib import Path
-
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
+from tests.browser import CHROMIUM
 from tests.test_sandbox import PERSON, World, world
-
-_CHROMIUM = Path("/usr/bin/chromium")
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.filterwarnings("ignore:BasicAuth:DeprecationWarning"),  # the SDK's own use of aiohttp
     pytest.mark.filterwarnings("ignore:The 'auth' parameter:DeprecationWarning"),
-    pytest.mark.skipif(not _CHROMIUM.exists(), reason="needs Chromium"),
 ]
 
 
@@ -54,7 +50,7 @@ async def pretends_to_be_off(w: World, page: Page) -> None:
 
 async def test_a_person_texts_the_hub_and_sees_what_became_of_it() -> None:
     async with world() as w, async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        browser = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = await browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(10_000)
         problems: list[str] = []
