@@ -19,7 +19,7 @@ from web.pages.page import AnyRequest, page
 
 DAYS = 7
 BAR_HEIGHT = 96
-LEAST_PAUSE_SECONDS = 1.0
+LEAST_PAUSE_SECONDS = 2.0
 
 
 @get("/", opt={"roles": auth.EVERYONE})
@@ -45,9 +45,7 @@ async def _now(db: AsyncSession, request: AnyRequest, workspace_id: UUID) -> dic
     """The counts and those who wait."""
     workspace = await agents.workspace(db, workspace_id)
     zone = ZoneInfo(workspace.time_zone if workspace else "UTC")
-    midnight = (
-        request.app.state.clock.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    )
+    midnight = request.app.state.clock.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     owners = await overview.open_by_owner(db, workspace_id)
     today = await overview.messages_since(db, workspace_id, midnight)
     waiting = await overview.waiting_longest(db, workspace_id)
