@@ -50,10 +50,7 @@ async def save_json(request: AnyRequest, agent_id: str) -> Response[Any] | Templ
     outcome = await save(request, agent, form, tree, given)
     if isinstance(outcome, tuple):
         draft, status = outcome
-        faults = [
-            {"line": line_of(text, path), "path": path, "words": words}
-            for path, words in draft.errors.items()
-        ]
+        faults = [{"line": line_of(text, path), "path": path, "words": words} for path, words in draft.errors.items()]
         faults.sort(key=itemgetter("line"))
         return await _as_json(request, await agent_of(request, agent_id), draft, status, faults=faults)
     return await saved(request, outcome, form, f"/agents/{agent.id}/json")

@@ -26,9 +26,7 @@ async def words(request: AnyRequest, agent_id: str) -> Template:
     return await _words(request, await agent_of(request, agent_id))
 
 
-async def _words(
-    request: AnyRequest, agent: Agent, draft: Draft | None = None, status: int = 200
-) -> Template:
+async def _words(request: AnyRequest, agent: Agent, draft: Draft | None = None, status: int = 200) -> Template:
     parameters = agent.definition.get("parameters", {})
     return await show(
         request, agent, "words", draft, status,

@@ -41,9 +41,7 @@ async def listing(request: AnyRequest, q: str = "", before: str = "") -> Templat
 
 async def _customer(request: AnyRequest, customer_id: str) -> Customer:
     async with request.app.state.store.read() as db:
-        return found(
-            await people.customer(db, request.user.workspace_id, uuid_or_404(customer_id)), "customer"
-        )
+        return found(await people.customer(db, request.user.workspace_id, uuid_or_404(customer_id)), "customer")
 
 
 @get("/customers/{customer_id:str}", opt={"roles": auth.EVERYONE})

@@ -64,9 +64,7 @@ async def read(request: AnyRequest) -> Form:
         else:
             text = str(value).replace("\r\n", "\n")
             if not storable(name + text):
-                raise ClientException(
-                    f"The field {name[:60]!r} holds characters that are no text. Remove them."
-                )
+                raise ClientException(f"The field {name[:60]!r} holds characters that are no text. Remove them.")
             texts.setdefault(name, []).append(text)
     return Form(texts, files)
 

@@ -28,9 +28,7 @@ class _Text(HTMLParser):
     """The words of a page, without scripts and styles, one block a line."""
 
     _SILENT = frozenset({"script", "style", "template", "noscript", "title", "svg"})
-    _INLINE = frozenset(
-        {"a", "b", "i", "em", "strong", "span", "small", "code", "u", "sub", "sup", "mark", "abbr"}
-    )
+    _INLINE = frozenset({"a", "b", "i", "em", "strong", "span", "small", "code", "u", "sub", "sup", "mark", "abbr"})
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -137,14 +135,8 @@ async def add(request: AnyRequest, agent_id: str) -> Response[Any] | Template:
         draft = Draft({"title": title, "text": form.text("text"), "source": source}, errors)
         return await _listing(request, agent, draft, 422)
     async with request.app.state.store.write() as db:
-        db.add(
-            Knowledge(
-                workspace_id=agent.workspace_id, agent_id=agent.id, title=title, text=text, source=source
-            )
-        )
-    return go(
-        request, f"/agents/{agent.id}/knowledge", f"“{title[:80]}” was added. The agent knows it already."
-    )
+        db.add(Knowledge(workspace_id=agent.workspace_id, agent_id=agent.id, title=title, text=text, source=source))
+    return go(request, f"/agents/{agent.id}/knowledge", f"“{title[:80]}” was added. The agent knows it already.")
 
 
 def _faults(title: str, text: str, source: str) -> Errors:

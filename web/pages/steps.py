@@ -69,9 +69,7 @@ def _after_tool(transition: Transition, values: str, bounds: str) -> str:
         return f"when the tool's “{transition.path}” is {values or bounds or 'there'}"
     if values:
         return f"when the tool answers {values}"
-    return {"ok": "when the tool went well", "error": "when the tool failed"}.get(
-        transition.outcome, "after the tool"
-    )
+    return {"ok": "when the tool went well", "error": "when the tool failed"}.get(transition.outcome, "after the tool")
 
 
 def view(flow: Flow) -> list[dict[str, Any]]:
@@ -117,9 +115,7 @@ def _unused(taken: set[str], stem: str) -> str:
 
 def _add_stage(stages: list[Tree], after: int) -> str:
     made = _unused({stage["id"] for stage in stages}, "step")
-    stages.insert(
-        after, {"id": made, "type": "dialogue" if stages else "start", "name": "New step", "text": ""}
-    )
+    stages.insert(after, {"id": made, "type": "dialogue" if stages else "start", "name": "New step", "text": ""})
     return "A step was added. Write what it says."
 
 
