@@ -7,7 +7,7 @@ ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 READY := $(VENV)/.ready
 PORT ?= 8000
 
-.PHONY: help run test lint check fix bench bench-text bench-lists bench-start lock clean browser
+.PHONY: help run test lint check fix bench bench-text bench-lists bench-start screenshots lock clean browser
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ bench-text: $(READY) ## Acknowledgement and reply at speed
 
 bench-lists: $(READY) ## Inbox and thread with 100,000 interactions and 1,000,000 messages
 	$(BIN)/python -m tests.bench.lists
+
+screenshots: $(READY) browser ## Pictures of every page into docs/screenshots
+	$(BIN)/python -m tests.screenshots
 
 lock: $(READY) ## Take the newest versions of all dependencies into requirements.txt
 	$(BIN)/python -m pip install --quiet uv

@@ -67,9 +67,12 @@ def add_user(email: str, name: str, role: str, workspace: str, password: str) ->
         home = await _workspace(db, workspace, make=True)
         db.add(
             User(
-                workspace_id=home.id, email=email, name=name or email.partition("@")[0].title(), role=role,
+                workspace_id=home.id,
+                email=email,
+                name=name or email.partition("@")[0].title(),
+                role=role,
                 password_hash=hash_password(password),
-            )  # fmt: skip
+            )
         )
         return f"{email} may sign in to {home.name!r} as {role}."
 
@@ -79,9 +82,10 @@ def add_user(email: str, name: str, role: str, workspace: str, password: str) ->
 def list_users() -> str:
     async def work(db: AsyncSession) -> str:
         rows = (await db.exec(select(User).order_by(User.email))).all()
-        return "\n".join(
-            f"{row.email}  {row.role}{'  (disabled)' if row.disabled_at else ''}" for row in rows
-        ) or "No users yet: `hub user add you@example.com`."
+        return (
+            "\n".join(f"{row.email}  {row.role}{'  (disabled)' if row.disabled_at else ''}" for row in rows)
+            or "No users yet: `hub user add you@example.com`."
+        )
 
     return _with_database(work)
 
@@ -113,9 +117,12 @@ def add_key(name: str, scopes: list[str], workspace: str) -> str:
 def list_keys() -> str:
     async def work(db: AsyncSession) -> str:
         rows = (await db.exec(select(ApiKey))).all()
-        return "\n".join(
-            f"{row.id}  {row.name}  {','.join(row.scopes)}{'  (revoked)' if row.revoked_at else ''}" for row in rows
-        ) or "No API keys yet: `hub key add NAME`."
+        return (
+            "\n".join(
+                f"{row.id}  {row.name}  {','.join(row.scopes)}{'  (revoked)' if row.revoked_at else ''}" for row in rows
+            )
+            or "No API keys yet: `hub key add NAME`."
+        )
 
     return _with_database(work)
 

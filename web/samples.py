@@ -12,10 +12,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub import identity
 from hub.core.write import finish, open_interaction, say_in
 from hub.feed import Bus
-from hub.ownership import queue
 from hub.models import Address, Agent, ApiKey, Interaction, Knowledge, User, Workspace
 from hub.models.agent import AgentDefinition
 from hub.models.columns import utcnow
+from hub.ownership import queue
 from hub.store import Store, agents
 from web.auth import hash_password, new_api_key
 from web.settings import Settings
@@ -72,9 +72,7 @@ async def _fill(db: AsyncSession, settings: Settings) -> Workspace:
     for number, name in NUMBERS.items():
         agent = made[name]
         db.add(Address(workspace_id=workspace.id, channel="sms", value=number, name=agent.name, agent_id=agent.id))
-        db.add(
-            Address(workspace_id=workspace.id, channel="webchat", value=name, name=agent.name, agent_id=agent.id)
-        )
+        db.add(Address(workspace_id=workspace.id, channel="webchat", value=name, name=agent.name, agent_id=agent.id))
     await db.flush()
     await _conversations(db, workspace, made)
     return workspace
@@ -106,7 +104,8 @@ _CONVERSATIONS: list[dict[str, Any]] = [
         ],
     },
     {
-        "agent": "clinic", "channel": "sms", "who": "+12025550178", "name": "Marcus Webb", "minutes": 4, "owner": "queue",
+        "agent": "clinic", "channel": "sms", "who": "+12025550178", "name": "Marcus Webb", "minutes": 4,
+        "owner": "queue",
         "said": [
             ("customer", "My filling fell out and it really hurts. What should I do?"),
             ("agent", "That sounds painful. I'll get a colleague for you right away."),

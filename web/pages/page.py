@@ -18,9 +18,7 @@ _MOST_FLASH_CHARACTERS = 400
 AnyRequest = Request[Any, Any, Any]
 
 
-def page(
-    request: AnyRequest, template: str, section: str = "", status: int = 200, **context: Any
-) -> Template:
+def page(request: AnyRequest, template: str, section: str = "", status: int = 200, **context: Any) -> Template:
     """A page in the layout. `section` is the navigation entry to mark: home, inbox, agents, ..."""
     principal: Principal | None = request.scope.get("user")
     flash = _read_flash(request)
@@ -96,8 +94,4 @@ def local_path(given: str, default: str = "/inbox") -> str:
 def sign_in_path(after: str) -> str:
     """Where a signed-out person signs in, to come back to `after`."""
     after = local_path(after, "")
-    return (
-        "/signin"
-        if after in ("", "/") or after.startswith("/signin")
-        else f"/signin?next={quote(after, safe='')}"
-    )
+    return "/signin" if after in ("", "/") or after.startswith("/signin") else f"/signin?next={quote(after, safe='')}"

@@ -588,7 +588,7 @@
       threadId = openId();
       pendingHead = null;
       restoreDraft();
-      toBottom();
+      requestAnimationFrame(toBottom);
       const name = document.querySelector(".thread-who h2")?.textContent.trim();
       if (name && $("rows")) document.title = name + " · Hub";
     } else syncComposer();

@@ -1,0 +1,106 @@
+"""Pictures of every page at three widths into docs/screenshots, from a fresh demo: `make screenshots`."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser import CHROMIUM
+
+FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
+WIDTHS = {1440: 900, 1024: 768, 390: 844}
+CUSTOMER, CLINIC = "+12025550111", "+15005550006"
+TEXTS = (
+    "Hi, do you take Delta insurance?",
+    "Great. A cleaning next Tuesday at 3pm please",
+    "I am Ana Ruiz",
+    "Yes please",
+)
+
+
+def ask(url: str, body: Any = None, key: str = "") -> Any:
+    data = json.dumps(body).encode() if body is not None else None
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
+    with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers)) as answer:
+        return json.load(answer)
+
+
+def text_the_clinic(sandbox_url: str) -> None:
+    for place, text in enumerate(TEXTS, start=1):
+        ask(f"{sandbox_url}/control/inbound", {"from": CUSTOMER, "to": CLINIC, "body": text})
+        ask(f"{sandbox_url}/control/messages?to=%2B{CUSTOMER[1:]}&at_least={place}&wait_ms=5000")
+
+
+def pages(url: str, key: str) -> dict[str, str]:
+    agents = {agent["name"]: agent["id"] for agent in ask(f"{url}/v1/agents", key=key)["data"]}
+    interactions = {one["person"]: one for one in ask(f"{url}/v1/interactions", key=key)["data"]}
+    ana, maya = interactions[CUSTOMER], agents["Maya"]
+    return {
+        "home": "/",
+        "inbox": f"/inbox?view=all&interaction={ana['id']}",
+        "interaction": f"/interactions/{ana['id']}",
+        "events": f"/interactions/{ana['id']}?tab=events",
+        "agents": "/agents",
+        "agent": f"/agents/{maya}",
+        "flow": f"/agents/{maya}/flow",
+        "tools": f"/agents/{maya}/tools",
+        "knowledge": f"/agents/{maya}/knowledge",
+        "playground": f"/agents/{maya}/playground",
+        "customers": "/customers",
+        "customer": f"/customers/{ana['customer_id']}",
+        "settings": "/settings",
+        "addresses": "/settings/addresses",
+        "users": "/settings/users",
+        "keys": "/settings/keys",
+        "skills": "/settings/skills",
+        "chat": "/chat/clinic",
+    }
+
+
+def take(page: Page, base: str, name: str, path: str) -> None:
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        answer = page.goto(base + path)
+        assert answer is not None, path
+        assert answer.status == 200, (path, answer.status)
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(400)
+        page.screenshot(path=FOLDER / f"{name}-{width}.png")
+
+
+def main() -> int:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    hub = str(Path(sys.executable).with_name("hub"))
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        command = [hub, "demo", "--port", "0", "--data-dir", folder, "--json"]
+        demo = subprocess.Popen(command, stdout=subprocess.PIPE)
+        try:
+            assert demo.stdout is not None
+            ready = json.loads(demo.stdout.readline())
+            text_the_clinic(ready["sandbox_url"])
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = browser.new_page()
+            take(page, ready["url"], "signin", "/signin")
+            page.fill("[name=email]", ready["email"])
+            page.fill("[name=password]", ready["password"])
+            page.press("[name=password]", "Enter")
+            page.wait_for_url(lambda url: "/signin" not in url)
+            for name, path in pages(ready["url"], ready["api_key"]).items():
+                take(page, ready["url"], name, path)
+            take(page, ready["sandbox_url"], "phone", "/")
+            dark = browser.new_context(color_scheme="dark", storage_state=page.context.storage_state()).new_page()
+            take(dark, ready["url"], "inbox-dark", pages(ready["url"], ready["api_key"])["inbox"])
+            browser.close()
+        finally:
+            demo.terminate()
+            demo.wait(20)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
