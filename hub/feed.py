@@ -96,9 +96,11 @@ class RedisBus(Bus):
         self._tasks = [asyncio.create_task(self._forever(step)) for step in (self._send, self._listen)]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        waiting = set(self._tasks)
+        while waiting:  # a client that is connecting again may swallow one cancellation
+            for task in waiting:
+                task.cancel()
+            _, waiting = await asyncio.wait(waiting, timeout=0.5)
         if self._client is not None:
             await self._client.aclose()
 
