@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from hub.channel import Inbound, Outbound, Undeliverable
+from hub.core.deliver import deliver
 from hub.core.recover import GIVE_UP_AFTER, sweep
+from hub.feed import Bus
 from hub.models import Message, OutboxEntry
-from hub.store import Store
+from hub.store import Store, interactions, transit
 from tests.bench.processes import OUR_NUMBER, Running
 from tests.conftest import ENGINES, Databases
 from tests.fakes import FakeChannel, FakeClock, until
@@ -230,23 +233,48 @@ class AskedTwice(FakeChannel):
 async def test_two_sweeps_that_ask_at_the_same_time_send_it_once(store: Store, clock: FakeClock) -> None:
     await furnish(store)
     channel = AskedTwice()
-    async with core(store, clock, node="a#1") as made:
-        made.context.channels = {"sms": channel}
+    async with core(store, clock, node="a#1") as made, core(store, clock, node="b#1") as other:
+        made.context.channels = other.context.channels = {"sms": channel}
         channel.troubles = [Undeliverable("Too fast.", retry=True)]
         await made.hub.receive(Inbound("sms", "message", "SM1", "+12025550101", OUR_NUMBER, QUESTION))
         await made.settled()
         async with store.write() as db:
             entry = await db.get_one(OutboxEntry, (await made.records.one(OutboxEntry)).message_id)
             entry.state, entry.node = "sending", "dead#1"
+        channel.gate, channel.on_its_way = asyncio.Event(), asyncio.Event()
         clock.forward(minutes=3)
         first = asyncio.create_task(sweep(made.context, clock.now()))
         await until(lambda: channel.asked)
-        second = asyncio.create_task(sweep(made.context, clock.now()))
-        await first
+        second = asyncio.create_task(sweep(other.context, clock.now()))
+        await channel.on_its_way.wait()
         channel.hold_second.set()
-        await second
+        channel.on_its_way.clear()
+        await asyncio.wait([second, asyncio.create_task(channel.on_its_way.wait())], return_when="FIRST_COMPLETED")
+        channel.gate.set()
+        await asyncio.gather(first, second)
         assert len(channel.sent) == 1
         assert (await made.records.one(OutboxEntry)).state == "sent"
+
+
+async def test_two_nodes_that_find_the_same_message_waiting_send_it_once(database_url: str, clock: FakeClock) -> None:
+    stores = [Store(database_url, Bus()) for _ in range(2)]
+    await furnish(stores[0])
+    async with core(stores[0], clock, node="a#1") as one, core(stores[1], clock, node="b#1") as two:
+        one.sms.troubles = [Undeliverable("Too fast.", retry=True)]
+        await one.hub.receive(Inbound("sms", "message", "SM1", "+12025550101", OUR_NUMBER, QUESTION))
+        await one.settled()
+        clock.forward(minutes=1)
+        waiting = await one.records.one(OutboxEntry)
+        async with stores[0].write() as db:  # both find it waiting before either can take it
+            await interactions.locked(db, waiting.interaction_id)
+            await transit.settle_inbox(db, waiting.interaction_id, clock.now())
+            await db.exec(update(OutboxEntry).values(attempts=waiting.attempts))
+            tries = [asyncio.create_task(deliver(made.context, waiting.interaction_id)) for made in (one, two)]
+            await asyncio.sleep(0.1)
+        await asyncio.gather(*tries)
+        assert len(one.sms.sent) + len(two.sms.sent) == 1
+    for store in stores:
+        await store.close()
 
 
 async def test_a_living_node_of_the_same_name_is_not_taken_for_an_earlier_life(store: Store, clock: FakeClock) -> None:

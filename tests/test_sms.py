@@ -161,6 +161,7 @@ async def test_a_burst_while_the_reply_is_thought_of_gets_one_answer(
         gate.open()
         await hub.settled()
         assert [role for role, _ in await hub.records.said(ANA)] == ["customer"] * 3 + ["agent"]
+        assert gate.asked == 2  # thought of again, with all three in mind
         assert len(await sandbox.tries(ANA)) == 1
         interaction = await hub.records.one(Interaction)
         assert interaction.answered_seq == interaction.heard_seq
