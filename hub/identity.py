@@ -18,7 +18,7 @@ class NotAnIdentity(ValueError):
 def normal(kind: str, value: str, region: str = "US") -> str:
     """The one spelling of an identity: E.164, lower-case email, anything else trimmed.
 
-    Raises `NotAnIdentity`. Short codes and alphanumeric senders are kept as they are.
+    Raises `NotAnIdentity`. Short codes are kept as they are.
     """
     value = value.strip()
     if not value:
