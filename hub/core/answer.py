@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -66,14 +67,26 @@ async def _read(hub: Context, interaction_id: UUID, cue: Cue) -> Draft | None:
         interaction = await db.get(Interaction, interaction_id)
         if interaction is None:
             return None
-        waiting = interaction.heard_seq > interaction.answered_seq
-        if interaction.owner == "ai" and interaction.ended_at is None and (waiting or cue != "message"):
+        if owed := await _owed(db, interaction, cue):
             said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY_MESSAGES)
-            turn = await _turn(hub, db, interaction, said, cue)
+            turn = await _turn(hub, db, interaction, said, owed)
             return Draft(interaction, turn)
     async with hub.store.write() as db:
-        await transit.settle_inbox(db, interaction_id, hub.clock.now())
+        held = await interactions.locked(db, interaction_id)
+        if held is not None and await _owed(db, held, cue) is None:
+            await transit.settle_inbox(db, interaction_id, hub.clock.now())
     return None
+
+
+async def _owed(db: AsyncSession, interaction: Interaction, cue: Cue) -> Cue | None:
+    """What the agent has to reply to now, if to anything; `cue` is why we ask."""
+    if interaction.owner != "ai" or interaction.ended_at is not None:
+        return None
+    waiting = interaction.heard_seq > interaction.answered_seq
+    if waiting and cue == "message":
+        return cue
+    owed = cast("Cue | None", await transit.owed_turn(db, interaction.id))
+    return owed or ("message" if waiting else None)
 
 
 async def _turn(hub: Context, db: AsyncSession, interaction: Interaction, said: list[Message], cue: Cue) -> Turn:
@@ -129,6 +142,8 @@ async def _commit(hub: Context, draft: Draft) -> bool:
         if interaction.heard_seq != draft.interaction.heard_seq:
             return False
         if interaction.answered_seq != draft.interaction.answered_seq:
+            return True
+        if await _owed(db, interaction, draft.turn.cue) is None:
             return True
         interaction.state = draft.turn.state
         interaction.answered_seq = interaction.heard_seq

@@ -16,7 +16,7 @@ from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.receive import Receipt
 from hub.core.report import report
-from hub.core.write import finish, open_interaction, owe, say_in
+from hub.core.write import finish, open_interaction, owe, owe_turn, say_in
 from hub.dialogue.turn import Cue
 from hub.models import Address, Agent, Interaction, Message, Skill, User
 from hub.models.interaction import FINAL
@@ -107,6 +107,7 @@ class Hub:
                 await self._say(db, interaction, text, role="agent", author=interaction.agent.get("name", ""))
             elif fresh:
                 await self._check(db, interaction, "opening")
+                owe_turn(db, interaction, "opened", now)
         if text:
             context.spawn(deliver(context, interaction.id))
         elif fresh:
@@ -171,16 +172,20 @@ class Hub:
         return interaction
 
     async def hand_back(self, workspace_id: UUID, interaction_id: UUID, operator: User) -> Interaction:
-        """The agent goes on, knowing what was said. Raises `NotYours`, `NotFound`."""
+        """The agent goes on, knowing what was said; once, however often. Raises `NotYours`, `NotFound`."""
         async with self.context.store.write() as db:
             interaction = await self._held(db, workspace_id, interaction_id)
             if interaction.status in FINAL:
                 raise ownership.NotYours("This interaction has ended.")
             if not interaction.agent:
                 raise ownership.NotYours("No agent answers at this address. Choose one under Addresses.")
-            await ownership.hand_back(db, interaction, operator, self.context.clock.now())
+            if interaction.owner == "ai":
+                return interaction
+            now = self.context.clock.now()
+            await ownership.hand_back(db, interaction, operator, now)
             if interaction.last_message_role == "operator":
                 interaction.answered_seq = interaction.heard_seq
+            owe_turn(db, interaction, "handed_back", now)
         self.answer_soon(interaction_id, "handed_back")
         return interaction
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Address, Agent, Customer, Interaction, Message, OutboxEntry, Skill, Workspace
+from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Skill, Workspace
 from hub.models.agent import Timing
 from hub.models.columns import new_id
 from hub.store import agents, interactions
@@ -94,6 +94,20 @@ def say_in(db: AsyncSession, interaction: Interaction, now: datetime, **fields: 
     elif said.role in ("agent", "operator"):
         interaction.waiting_since = None
     return said
+
+
+def owe_turn(db: AsyncSession, interaction: Interaction, cue: str, now: datetime) -> None:
+    """Owe a turn of the agent that no message asks for, in the transaction that decided it."""
+    db.add(
+        InboxEntry(
+            workspace_id=interaction.workspace_id,
+            interaction_id=interaction.id,
+            channel=interaction.channel,
+            external_id=f"{cue}:{new_id()}",
+            kind=cue,
+            received_at=now,
+        )
+    )
 
 
 def owe(db: AsyncSession, interaction: Interaction, said: Message, now: datetime) -> None:

@@ -11,8 +11,9 @@ from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcno
 
 
 class InboxEntry(SQLModel, table=True):
-    """One inbound, once: unique by meaning (channel and external id).
+    """One inbound, once: unique by meaning (channel and external id); or a turn owed without one.
 
+    `kind` is the inbound's, or why the agent has to speak unasked: `opened`, `handed_back`.
     `done_at` is empty while an answer is still owed; recovery answers those. `data` is the
     provider's request, raw.
     """

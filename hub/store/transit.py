@@ -47,6 +47,14 @@ async def settle_inbox(db: AsyncSession, interaction_id: UUID, now: datetime) ->
     )
 
 
+async def owed_turn(db: AsyncSession, interaction_id: UUID) -> str | None:
+    """Why the agent owes a turn here that no message asks for: `opened`, `handed_back`; None when it owes none."""
+    query = select(InboxEntry.kind).where(
+        InboxEntry.interaction_id == interaction_id, col(InboxEntry.done_at).is_(None), InboxEntry.kind != "message"
+    )
+    return (await db.exec(query.limit(1))).first()
+
+
 async def unanswered(db: AsyncSession, before: datetime, limit: int = 200) -> list[UUID]:
     """Interactions with something received before then and not answered."""
     query = (
