@@ -87,7 +87,7 @@ _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5bm9ib2R5$pQ0gLkVHSLr3BeYyDJQ5Y
 async def sign_in(store: Store, email: str, password: str, network: str, now: datetime) -> str | None:
     """The token of a new session, or None when email or password is wrong. Raises `TooManyAttempts`."""
     keys = (f"email:{email.strip().lower()[:320]}", f"network:{network}")
-    async with store.glance() as db:
+    async with store.glance(urgent=True) as db:
         _refuse_while_throttled(await access.sign_in_attempts(db, *keys), now)
         user = await access.user_by_email(db, email)
     known = user is not None and user.disabled_at is None
@@ -159,7 +159,7 @@ class Authentication(AbstractAuthenticationMiddleware):
 async def _by_session(store: Store, token: str, now: datetime) -> Principal | None:
     if not token:
         return None
-    async with store.glance() as db:
+    async with store.glance(urgent=True) as db:
         found = await access.session_user(db, _digest(token), now)
     return Principal(found[1].workspace_id, user=found[1]) if found else None
 
@@ -169,7 +169,7 @@ async def _by_key(store: Store, header: str, now: datetime) -> Principal | None:
     if parts is None:
         return None
     key_id, secret = parts
-    async with store.glance() as db:
+    async with store.glance(urgent=True) as db:
         key = await access.api_key(db, key_id)
     if key is None or not hmac.compare_digest(key.secret_hash, _digest(secret)):
         return None

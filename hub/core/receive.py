@@ -46,7 +46,7 @@ async def message(hub: Context, inbound: Inbound, within: Interaction | None = N
         async with hub.store.write(urgent=True) as db:
             return await _take_in(db, hub, inbound, within)
     except _CameBefore:
-        async with hub.store.glance() as db:
+        async with hub.store.glance(urgent=True) as db:
             first = await transit.inbox_entry(db, inbound.channel, inbound.external_id)
         return Receipt(False, first.interaction_id, first.message_id) if first else Receipt(False)
 

@@ -13,7 +13,7 @@ from hub.store import interactions, transit
 async def report(hub: Context, inbound: Inbound) -> Receipt:
     """Take in a delivery report about one of our messages; one that says nothing new writes nothing."""
     inbound = cleaned(inbound)
-    async with hub.store.glance() as db:
+    async with hub.store.glance(urgent=True) as db:
         message_id = _uuid(inbound.about) or await interactions.sent_as(db, inbound.channel, inbound.about)
         known = await transit.message_and_entry(db, message_id) if message_id else None
     if known is None:

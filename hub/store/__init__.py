@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import func, make_url
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -68,9 +69,9 @@ class Store:
             yield db
 
     @contextlib.asynccontextmanager
-    async def glance(self) -> AsyncIterator[AsyncSession]:
-        """As `read`, for a few rows by key on the way of a message."""
-        async with self._glance() as db:
+    async def glance(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
+        """As `read`, for a few rows by key on the way of a message; `urgent` as in `write`."""
+        async with self._turnstile.turn(urgent=urgent), self._glance() as db:
             yield db
 
     def _tidy(self) -> None:
@@ -95,10 +96,13 @@ def write_at_commit(db: AsyncSession, table: type[SQLModel], **row: Any) -> None
 async def _write_rows(db: AsyncSession) -> None:
     rows: dict[type[SQLModel], list[dict[str, Any]]] = db.info.pop("rows", {})
     if rows:
-        await db.flush()
-        connection = await db.connection()
-        for table, values in rows.items():
-            await connection.execute(table.__table__.insert(), values)  # type: ignore[attr-defined]
+        await db.run_sync(_insert, rows)
+
+
+def _insert(session: Session, rows: dict[type[SQLModel], list[dict[str, Any]]]) -> None:
+    session.flush()
+    for table, values in rows.items():
+        session.connection().execute(table.__table__.insert(), values)  # type: ignore[attr-defined]
 
 
 def normal_url(url: str) -> str:

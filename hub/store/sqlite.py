@@ -7,32 +7,62 @@ statement. The direct connection therefore runs on the event loop; it never wait
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import event, make_url
+from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, Pool, event, make_url
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 T = TypeVar("T")
 BUSY_SECONDS = 10.0
+BUSY_PAUSE_SECONDS = 0.003
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32000")
 
 
-class Run(Protocol):
-    """How a connection's calls are made."""
+class Direct(SQLiteDialect_pysqlite):
+    """The standard library's sqlite3 behind an async engine: nothing is awaited, nothing hops to a thread."""
 
-    def __call__(self, call: Callable[[], T]) -> Awaitable[T]: ...
+    driver = "direct"
+    is_async = True
+    supports_statement_cache = True
+
+    @classmethod
+    def get_pool_class(cls, url: URL) -> type[Pool]:
+        return AsyncAdaptedQueuePool
+
+
+registry.register("sqlite.direct", __name__, "Direct")
 
 
 def direct(url: str, begin: str, pool_size: int) -> AsyncEngine:
     """An engine whose statements run on the event loop: for short transactions and reads by key only."""
-    return _engine(url, begin, pool_size, _at_once, "wal_autocheckpoint=0")
+    engine = create_async_engine(
+        make_url(url).set(drivername="sqlite+direct"), pool_size=pool_size, max_overflow=0, pool_timeout=60,
+        connect_args={"timeout": 0, "isolation_level": None, "check_same_thread": False},
+    )  # fmt: skip
+    _prepare(engine, begin, "wal_autocheckpoint=0")
+    return engine
 
 
 def threaded(url: str, pool_size: int) -> AsyncEngine:
     """An engine whose statements run in threads, one a connection: for reading long."""
-    return _engine(url, "BEGIN", pool_size, None)
+    path = make_url(url).database or ""
+
+    async def connect(*_args: Any, **_kwargs: Any) -> _Connection:
+        made = _Connection()
+        await made.open(path)
+        return made
+
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, connect_args={"async_creator_fn": connect}
+    )
+    _prepare(engine, "BEGIN")
+    return engine
 
 
 def checkpoint(url: str) -> None:
@@ -46,18 +76,7 @@ def checkpoint(url: str) -> None:
         connection.close()
 
 
-def _engine(url: str, begin: str, pool_size: int, run: Run | None, *pragmas: str) -> AsyncEngine:
-    path = make_url(url).database or ""
-
-    async def connect(*_args: Any, **_kwargs: Any) -> _Connection:
-        made = _Connection(run or _InThread())
-        await made.open(path)
-        return made
-
-    engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, connect_args={"async_creator_fn": connect}
-    )
-
+def _prepare(engine: AsyncEngine, begin: str, *pragmas: str) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
@@ -66,14 +85,18 @@ def _engine(url: str, begin: str, pool_size: int, run: Run | None, *pragmas: str
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-async def _at_once(call: Callable[[], T]) -> T:
-    return call()
+    def _begin(connection: Connection) -> None:
+        """Begin; while another process holds the lock, let others go on and try again."""
+        until = time.monotonic() + BUSY_SECONDS
+        cursor = connection.connection.cursor()
+        while True:
+            try:
+                cursor.execute(begin)
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            await_only(asyncio.sleep(BUSY_PAUSE_SECONDS))
 
 
 class _InThread:
@@ -90,16 +113,16 @@ class _InThread:
 
 
 class _Connection:
-    """What SQLAlchemy's aiosqlite dialect expects of a connection."""
+    """What SQLAlchemy's aiosqlite dialect expects of a connection; all its calls are made in its thread."""
 
     isolation_level = None
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self) -> None:
+        self._run = _InThread()
 
     async def open(self, path: str) -> None:
         self._conn = self._connection = await self._run(
-            lambda: sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            lambda: sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         )
 
     def cursor(self) -> "_Cursor":
@@ -119,12 +142,11 @@ class _Connection:
         self.stop()
 
     def stop(self) -> None:
-        if isinstance(self._run, _InThread):
-            self._run.stop()
+        self._run.stop()
 
 
 class _Cursor:
-    def __init__(self, cursor: sqlite3.Cursor, run: Run) -> None:
+    def __init__(self, cursor: sqlite3.Cursor, run: _InThread) -> None:
         self._cursor = cursor
         self._run = run
         self._rows: list[Any] = []
@@ -145,19 +167,9 @@ class _Cursor:
         return self._cursor.lastrowid
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "_Cursor":
-        """Run it and fetch all; while another process holds the lock, let others go on and try again."""
-        until = asyncio.get_running_loop().time() + BUSY_SECONDS
-        pause = 0.001
-        while True:
-            try:
-                self._rows = await self._run(lambda: self._cursor.execute(statement, parameters).fetchall())
-                return self
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or asyncio.get_running_loop().time() > until:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 0.02)
+        """Run it and fetch all, in one visit to the thread."""
+        self._rows = await self._run(lambda: self._cursor.execute(statement, parameters).fetchall())
+        return self
 
     async def executemany(self, statement: str, parameters: Sequence[Sequence[Any]]) -> "_Cursor":
         await self._run(lambda: self._cursor.executemany(statement, parameters))

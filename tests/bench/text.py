@@ -6,6 +6,7 @@ Run it with `make bench`. The hub, the carrier and this generator are processes 
 import argparse
 import asyncio
 import json
+import os
 import sqlite3
 import statistics
 import subprocess
@@ -73,6 +74,12 @@ def replies(run: World, expected: int, within: float) -> dict[str, float]:
         time.sleep(0.5)
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of all cores so far."""
+    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, default=100)
@@ -89,8 +96,10 @@ def main() -> int:
         calm = asyncio.run(offer(hub.url, given.calm_rate, given.calm_seconds, 1_000_000))
         arrived = replies(run, len(calm) + 10, 20)
         delays = [(arrived[who] - sent) * 1000 for who, (sent, _, _) in calm.items() if who in arrived]
+        used = cpu_seconds(hub.process.pid)
         full = asyncio.run(offer(hub.url, given.rate, given.seconds, 2_000_000))
         answered = replies(run, len(full) + len(calm) + 10, 120)
+        used = cpu_seconds(hub.process.pid) - used
         acks = [took * 1000 for _, took, _ in full.values()]
         report: dict[str, Any] = {
             "ack": {
@@ -98,6 +107,7 @@ def main() -> int:
                 "not_2xx": sum(status // 100 != 2 for _, _, status in full.values()),
                 "p50_ms": round(statistics.median(acks), 1), "p99_ms": round(percentile(acks, 0.99), 1),
                 "max_ms": round(max(acks), 1),
+                "hub_cpu_ms_per_message": round(used * 1000 / len(full), 1),
                 "unanswered": sum(who not in answered for who in full),
             },
             "reply": {
