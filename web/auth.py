@@ -22,7 +22,7 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import ApiKey, SignInAttempt, User, UserSession
-from hub.store import Store, access
+from hub.store import Store, access, lock
 
 EVERYONE = frozenset({"admin", "builder", "support", "viewer"})
 SUPPORT = frozenset({"admin", "support"})
@@ -86,24 +86,16 @@ _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5bm9ib2R5$pQ0gLkVHSLr3BeYyDJQ5Y
 
 async def sign_in(store: Store, email: str, password: str, network: str, now: datetime) -> str | None:
     """The token of a new session, or None when email or password is wrong. Raises `TooManyAttempts`."""
-    keys = (f"email:{email.strip().lower()[:320]}", f"network:{network}")
-    async with store.glance(urgent=True) as db:
-        _refuse_while_throttled(await access.sign_in_attempts(db, *keys), now)
+    of_email, of_network = f"email:{email.strip().lower()[:320]}", f"network:{network}"
+    async with store.write() as db:
+        await _count_attempt(db, (of_email, of_network), now)
         user = await access.user_by_email(db, email)
     known = user is not None and user.disabled_at is None
     right = await asyncio.to_thread(matches, user.password_hash if user and known else _NOBODY, password)
+    if not (right and known and user):
+        return None
     async with store.write() as db:
-        attempts = {found.key: found for found in await access.sign_in_attempts(db, *keys)}
-        if not (right and known and user):
-            for key in keys:
-                attempt = attempts.get(key) or SignInAttempt(key=key)
-                stale = now - attempt.last_at > FORGET_FAILURES_AFTER
-                attempt.failures = 1 if stale else attempt.failures + 1
-                attempt.last_at = now
-                db.add(attempt)
-            return None
-        if mine := attempts.get(keys[0]):
-            await db.delete(mine)
+        await access.excuse_sign_in(db, of_email, of_network)
         token = secrets.token_urlsafe(32)
         db.add(
             UserSession(
@@ -115,6 +107,20 @@ async def sign_in(store: Store, email: str, password: str, network: str, now: da
             )
         )
     return token
+
+
+async def _count_attempt(db: AsyncSession, keys: tuple[str, ...], now: datetime) -> None:
+    """Count it as failed before the password is looked at, so that guesses side by side are no way around."""
+    for key in keys:
+        await lock(db, "sign-in", key)
+    attempts = {found.key: found for found in await access.sign_in_attempts(db, *keys)}
+    _refuse_while_throttled(attempts.values(), now)
+    for key in keys:
+        attempt = attempts.get(key) or SignInAttempt(key=key)
+        stale = now - attempt.last_at > FORGET_FAILURES_AFTER
+        attempt.failures = 1 if stale else attempt.failures + 1
+        attempt.last_at = now
+        db.add(attempt)
 
 
 def _refuse_while_throttled(attempts: Any, now: datetime) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -49,6 +50,16 @@ async def end_sessions(db: AsyncSession, *, token_hash: str = "", user_id: UUID 
 
 async def sign_in_attempts(db: AsyncSession, *keys: str) -> Sequence[SignInAttempt]:
     return (await db.exec(select(SignInAttempt).where(col(SignInAttempt.key).in_(keys)))).all()
+
+
+async def excuse_sign_in(db: AsyncSession, of_email: str, of_network: str) -> None:
+    """It was right: what was counted for the email is forgotten, and this one for the network."""
+    await db.exec(delete(SignInAttempt).where(col(SignInAttempt.key) == of_email))
+    await db.exec(
+        update(SignInAttempt)
+        .where(col(SignInAttempt.key) == of_network, col(SignInAttempt.failures) > 0)
+        .values(failures=SignInAttempt.failures - 1)
+    )
 
 
 async def api_key(db: AsyncSession, key_id: UUID) -> ApiKey | None:

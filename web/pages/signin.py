@@ -6,6 +6,7 @@ from litestar.response import Redirect, Template
 
 from web import auth
 from web.auth import SESSION_COOKIE, SESSION_LASTS, TooManyAttempts
+from web.pages import form as forms
 from web.pages.page import AnyRequest, local_path, page
 
 _WRONG = "That email and password do not belong together. Check both and try again."
@@ -23,8 +24,8 @@ async def show(request: AnyRequest) -> Template | Redirect:
 @post("/signin", opt={"public": True}, status_code=303)
 async def sign_in(request: AnyRequest) -> Response[object] | Template:
     """Check email and password; a new session, or the form again with what was wrong."""
-    form = await request.form()
-    email, password, after = (str(form.get(name, "")) for name in ("email", "password", "next"))
+    form = await forms.read(request)
+    email, password, after = (form.raw(name) for name in ("email", "password", "next"))
     after = local_path(after)
     state = request.app.state
     network = request.client.host if request.client else ""
