@@ -10,7 +10,10 @@ from uuid import UUID
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
-from web.api.refusals import bad_parameter
+from web.api.refusals import Malformed, bad_parameter
+
+LAST_PLACE = 2**31 - 1
+"""No log is longer: `seq` is a 32-bit column."""
 
 Item = TypeVar("Item", bound=BaseModel)
 Row = TypeVar("Row")
@@ -46,7 +49,10 @@ def before(cursor: str) -> UUID | None:
 
 def after(cursor: str) -> int:
     """The place in a log that a page continues from. Raises `Malformed`."""
-    return int(_decode(cursor, "n")) if cursor else 0
+    place = int(_decode(cursor, "n")) if cursor else 0
+    if not 0 <= place <= LAST_PLACE:
+        raise _no_cursor()
+    return place
 
 
 def _decode(cursor: str, kind: str) -> str:
@@ -56,7 +62,11 @@ def _decode(cursor: str, kind: str) -> str:
             return text[1:]
     except (ValueError, binascii.Error):
         pass
-    raise bad_parameter("cursor", "Give the `next_cursor` of a page of this list, unchanged.")
+    raise _no_cursor()
+
+
+def _no_cursor() -> Malformed:
+    return bad_parameter("cursor", "Give the `next_cursor` of a page of this list, unchanged.")
 
 
 def page(

@@ -1,16 +1,19 @@
 """What a browser's form says: text that can be stored, files, and complaints by field in plain words."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ClientException, HTTPException, NotFoundException
+from litestar.params import QueryParameter
 from pydantic import ValidationError
 
 from web.pages.page import AnyRequest
 
 Thing = TypeVar("Thing")
+Place = Annotated[int, QueryParameter(ge=0, le=2**31 - 1)]
+"""A place in the log of an interaction, in an address."""
 Errors = dict[str, str]
 """Complaints by the name of the field they are about; "" is about the whole form."""
 

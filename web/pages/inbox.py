@@ -137,7 +137,7 @@ async def thread(request: AnyRequest, interaction_id: UUID) -> Template:
 
 
 @get("/inbox/{interaction_id:uuid}/older", opt={"roles": auth.EVERYONE})
-async def older(request: AnyRequest, interaction_id: UUID, before: int = 0) -> Template:
+async def older(request: AnyRequest, interaction_id: UUID, before: forms.Place = 0) -> Template:
     """Messages before those shown; without `before` the newest."""
     async with request.app.state.store.read() as db:
         found = await interaction_of(db, request, interaction_id)

@@ -11,6 +11,7 @@ from litestar.response import Template
 from hub.models import Message
 from hub.store import Store, interactions, timeline
 from web import auth
+from web.pages.form import Place
 from web.pages.page import AnyRequest, page
 from web.pages.thread import head_of, interaction_of, side_of
 
@@ -20,7 +21,7 @@ _MESSAGES = 100
 
 
 @get("/interactions/{interaction_id:uuid}", opt={"roles": auth.EVERYONE})
-async def show(request: AnyRequest, interaction_id: UUID, tab: str = "transcript", after: int = 0) -> Template:
+async def show(request: AnyRequest, interaction_id: UUID, tab: str = "transcript", after: Place = 0) -> Template:
     """The page of one interaction; `tab` is one of `TABS`, `after` continues the events."""
     tab = tab if tab in TABS else "transcript"
     more: dict[str, Any] = {}
@@ -30,9 +31,7 @@ async def show(request: AnyRequest, interaction_id: UUID, tab: str = "transcript
         if tab == "transcript":
             more["stretch"] = await timeline.stretch(db, found, limit=_MESSAGES)
         elif tab == "events":
-            more["events"] = await interactions.events(
-                db, found.workspace_id, found.id, after=max(after, 0), limit=_EVENTS
-            )
+            more["events"] = await interactions.events(db, found.workspace_id, found.id, after=after, limit=_EVENTS)
         elif tab == "results":
             more |= await side_of(db, found)
         count = await timeline.message_count(db, found)

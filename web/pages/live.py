@@ -152,7 +152,7 @@ def shown_count(number: int) -> str:
 def resumed(request: AnyRequest) -> int:
     """The event the page was told last: by its own account after a lost connection, else by its address."""
     for given in (request.headers.get("last-event-id", ""), request.query_params.get("after", "")):
-        if given.isdigit() and len(given) < 12:
+        if given.isascii() and given.isdigit() and len(given) < 10:
             return int(given)
     return 0
 
