@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -110,6 +111,9 @@ def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
 async def _warm_up(context: Context) -> None:
     """Import and connect, after the start, what the first message would otherwise wait for."""
     await asyncio.gather(*(channel.warm_up() for channel in context.channels.values()), return_exceptions=True)
+    # What is loaded now stays: looking through it for garbage would stop everything for a tenth of a second.
+    gc.collect()
+    gc.freeze()
 
 
 def _work(settings: Settings, context: Context) -> contextlib.AbstractAsyncContextManager[None]:

@@ -29,7 +29,7 @@ from hub.dialogue.turn import (
 from hub.engines import brain
 from hub.models import Interaction, Message
 from hub.segments import split
-from hub.store import agents, interactions, people, transit
+from hub.store import interactions, people, transit
 
 log = logging.getLogger("hub.answer")
 HISTORY_MESSAGES = 60
@@ -90,10 +90,7 @@ async def _owed(db: AsyncSession, interaction: Interaction, cue: Cue) -> Cue | N
 
 
 async def _turn(hub: Context, db: AsyncSession, interaction: Interaction, said: list[Message], cue: Cue) -> Turn:
-    customer = await people.customer(db, interaction.workspace_id, interaction.customer_id)
-    workspace = await agents.workspace(db, interaction.workspace_id)
-    assert customer is not None  # noqa: S101 - foreign key
-    assert workspace is not None  # noqa: S101 - foreign key
+    customer, workspace = await people.customer_at_home(db, interaction.customer_id)
     zone = ZoneInfo(customer.time_zone or workspace.time_zone)
     new = [m for m in said if m.role == "customer" and m.seq > interaction.answered_seq]
     old = [m for m in said if m not in new and not m.note]
@@ -145,18 +142,18 @@ async def _commit(hub: Context, draft: Draft) -> bool:
             return True
         if await _owed(db, interaction, draft.turn.cue) is None:
             return True
+        silent = await policy.opted_out(db, interaction, hub.channels[interaction.channel].identity)
         interaction.state = draft.turn.state
         interaction.answered_seq = interaction.heard_seq
-        await _write_down(hub, db, interaction, draft.pieces, now)
+        await _write_down(hub, db, interaction, draft.pieces, silent, now)
         await transit.settle_inbox(db, interaction.id, now)
     return True
 
 
 async def _write_down(
-    hub: Context, db: AsyncSession, interaction: Interaction, pieces: Sequence[Piece], now: datetime
+    hub: Context, db: AsyncSession, interaction: Interaction, pieces: Sequence[Piece], silent: bool, now: datetime
 ) -> None:
     channel = hub.channels[interaction.channel]
-    silent = await policy.opted_out(db, interaction, channel.identity)
     for piece in pieces:
         match piece:
             case Say(waiting=True):

@@ -6,12 +6,18 @@ from uuid import UUID
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Consent, Customer, Identity
+from hub.models import Consent, Customer, Identity, Workspace
 
 
 async def customer(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> Customer | None:
     found = await db.get(Customer, customer_id)
     return found if found and found.workspace_id == workspace_id else None
+
+
+async def customer_at_home(db: AsyncSession, customer_id: UUID) -> tuple[Customer, Workspace]:
+    """A customer, who must exist, and their workspace."""
+    query = select(Customer, Workspace).join(Workspace, col(Workspace.id) == col(Customer.workspace_id))
+    return (await db.exec(query.where(Customer.id == customer_id))).one()
 
 
 async def name_if_nameless(db: AsyncSession, workspace_id: UUID, customer_id: UUID, name: str) -> None:
