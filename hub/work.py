@@ -27,6 +27,7 @@ log = logging.getLogger("hub.work")
 EVERY = {"sweep": "*/5 * * * * *", "close_idle": "*/30 * * * * *", "poll": "0 * * * * *"}
 POLL_BACK = timedelta(minutes=10)
 LONGEST_STEP_SECONDS = 300
+BEAT_SECONDS = 3.0
 _working: "Work | None" = None
 
 
@@ -46,13 +47,23 @@ class Work:
         global _working
         self._loop, _working = asyncio.get_running_loop(), self
         self._context.later = self.later
-        starting = asyncio.create_task(self._start())
+        starting, beating = asyncio.create_task(self._start()), asyncio.create_task(self._beat())
         try:
             yield
         finally:
-            await asyncio.gather(starting, return_exceptions=True)
+            beating.cancel()
+            await asyncio.gather(starting, beating, return_exceptions=True)
             _working = None
             await asyncio.to_thread(_stop)
+
+    async def _beat(self) -> None:
+        """Say that this process lives. Each says it for itself: of several, one alone carries out a sweep."""
+        while True:
+            try:
+                await recover.beat(self._context)
+            except Exception:
+                log.exception("this process could not say that it lives; it tries again")
+            await self._context.clock.sleep(BEAT_SECONDS)
 
     async def _start(self) -> None:
         try:

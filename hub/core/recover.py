@@ -17,6 +17,7 @@ log = logging.getLogger("hub.recover")
 
 NODE_DEAD_AFTER = timedelta(seconds=15)
 OWN_LIFE_DEAD_AFTER = timedelta(seconds=7)
+NODE_FORGOTTEN_AFTER = timedelta(days=1)
 STUCK_AFTER = timedelta(minutes=2)
 ANSWER_OWED_AFTER = timedelta(seconds=15)
 ASK_PROVIDER_AFTER = timedelta(seconds=5)
@@ -29,8 +30,7 @@ _GAVE_UP = Undeliverable(
 async def sweep(hub: Context, since_start: datetime) -> None:
     """Look after everything that fell down: one pass, safe to run on every node at any time."""
     now = hub.clock.now()
-    async with hub.store.write() as db:
-        await transit.beat(db, hub.node, now)
+    await beat(hub)
     async with hub.store.read() as db:
         dead = dead_nodes(hub.node, await transit.nodes(db), now, since_start)
         owed_before = max(now - ANSWER_OWED_AFTER, since_start)
@@ -43,6 +43,14 @@ async def sweep(hub: Context, since_start: datetime) -> None:
         await answer(hub, interaction_id)
     for interaction_id in {*unanswered, *due, *(entry.interaction_id for entry, _ in doubtful)}:
         await deliver(hub, interaction_id)
+
+
+async def beat(hub: Context) -> None:
+    """This node lives. Nodes long dead, whose entries have been seen to, are forgotten."""
+    now = hub.clock.now()
+    async with hub.store.write() as db:
+        await transit.beat(db, hub.node, now)
+        await transit.forget_nodes(db, now - NODE_FORGOTTEN_AFTER)
 
 
 def dead_nodes(own: str, nodes: Sequence[Node], now: datetime, since_start: datetime) -> list[str]:

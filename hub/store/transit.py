@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import case, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Consent, InboxEntry, Interaction, Message, Node, OutboxEntry
@@ -187,6 +187,11 @@ async def beat(db: AsyncSession, node: str, now: datetime) -> None:
         db.add(Node(id=node, started_at=now, seen_at=now))
     else:
         found.seen_at = now
+
+
+async def forget_nodes(db: AsyncSession, before: datetime) -> None:
+    """Nodes not seen since then are gone for good."""
+    await db.exec(delete(Node).where(col(Node.seen_at) < before))
 
 
 async def nodes(db: AsyncSession) -> Sequence[Node]:
