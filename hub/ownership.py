@@ -48,7 +48,9 @@ async def hand_back(db: AsyncSession, interaction: Interaction, operator: User, 
 
 
 async def assign(db: AsyncSession, interaction: Interaction, operator: User | None, by: User, now: datetime) -> None:
-    """Give it to this operator, or into the queue when None."""
+    """Give it to this operator, or into the queue when None. Raises `NotYours`."""
+    if interaction.status in FINAL:
+        raise NotYours("This interaction has ended; there is nothing left to assign.")
     interaction.owner = "operator" if operator else "queue"
     interaction.operator_id = operator.id if operator else None
     if operator is None and interaction.waiting_since is None:

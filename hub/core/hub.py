@@ -16,7 +16,7 @@ from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.receive import Receipt
 from hub.core.report import report
-from hub.core.write import finish, open_interaction, owe, owe_turn, say_in
+from hub.core.write import finish, idle_after, open_interaction, owe, owe_turn, say_in
 from hub.dialogue.turn import Cue
 from hub.models import Address, Agent, Interaction, Message, Skill, User
 from hub.models.interaction import FINAL
@@ -220,6 +220,8 @@ class Hub:
         async with self.context.store.write() as db:
             interaction = await self._held(db, workspace_id, interaction_id)
             interaction.snoozed_until = until
+            if until is not None and interaction.idle_at is not None:
+                interaction.idle_at = max(interaction.idle_at, until + idle_after(interaction))
             interactions.log(
                 db,
                 interaction,

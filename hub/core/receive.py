@@ -87,7 +87,7 @@ async def _take_in(db: AsyncSession, hub: Context, inbound: Inbound, within: Int
         db, interaction, now, role="customer", text=text, external_id=inbound.external_id,
         media=[asdict(item) for item in inbound.media],
     )  # fmt: skip
-    word = policy.keyword(text) if channel.limits.keywords and not inbound.media else None
+    word = policy.keyword(text) if channel.limits.keywords else None
     handled = word is not None and await _obey(db, interaction, workspace, channel, word, text, now)
     owed = interaction.owner == "ai" and not handled
     await db.flush()

@@ -1,7 +1,7 @@
 """After a crash: what was received and not answered is answered; what may have been sent is never sent again."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 
 from hub import failpoints
@@ -38,11 +38,19 @@ async def sweep(hub: Context, since_start: datetime) -> None:
         doubtful = await transit.doubtful(db, now - ASK_PROVIDER_AFTER, now - STUCK_AFTER, dead)
         due = await transit.due(db, now)
     for entry, message in doubtful:
-        await _settle_doubt(hub, entry, message, crashed=entry.state == "sending")
+        await _try(_settle_doubt(hub, entry, message, crashed=entry.state == "sending"))
     for interaction_id in unanswered:
-        await answer(hub, interaction_id)
+        await _try(answer(hub, interaction_id))
     for interaction_id in {*unanswered, *due, *(entry.interaction_id for entry, _ in doubtful)}:
-        await deliver(hub, interaction_id)
+        await _try(deliver(hub, interaction_id))
+
+
+async def _try(step: Awaitable[None]) -> None:
+    """One that fails keeps none of the others waiting."""
+    try:
+        await step
+    except Exception:
+        log.exception("a step of the sweep failed; the next sweep tries it again")
 
 
 async def beat(hub: Context) -> None:

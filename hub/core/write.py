@@ -85,8 +85,7 @@ def say_in(db: AsyncSession, interaction: Interaction, now: datetime, **fields: 
         return said
     interaction.last_message_at, interaction.last_message_role = now, said.role
     interaction.preview = " ".join(said.text.split())[:PREVIEW_CHARACTERS] or ("Attachment" if said.media else "")
-    seconds = interaction.agent.get("timing", {}).get("idle_close_seconds", IDLE_SECONDS)
-    interaction.idle_at = now + timedelta(seconds=seconds)
+    interaction.idle_at = now + idle_after(interaction)
     if said.role == "customer":
         interaction.heard_seq = said.seq
         interaction.waiting_since = interaction.waiting_since or now
@@ -94,6 +93,11 @@ def say_in(db: AsyncSession, interaction: Interaction, now: datetime, **fields: 
     elif said.role in ("agent", "operator"):
         interaction.waiting_since = None
     return said
+
+
+def idle_after(interaction: Interaction) -> timedelta:
+    """How long it may be quiet before it is closed."""
+    return timedelta(seconds=interaction.agent.get("timing", {}).get("idle_close_seconds", IDLE_SECONDS))
 
 
 def owe_turn(db: AsyncSession, interaction: Interaction, cue: str, now: datetime) -> None:
