@@ -97,8 +97,8 @@ _CONVERSATIONS: list[dict[str, Any]] = [
     {
         "agent": "shop", "channel": "sms", "who": "+12025550141", "name": "Priya Nair", "minutes": 9, "owner": "queue",
         "said": [
-            ("customer", "Hi, my order A1004 says delivered but nothing is here"),
-            ("agent", "I'm sorry about that! A1004 was marked as delivered yesterday. Could a neighbour have it?"),
+            ("customer", "Hi, my order A1007 says delivered but nothing is here"),
+            ("agent", "I'm sorry about that! A1007 was marked as delivered yesterday. Could a neighbour have it?"),
             ("customer", "No I asked. I need it before Friday, can I talk to a person please"),
             ("agent", "Of course. I'll pass you to a colleague, who will answer you right here."),
         ],
@@ -115,7 +115,7 @@ _CONVERSATIONS: list[dict[str, Any]] = [
         "agent": "clinic", "channel": "webchat", "who": "visitor-sample-1", "name": "Elena Rossi", "minutes": 26,
         "said": [
             ("customer", "Do you take walk-ins on Saturday?"),
-            ("agent", "We're open on Saturdays from 9 to 1. Walk-ins are welcome when there is a gap, but I'd book."),
+            ("agent", "We're closed on Saturdays. Monday to Friday you can walk in, and we fit you in when we can."),
             ("customer", "Great, I'll think about it"),
         ],
     },
