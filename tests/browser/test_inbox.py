@@ -234,6 +234,33 @@ def test_snoozed_and_woken_by_the_customer(desk: Desk, window: Window) -> None:
     expect(page.locator('[data-count="snoozed"]').first).to_have_text("0")
 
 
+def test_words_are_looked_for_in_every_view(desk: Desk, window: Window) -> None:
+    desk.texts("+12025550101", "the turquoise teapot")
+    page = window(path="/inbox?view=mine")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("teapot")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=teapot**")
+    expect(page.locator("#rows .row")).to_have_count(1)
+    page.fill("#q", "kettle")
+    page.press("#q", "Enter")
+    expect(page.locator("#rows-empty")).to_contain_text("Nothing matches")
+
+
+def test_one_takes_over_from_a_colleague_when_sure(desk: Desk, window: Window) -> None:
+    it = desk.texts("+12025550101", "hello")
+    desk.run(desk.hub.take_over(desk.home, it, desk.user("ben@example.com")))
+    page = window()
+    open_thread(page, it)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.keyboard.press("t")
+    assert desk.interaction(it).operator_id == desk.user("ben@example.com").id
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.keyboard.press("t")
+    expect(page.locator("#ownership")).to_contain_text("You are answering")
+    assert desk.interaction(it).operator_id == desk.user("ana@example.com").id
+
+
 def test_a_viewer_reads_and_cannot_act(desk: Desk, window: Window) -> None:
     it = desk.texts("+12025550101", "hello")
     page = window("vera@example.com")

@@ -76,6 +76,10 @@ def query_of(filters: inbox.Filters, **other: str) -> str:
     return urlencode({name: value for name, value in given.items() if value})
 
 
+def _narrowed(filters: inbox.Filters) -> bool:
+    return bool(filters.text or filters.channel or filters.tag or filters.agent_id)
+
+
 @get("/inbox", opt={"roles": auth.EVERYONE})
 async def show(request: AnyRequest, interaction: str = "") -> Template:
     """Views, list, thread and customer."""
@@ -94,7 +98,8 @@ async def show(request: AnyRequest, interaction: str = "") -> Template:
         request, "inbox/page.html", "inbox",
         filters=filters, listing=listing, counts={n: shown_count(c) for n, c in counts.items()},
         tags=tags, agents=known_agents, channels=state.hub.context.channels, views=VIEW_NAMES,
-        empty=EMPTY[filters.view], query=query_of(filters), query_of=query_of, gsm=GSM,
+        empty=EMPTY["search" if _narrowed(filters) else filters.view],
+        query=query_of(filters), query_of=query_of, gsm=GSM,
         open_id=opened["head"].interaction.id if opened else None, opened=opened, **opened,
     )  # fmt: skip
 

@@ -140,6 +140,7 @@ class Watch:
         }
         if any(item.event and item.event.type in SIDE_EVENTS for item in news.items):
             side = await side_of(db, interaction)
+            update["who"] = render(self.request, "inbox/who.html", context)
             update["side"] = render(self.request, "inbox/known.html", {**context, **side})
         self.seq, self.behind = news.last_seq, news.last_seq < interaction.last_seq
         return update

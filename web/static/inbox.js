@@ -267,6 +267,7 @@
     receiveHead(update.head);
     swapById(update.ownership, "ownership");
     if (update.side) swapById(update.side, "known");
+    if (update.who) swapById(update.who, "side-who");
     syncComposer();
   }
 
@@ -354,7 +355,7 @@
         ? head.dataset.ended
           ? "This conversation has ended."
           : "Take over to reply."
-        : "Write to " + form.dataset.customer + "…";
+        : "Write to " + document.querySelector(".thread-who h2").textContent.trim() + "…";
     $("composer-send").querySelector("span").textContent = isNote() ? "Add note" : "Send";
     fit();
     count();
@@ -548,7 +549,7 @@
     k: () => move(-1),
     r: () => choose(false),
     n: () => choose(true),
-    t: () => $("take-over")?.click(),
+    t: () => ($("take-over") || $("take-from"))?.click(),
     b: () => $("hand-back")?.click(),
     a: () => openMenu("assign-menu"),
     l: () => openMenu("tag-menu"),
@@ -569,6 +570,11 @@
       if (side) side.removeAttribute("data-shown");
       else if (typing(event.target)) event.target.blur();
       else document.querySelector(".row-link[aria-current]")?.focus();
+      return;
+    }
+    if ((event.ctrlKey || event.metaKey) && event.key === "k" && $("q")) {
+      event.preventDefault();
+      $("q").select();
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
