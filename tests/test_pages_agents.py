@@ -212,6 +212,8 @@ async def as_json(office: Office, text: str) -> Any:
 
 async def test_json_faults_are_named_with_their_line(office: Office) -> None:
     definition = (await office.stored()).definition
+    broken = await as_json(office, '{\n "name": "M"\n\n "prompt": ""\n}')
+    assert "Line 2" in broken.text, "where the comma is lacking"
     broken = await as_json(office, '{\n "name": "M",\n oops\n}')
     assert broken.status_code == 422
     assert "Line 3" in broken.text
@@ -290,3 +292,9 @@ async def test_names_from_outside_are_escaped_everywhere(office: Office) -> None
         answer = await ada.get(path)
         assert answer.status_code == 200, path
         assert "<script>alert" not in answer.text, path
+
+
+async def test_a_viewer_is_led_to_no_closed_door(office: Office) -> None:
+    vic = await office.person("viewer")
+    for path in ("/", "/agents"):
+        assert "/playground" not in (await vic.get(path)).text, path

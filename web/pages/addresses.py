@@ -95,7 +95,7 @@ async def add(request: AnyRequest) -> Response[Any] | Template:
             db.add(made)
     if errors:
         return await _listing(request, 422, values=_values(form), errors=errors)
-    return go(request, "/settings/addresses", f"{made.value} was added.")
+    return go(request, f"/settings/addresses#a-{made.id}", f"{made.value} was added.")
 
 
 def _values(form: Form) -> dict[str, str]:

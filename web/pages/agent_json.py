@@ -38,7 +38,7 @@ async def save_json(request: AnyRequest, agent_id: str) -> Response[Any] | Templ
     try:
         tree = _parsed(text)
     except ValueError as error:
-        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+        line = _line(text, error) if isinstance(error, json.JSONDecodeError) else 1
         said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         fault = {
             "line": line,
@@ -54,6 +54,12 @@ async def save_json(request: AnyRequest, agent_id: str) -> Response[Any] | Templ
         faults.sort(key=itemgetter("line"))
         return await _as_json(request, await agent_of(request, agent_id), draft, status, faults=faults)
     return await saved(request, outcome, form, f"/agents/{agent.id}/json")
+
+
+def _line(text: str, error: json.JSONDecodeError) -> int:
+    """The line to mend: a comma that is lacking is lacking where the value before it ends."""
+    end = len(text[: error.pos].rstrip()) if error.msg.startswith("Expecting ',' delimiter") else error.pos
+    return text.count("\n", 0, end) + 1
 
 
 def _parsed(text: str) -> Tree:

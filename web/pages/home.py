@@ -98,7 +98,7 @@ async def _steps(db: AsyncSession, request: AnyRequest, workspace_id: UUID) -> l
     ]  # fmt: skip
     if sandbox:
         texted = await overview.has_channel(db, workspace_id, "sms")
-        steps.insert(1, ("Text it from the sandbox handset", sandbox, texted, auth.EVERYONE))
+        steps.insert(1, ("Text an agent from the sandbox phone", sandbox, texted, auth.EVERYONE))
     return [
         {"text": text, "path": path, "done": done, "outside": path.startswith("http")}
         for text, path, done, roles in steps

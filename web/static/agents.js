@@ -13,9 +13,7 @@
   show();
   form.addEventListener("input", () => { dirty = true; show(); });
   addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
-  form.addEventListener("submit", (event) => {
-    const ask = event.submitter?.dataset.ask;
-    if (ask && !confirm(ask)) { event.preventDefault(); return; }
+  form.addEventListener("submit", () => {
     dirty = false;
     sessionStorage.setItem("edit-scroll", JSON.stringify([location.pathname, scroller.scrollTop]));
   });

@@ -3,9 +3,10 @@
   "use strict";
 
   const zones = {
-    time: new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" }),
+    time: new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }),
     day: new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" }),
-    datetime: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }),
+    datetime: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "numeric", minute: "2-digit" }),
+    near: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" }),
     full: new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" }),
   };
 
@@ -32,7 +33,7 @@
     let text;
     if (style === "age") text = age(seconds);
     else if (style === "timer") text = timer(seconds);
-    else text = zones[style] ? zones[style].format(at) : zones.datetime.format(at);
+    else text = (zones[style === "datetime" && at.getFullYear() === new Date().getFullYear() ? "near" : style] || zones.datetime).format(at);
     if (element.textContent !== text) element.textContent = text;
     if (!element.title) element.title = zones.full.format(at);
   }
@@ -78,7 +79,7 @@
     }
   }, true);
   document.addEventListener("submit", (event) => {
-    const asked = event.target.dataset.confirm;
+    const asked = event.submitter?.dataset.ask || event.target.dataset.confirm;
     if (asked && !window.confirm(asked)) {
       event.preventDefault();
       event.stopImmediatePropagation();
@@ -95,6 +96,7 @@
   localise(document);
   setInterval(() => document.querySelectorAll('time[data-style="timer"]').forEach(write), 1000);
   setInterval(() => document.querySelectorAll('time[data-style="age"]').forEach(write), 20000);
+  document.querySelector(".field[data-invalid] :is(input, select, textarea)")?.focus();
   document.querySelectorAll("#toasts > .toast").forEach((element) => setTimeout(() => element.remove(), 6000));
 
   window.hub = { toast, localise };
