@@ -128,7 +128,8 @@ def test_errors_are_pages_with_a_way_on(browser: httpx.Client, path: str, status
     answer = browser.get(path)
     assert answer.status_code == status
     assert "<h1>" in answer.text
-    assert 'href="/inbox"' in answer.text or 'href="/signin"' in answer.text
+    assert 'href="/inbox"' in answer.text or 'class="button primary" href="/"' in answer.text
+    assert 'href="/signin"' not in answer.text, "who is signed in need not sign in"
 
 
 def test_vendored_files_are_what_the_lock_says() -> None:

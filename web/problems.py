@@ -119,7 +119,7 @@ def _for_people(request: Request[Any, Any, Any], status: int, detail: str, trace
             headers={**toast_headers(said, "error"), "HX-Reswap": "none"},
         )  # fmt: skip
     signed_in = request.scope.get("user") is not None
-    ways = [("Go to the inbox", "/inbox")] if signed_in else [("Sign in", "/signin")]
+    ways = [("Go to the inbox", "/inbox")] if signed_in else [("Go to the start", "/")]
     made: Any = page(
         request,
         "error.html",
