@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from hub.models import Event
 from hub.models.columns import new_id
-from hub.store import interactions, listing
+from hub.store import access, interactions, listing
 from web.api.request import ApiRequest
 
 HEARTBEAT_SECONDS = 15.0
@@ -40,6 +40,8 @@ async def of_interaction(
         while True:
             async with request.store.read() as db:
                 rows = await listing.logged(db, Event, request.workspace_id, interaction_id, after=seq, limit=_BATCH)
+            if not await _still_welcome(request):
+                return
             for row in rows:
                 yield _event(row.seq, row.type, show(row))
                 seq = row.seq
@@ -65,6 +67,8 @@ async def of_workspace(
         while True:
             limit = len(sent) + _BATCH
             rows = await _look(request, _earlier(newest), limit)
+            if not await _still_welcome(request):
+                return
             fresh = [row for row in rows if row.id not in sent]
             async with request.store.read() as db:
                 known = await listing.trace_ids(db, request.workspace_id, {row.interaction_id for row in fresh})
@@ -74,6 +78,12 @@ async def of_workspace(
             sent = {one for one in (*sent, *(row.id for row in fresh)) if one > _earlier(newest)}
             if len(rows) < limit and not await hints.wait(HEARTBEAT_SECONDS):
                 yield b": still here\n\n"
+
+
+async def _still_welcome(request: ApiRequest) -> bool:
+    """Whether the key has not been revoked; asked after reading, so that nothing said since is told."""
+    async with request.store.read() as db:
+        return await access.api_key(db, request.key.id) is not None
 
 
 async def _look(request: ApiRequest, after: UUID, limit: int) -> Sequence[Event]:
