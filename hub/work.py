@@ -107,6 +107,8 @@ class Work:
                     await Hub(self._context).receive(inbound)
                 except Refused as refused:
                     log.info("passed over a polled message of %s: %s", name, refused.reason)
+                except Exception:
+                    log.exception("could not store a polled message of %s; the next poll tries again", name)
 
 
 def _system_database(url: str, folder: Path) -> str:

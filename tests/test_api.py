@@ -222,6 +222,8 @@ def test_operators_take_turns_and_never_speak_over_each_other(api: Api, mine: ht
     assert (taken["owner"], taken["operator_id"]) == ("operator", users["support"])
     late = mine.post(f"{path}/take_over", json={"user_id": users["admin"]})
     assert (late.status_code, late.json()["code"]) == (409, "taken")
+    between = mine.post(f"{path}/messages", json={"text": "as the agent"})
+    assert (between.status_code, between.json()["code"]) == (409, "taken")
     said = mine.post(f"{path}/messages", json={"text": "Sam here", "user_id": users["support"]}).json()
     assert (said["role"], said["operator_id"]) == ("operator", users["support"])
     assert mine.post(f"{path}/hand_back", json={"user_id": users["support"]}).json()["owner"] == "ai"

@@ -57,16 +57,13 @@ def answer(method: str, path: str, query: dict[str, list[str]], body: Any) -> tu
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     method, target, _ = head.split(" ", 2)
-    length = next(
-        (int(x.split(":")[1]) for x in head.split("\r\n") if x.lower().startswith("content-length")), 0
-    )
+    length = next((int(x.split(":")[1]) for x in head.split("\r\n") if x.lower().startswith("content-length")), 0)
     body = json.loads(await reader.readexactly(length)) if length else None
     url = urlsplit(target)
     status, data = answer(method, url.path, parse_qs(url.query), body)
     text = json.dumps(data).encode()
     writer.write(
-        b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(text))
-        + text
+        b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(text)) + text
     )
     await writer.drain()
     writer.close()
@@ -109,15 +106,11 @@ class Customer:
         self.tools = HttpTools(tools, self.outside, search, self.parameters)
 
     async def turn(self, said: str, cue: Any = "message") -> list[Piece]:
-        turn = Turn(
-            self.definition, cue, said, list(self.history), self.state, NOW, self.channel, self.parameters
-        )
+        turn = Turn(self.definition, cue, said, list(self.history), self.state, NOW, self.channel, self.parameters)
         pieces = [piece async for piece in self.script.reply(turn, self.tools)]
         self.state = json.loads(json.dumps(turn.state))
         self.history += [Entry("customer", said)] if said else []
-        self.history += [
-            Entry("agent", piece.text) for piece in pieces if isinstance(piece, Say) and not piece.waiting
-        ]
+        self.history += [Entry("agent", piece.text) for piece in pieces if isinstance(piece, Say) and not piece.waiting]
         return pieces
 
 
@@ -156,9 +149,7 @@ def dialogues() -> list[tuple[str, list[tuple[str, list[str]]]]]:
     return found
 
 
-async def play(
-    head: str, turns: list[tuple[str, list[str]]]
-) -> AsyncIterator[tuple[str, list[str], list[str]]]:
+async def play(head: str, turns: list[tuple[str, list[str]]]) -> AsyncIterator[tuple[str, list[str], list[str]]]:
     name, channel, first = head.split()
     async with businesses() as url:
         customer = Customer(name, url, channel)
@@ -171,9 +162,7 @@ async def play(
             await customer.outside.close()
 
 
-@pytest.mark.parametrize(
-    ("head", "turns"), [pytest.param(*d, id=f"{n}-{d[0]}") for n, d in enumerate(dialogues())]
-)
+@pytest.mark.parametrize(("head", "turns"), [pytest.param(*d, id=f"{n}-{d[0]}") for n, d in enumerate(dialogues())])
 def test_a_customer_gets_sensible_answers(head: str, turns: list[tuple[str, list[str]]]) -> None:
     async def talk() -> None:
         async for said, expected, got in play(head, turns):

@@ -48,9 +48,7 @@ def asked_for(said: str, kind: str, language: str = "en-US", **spec: Any) -> lis
         script = Script()
         async for _ in script.reply(Turn(agent, "opened", "", [], state, NOW), Nothing()):
             pass
-        return [
-            piece async for piece in script.reply(Turn(agent, "message", said, [], state, NOW), Nothing())
-        ]
+        return [piece async for piece in script.reply(Turn(agent, "message", said, [], state, NOW), Nothing())]
 
     return asyncio.run(talk())
 
@@ -187,9 +185,7 @@ def test_what_is_no_value_is_not_taken_for_one(kind: str, said: str) -> None:
         ("choice", "blue or green", {"choices": COLORS}, "Blue or Green?"),
     ],
 )
-def test_a_wrong_value_is_asked_again_with_the_reason(
-    kind: str, said: str, spec: dict[str, Any], part: str
-) -> None:
+def test_a_wrong_value_is_asked_again_with_the_reason(kind: str, said: str, spec: dict[str, Any], part: str) -> None:
     pieces = asked_for(said, kind, **spec)
     assert value(pieces) is None
     assert part in words(pieces)

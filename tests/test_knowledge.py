@@ -14,9 +14,7 @@ from hub.dialogue.turn import Passage
 
 def index(name: str) -> Index:
     return Index(
-        json.loads(resources.files("fixtures.agents").joinpath(f"{name}.json").read_text("utf-8"))[
-            "knowledge"
-        ]
+        json.loads(resources.files("fixtures.agents").joinpath(f"{name}.json").read_text("utf-8"))["knowledge"]
     )
 
 
@@ -73,10 +71,7 @@ def test_an_empty_base_knows_nothing() -> None:
 
 
 def test_of_a_long_passage_the_nearest_sentences_are_said_in_their_order() -> None:
-    text = (
-        " ".join(f"Rule number {n} is about topic{n}." for n in range(60))
-        + " Dogs are welcome. Cats are not."
-    )
+    text = " ".join(f"Rule number {n} is about topic{n}." for n in range(60)) + " Dogs are welcome. Cats are not."
     said = answer(Passage("Rules", text), "are dogs and cats allowed?")
     assert "Dogs are welcome." in said
     assert len(said) <= 420
@@ -84,10 +79,7 @@ def test_of_a_long_passage_the_nearest_sentences_are_said_in_their_order() -> No
 
 def test_thousands_of_passages_are_searched_quickly() -> None:
     big = Index(
-        [
-            Passage(f"Item {n}", f"The thing{n} costs {n} dollars and is kept in hall {n % 7}.")
-            for n in range(3_000)
-        ]
+        [Passage(f"Item {n}", f"The thing{n} costs {n} dollars and is kept in hall {n % 7}.") for n in range(3_000)]
     )
     began = time.process_time()
     for n in range(20):

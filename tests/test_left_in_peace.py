@@ -78,3 +78,15 @@ async def test_one_that_cannot_be_answered_keeps_no_other_waiting(store: Store, 
         await recover.sweep(made.context, began)
         await made.settled()
         assert [one.recipient for one in made.sms.sent[sent:]] == [BEN]
+
+
+async def test_who_waits_for_a_person_and_says_stop_waits_no_more(store: Store, clock: FakeClock) -> None:
+    await furnish(store)
+    async with core(store, clock) as made:
+        await made.hub.receive(message("I want to talk to a person", 1))
+        await made.settled()
+        waiting = await made.records.one(Interaction)
+        assert (waiting.owner, waiting.waiting_since is None) == ("queue", False)
+        await made.hub.receive(message("STOP", 2))
+        stopped = await made.records.one(Interaction)
+        assert (stopped.owner, stopped.waiting_since) == ("ai", None)

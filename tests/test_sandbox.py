@@ -107,9 +107,7 @@ class Hub:
             path = request.scope["raw_path"].decode()
             query = request.scope["query_string"].decode()
             url = (self.known_as or self.url) + path + (f"?{query}" if query else "")
-            if not RequestValidator(TOKEN).validate(
-                url, params, request.headers.get("x-twilio-signature", "")
-            ):
+            if not RequestValidator(TOKEN).validate(url, params, request.headers.get("x-twilio-signature", "")):
                 self.refused += 1
                 return Response("not signed", status_code=403)
             self.received.append((path, params, dict(request.headers)))
@@ -197,9 +195,7 @@ async def test_a_message_of_a_messaging_service_has_a_sender_of_its_pool() -> No
 async def test_wrong_credentials_are_401_with_code_20003() -> None:
     async with world() as w, TwilioHttp(w.base) as http:
         with pytest.raises(TwilioRestException) as caught:
-            await Client(SID, "wrong", http_client=http).messages.create_async(
-                to=PERSON, from_=OURS, body="x"
-            )
+            await Client(SID, "wrong", http_client=http).messages.create_async(to=PERSON, from_=OURS, body="x")
         assert (caught.value.status, caught.value.code) == (401, 20003)
         answer = await w.http.get(f"/2010-04-01/Accounts/{SID}/Messages.json")
         assert answer.json()["more_info"] == "https://www.twilio.com/docs/errors/20003"
@@ -358,9 +354,7 @@ async def test_a_hub_behind_a_public_url_is_dialled_locally_and_signed_publicly(
 
 async def test_twiml_in_the_answer_is_sent_as_a_message() -> None:
     async with world() as w:
-        w.hub.answers = [
-            (200, "<Response><Message>Got it</Message><Message><Body>Two</Body></Message></Response>")
-        ]
+        w.hub.answers = [(200, "<Response><Message>Got it</Message><Message><Body>Two</Body></Message></Response>")]
         await w.text()
         rows = (await w.control("GET", "messages?at_least=2"))["messages"]
         assert [(row["direction"], row["to"], row["body"]) for row in rows] == [
@@ -396,9 +390,7 @@ async def test_copies_go_to_each_of_the_target_hubs() -> None:
         ({"mode": "500"}, 500, 20500),
     ],
 )
-async def test_a_rule_refuses_so_many_messages_and_stores_none(
-    rule: dict[str, Any], status: int, code: int
-) -> None:
+async def test_a_rule_refuses_so_many_messages_and_stores_none(rule: dict[str, Any], status: int, code: int) -> None:
     async with world() as w:
         await w.behave(**rule, count=1)
         with pytest.raises(TwilioRestException) as caught:

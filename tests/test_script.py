@@ -313,9 +313,7 @@ def test_silence_is_met_with_patience_and_then_an_end() -> None:
 def test_what_the_channel_tells_is_not_asked() -> None:
     flow = {"stages": [{"id": "a", "fields": [{"name": "phone", "type": "phone", "question": "Number?"}], "transitions": [{"to": "b"}]},
                        {"id": "b", "type": "end", "text": "Noted: {{phone}}."}]}  # fmt: skip
-    pieces = Talk({"name": "A", "flow": flow}, channel="sms", customer={"known_as": "+12125550134"})(
-        "hello, it's me"
-    )
+    pieces = Talk({"name": "A", "flow": flow}, channel="sms", customer={"known_as": "+12125550134"})("hello, it's me")
     assert "Noted: (212) 555-0134." in words(pieces)
 
 
@@ -375,9 +373,7 @@ def test_no_words_and_no_state_make_it_stumble(said: list[str], state: dict[str,
     for text in said:
         pieces = talk(text)
         assert len(pieces) < 60
-        assert all(
-            len(piece.text) <= 4_000 and "{{" not in piece.text for piece in pieces if isinstance(piece, Say)
-        )
+        assert all(len(piece.text) <= 4_000 and "{{" not in piece.text for piece in pieces if isinstance(piece, Say))
 
 
 @pytest.mark.parametrize(
@@ -437,6 +433,4 @@ def test_a_turn_costs_little() -> None:
                 spent, turns = spent + time.process_time() - began, turns + 1
         return spent / turns
 
-    assert (
-        asyncio.run(go()) < 0.004
-    )  # in practice about a quarter of a millisecond; machines under load differ
+    assert asyncio.run(go()) < 0.004  # in practice about a quarter of a millisecond; machines under load differ

@@ -25,9 +25,7 @@ async def served(respond: Callable[[str, bytes], bytes | None]) -> AsyncIterator
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        length = next(
-            (int(x.split(":")[1]) for x in head.split("\r\n") if x.lower().startswith("content-length")), 0
-        )
+        length = next((int(x.split(":")[1]) for x in head.split("\r\n") if x.lower().startswith("content-length")), 0)
         body = await reader.readexactly(length)
         heard.append(head + body.decode())
         given = respond(head, body)
@@ -227,10 +225,7 @@ def test_the_table_of_addresses(address: str, open_internet: bool, with_private:
 
 
 def test_a_base_url_stays_and_the_rest_is_one_segment_each() -> None:
-    assert (
-        url("{{base}}/a/{{b}}", {"base": "https://x.example/api", "b": "../c"})
-        == "https://x.example/api/a/..%2Fc"
-    )
+    assert url("{{base}}/a/{{b}}", {"base": "https://x.example/api", "b": "../c"}) == "https://x.example/api/a/..%2Fc"
 
 
 @pytest.mark.parametrize(

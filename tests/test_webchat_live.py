@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from channels.webchat import Visitor
 from tests.webchat import GREETING, Site, Tab, running, until
-from web.webchat_colour import contrast, stylesheet
+from web.webchat.colour import contrast, stylesheet
 
 
 @pytest.fixture(scope="module")

@@ -132,6 +132,8 @@ class Hub:
             else:
                 if operator is not None:
                     await self._must_own(db, interaction, operator)
+                elif interaction.owner == "operator":
+                    raise ownership.Taken(await ownership.name_of(db, interaction))
                 said = await self._say(
                     db, interaction, text, media=media,
                     role="operator" if operator else "agent", operator_id=operator.id if operator else None,

@@ -162,6 +162,9 @@ async def _obey(
         interaction.waiting_since = None
     if word == "stop":
         await policy.refuse_further(db, interaction, channel.identity, "keyword", text, now)
+        interaction.waiting_since = None
+        if interaction.owner == "queue" and interaction.agent:
+            interaction.owner = "ai"
         interactions.log(db, interaction, "consent.revoked", now, source="keyword", text=text)
         say_in(db, interaction, now, role="system", text="The customer opted out. Nothing more is sent to them.")
         return True

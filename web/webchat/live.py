@@ -24,9 +24,9 @@ from hub.core.receive import opening
 from hub.models import Address
 from hub.store import agents
 from web.settings import Settings
-from web.webchat_feed import Frame, Thread, newest
-from web.webchat_rounds import Rounds
-from web.webchat_visit import Visit, fault
+from web.webchat.feed import Frame, Thread, newest
+from web.webchat.rounds import Rounds
+from web.webchat.visit import Visit, fault
 
 HELLO_WITHIN_SECONDS = 10
 MOST_TABS = 20

@@ -11,8 +11,8 @@ from hub.channel import Hook, Refused
 from hub.core import Hub
 from hub.feed import Subscription
 from hub.store import interactions
-from web.webchat_feed import Frame, Thread
-from web.webchat_marks import Marks
+from web.webchat.feed import Frame, Thread
+from web.webchat.marks import Marks
 
 UNTIL_HINTED_SECONDS = 86_400.0
 TRY_AGAIN_SECONDS = 3

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from hub.feed import TICK_SECONDS
 from hub.store import Store
-from web.webchat_feed import Thread, standing
+from web.webchat.feed import Thread, standing
 
 MOST_THREADS_AT_ONCE = 500
 
