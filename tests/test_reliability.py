@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from hub.models import InboxEntry, Interaction, Message
 from tests.conftest import REDIS
@@ -49,16 +50,14 @@ async def test_while_the_database_is_not_there_the_carrier_is_asked_to_come_agai
 ) -> None:
     async with house(database_url, sandbox, clock, tmp_path) as hub:
         async with hub.store.write() as db:
-            connection = await db.connection()
-            await connection.exec_driver_sql("ALTER TABLE inbox_entry RENAME TO gone")
+            await db.exec(text("ALTER TABLE inbox_entry RENAME TO gone"))
         sid = hub.sid()
         answer = await hub.text(ANA, QUESTION, sid=sid)
         assert answer.status_code == 503
         assert answer.json()["detail"] == "It could not be stored just now; send it again."
         assert await hub.records.said() == []
         async with hub.store.write() as db:
-            connection = await db.connection()
-            await connection.exec_driver_sql("ALTER TABLE gone RENAME TO inbox_entry")
+            await db.exec(text("ALTER TABLE gone RENAME TO inbox_entry"))
         assert (await hub.text(ANA, QUESTION, sid=sid)).status_code == 200
         await hub.settled()
         assert [role for role, _ in await hub.records.said(ANA)] == ["customer", "agent"]

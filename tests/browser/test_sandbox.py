@@ -40,7 +40,9 @@ async def shows_why_a_text_failed(w: World, page: Page) -> None:
 
 
 async def pretends_to_be_off(w: World, page: Page) -> None:
-    async with page.expect_response("**/control/requests*"):
+    async with page.expect_response(
+        lambda answer: answer.url.endswith("/behaviour") and answer.request.method == "POST"
+    ):
         await page.get_by_label("Phone off").check()
     await w.send("Anybody there?")
     await expect(page.get_by_text("Did not reach this phone (30003)")).to_be_visible()
