@@ -21,7 +21,8 @@ def first_page(folder: str) -> float:
     try:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
-        with urllib.request.urlopen(ready["url"] + "/") as page:
+        asked = urllib.request.Request(ready["url"] + "/", headers={"accept": "text/html"})
+        with urllib.request.urlopen(asked) as page:
             page.read()
         return time.perf_counter() - began
     finally:
