@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 Kind = Literal["message", "call", "status", "reaction"]
@@ -116,6 +116,11 @@ class Inbound:
     provider account). `status` is one of the message statuses of `hub.models`; `code` the
     provider's error code, `words` what it means; `also` holds the provider's id of that message;
     `opted_out` that the person refuses messages. `data` is the provider's request, raw.
+
+    Of a call, `external_id` is the carrier's id of the call, however often its line is made anew; `line` is there
+    when somebody can be talked with, and `once` then names the ticket that opened it, which opens no second one.
+    Without a line, a `status` inbound about a call has an interaction's status, and `about` is our interaction id or
+    the carrier's id of the call.
     """
 
     channel: str
@@ -135,6 +140,7 @@ class Inbound:
     opted_out: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
     line: "Line | None" = None
+    once: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +161,18 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a request produced: the inbounds, and the answer for the provider."""
+    """What a request produced: the inbounds, and the answer for the provider.
+
+    `otherwise` is answered instead, with the same media type and 200, when the inbounds could not be taken in: for
+    providers that must be given something they understand whatever happens here.
+    """
 
     events: tuple[Inbound, ...] = ()
     status: int = 200
     body: str | bytes = b""
     media_type: str = "text/plain"
     headers: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str | bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,21 +199,63 @@ class Limits:
     keywords: bool = False
 
 
+class Sound(NamedTuple):
+    """A stretch of what the person says, in the line's codec.
+
+    `at_ms` is where it begins on the sender's clock, counted from the line's begin; -1 when nobody knows.
+    """
+
+    audio: bytes
+    at_ms: int = -1
+
+
+class Pressed(NamedTuple):
+    """A key of the person's phone: 0-9, * or #."""
+
+    digit: str
+
+
 class Line(Protocol):
-    """Live audio, both ways. `codec` is `mulaw` or `pcm16`, `rate` in samples a second."""
+    """Live audio, both ways: a carrier's socket, a WebRTC peer, an operator's browser, a pair in a test.
+
+    `codec` is `mulaw` (G.711, one byte a sample) or `pcm16` (signed, little-endian, mono), `rate` in samples
+    a second. One task listens, one plays; both may be cancelled at any point.
+    """
 
     rate: int
     codec: str
 
-    def audio(self) -> AsyncIterator[bytes]: ...
+    def audio(self) -> AsyncIterator[Sound | Pressed]:
+        """What the person says, until they go. It never raises for a connection that broke: it ends."""
+        ...
 
-    async def play(self, audio: bytes) -> None: ...
+    async def play(self, audio: bytes) -> None:
+        """Queue it behind what is still to be played; waits while more than about 2 s are unplayed."""
+        ...
 
-    async def clear(self) -> None: ...
+    async def clear(self) -> None:
+        """What has not been played yet never will be."""
+        ...
 
-    async def hangup(self) -> None: ...
+    def played(self) -> int:
+        """How many bytes of what was given to `play` the person has heard by now; what was cleared is not counted."""
+        ...
 
-    async def send_digits(self, digits: str) -> None: ...
+    async def hangup(self) -> None:
+        """End the connection. `audio` ends. Hanging up twice is no error."""
+        ...
+
+    async def send_digits(self, digits: str) -> None:
+        """Press keys: 0-9, *, # and w for half a second's wait. Raises `Undeliverable` where that cannot be done."""
+        ...
+
+    async def transfer(self, to: str) -> None:
+        """Let the carrier connect the person with this number; the line ends. Raises `Undeliverable`."""
+        ...
+
+    def tell(self, note: Mapping[str, Any]) -> None:
+        """Captions and state for the person's screen, where there is one; never waits."""
+        ...
 
 
 class Socket(Protocol):

@@ -1,14 +1,27 @@
 """Engines, vendors and embedded ones: one file and one line each. Heavy SDKs are imported on first use."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 from hub.dialogue.turn import Brain
+from hub.voice.speech import Transcriber, Voice
 
 ENGINES = {
     "script": "hub.dialogue.script:Script",
 }
 """The engines of thought: name > class that implements `hub.dialogue.turn.Brain`."""
+
+TRANSCRIBERS = {
+    "sphinx": "hub.engines.sphinx:Sphinx",
+}
+"""The engines of hearing: name > class that implements `hub.voice.speech.Transcriber`."""
+
+VOICES = {
+    "espeak": "hub.engines.espeak:Espeak",
+}
+"""The engines of speaking: name > class that implements `hub.voice.speech.Voice`."""
 
 
 class UnknownEngine(ValueError):
@@ -18,8 +31,26 @@ class UnknownEngine(ValueError):
 @cache
 def brain(name: str) -> Brain:
     """The engine of this name. Raises `UnknownEngine`."""
-    if name not in ENGINES:
-        raise UnknownEngine(f"There is no engine {name!r}; there are: {', '.join(ENGINES)}.")
-    module, _, attribute = ENGINES[name].partition(":")
-    made: Brain = getattr(import_module(module), attribute)()
+    made: Brain = _made(ENGINES, name)
     return made
+
+
+@cache
+def transcriber(name: str) -> Transcriber:
+    """The engine of this name. Raises `UnknownEngine`."""
+    made: Transcriber = _made(TRANSCRIBERS, name)
+    return made
+
+
+@cache
+def voice(name: str) -> Voice:
+    """The engine of this name. Raises `UnknownEngine`."""
+    made: Voice = _made(VOICES, name)
+    return made
+
+
+def _made(roster: Mapping[str, str], name: str) -> Any:
+    if name not in roster:
+        raise UnknownEngine(f"There is no engine {name!r}; there are: {', '.join(roster)}.")
+    module, _, attribute = roster[name].partition(":")
+    return getattr(import_module(module), attribute)()

@@ -2,6 +2,7 @@
 
 from hub.models.address import Address
 from hub.models.agent import Agent, AgentDefinition, Knowledge
+from hub.models.call import Command, Recording
 from hub.models.customer import Consent, Customer, Identity
 from hub.models.interaction import Event, Interaction, Message, Tag
 from hub.models.replay import Replay
@@ -10,7 +11,7 @@ from hub.models.transit import InboxEntry, Node, OutboxEntry
 from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Workspace
 
 __all__ = [
-    "Address", "Agent", "AgentDefinition", "ApiKey", "Consent", "Customer", "Event", "Identity", "InboxEntry",
-    "Interaction", "Knowledge", "Message", "Node", "OutboxEntry", "Replay", "SignInAttempt", "Skill", "Tag", "User",
-    "UserSession", "Workspace",
+    "Address", "Agent", "AgentDefinition", "ApiKey", "Command", "Consent", "Customer", "Event", "Identity",
+    "InboxEntry", "Interaction", "Knowledge", "Message", "Node", "OutboxEntry", "Recording", "Replay", "SignInAttempt",
+    "Skill", "Tag", "User", "UserSession", "Workspace",
 ]  # fmt: skip

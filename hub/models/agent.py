@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 from hub.models.flow import Flow
 from hub.models.tool import Tool
+from hub.models.voice import Call
 
 
 class Timing(BaseModel):
@@ -45,6 +46,7 @@ class AgentDefinition(BaseModel):
     flow: Flow = Flow()
     tools: list[Tool] = Field(default=[], max_length=50)
     timing: Timing = Timing()
+    call: Call = Call()
     parameters: dict[str, str | int | float | bool | None] = {}
     metadata: dict[str, str] = {}
 

@@ -47,7 +47,8 @@ class Interaction(SQLModel, table=True):
     `owner` says who answers: ai, queue (waits for a person), operator. `last_seq` counts events;
     `heard_seq` is the newest customer message, `answered_seq` the newest one that was answered.
     `waiting_since` is when the oldest unanswered customer message came. `agent` is the frozen
-    definition, `state` belongs to its brain. `idle_at` is when quiet closes it.
+    definition, `state` belongs to its brain. `idle_at` is when quiet closes it. Of a live one, `node` is the
+    process that holds it, `external_id` the carrier's id, `answered_at` when the line opened.
     """
 
     __table_args__ = (
@@ -73,6 +74,10 @@ class Interaction(SQLModel, table=True):
         Index("ix_interaction_idle", "idle_at", sqlite_where=text("ended_at IS NULL"),
               postgresql_where=text("ended_at IS NULL")),
         Index("ix_interaction_customer", "workspace_id", "customer_id", "created_at"),
+        Index("ix_interaction_node", "node", sqlite_where=text("node != '' AND ended_at IS NULL"),
+              postgresql_where=text("node != '' AND ended_at IS NULL")),
+        Index("ix_interaction_external", "channel", "external_id", sqlite_where=text("external_id != ''"),
+              postgresql_where=text("external_id != ''")),
     )  # fmt: skip
     id: UUID = Field(default_factory=new_id, primary_key=True)
     workspace_id: UUID = Field(foreign_key="workspace.id")
@@ -94,6 +99,9 @@ class Interaction(SQLModel, table=True):
     tags: list[str] = Field(default_factory=no_items, sa_type=JSON_TYPE)
     summary: str = ""
     test: bool = False
+    node: str = ""
+    external_id: str = ""
+    answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_seq: int = 0
     heard_seq: int = 0
     answered_seq: int = 0
@@ -126,6 +134,9 @@ class Message(SQLModel, table=True):
 
     `author` is the operator's name or the agent's; `status` is the delivery status of what we said,
     with the provider's `error_code` and plain `error_words`; `media` are attachments by reference.
+    Of something spoken, `heard` is what the customer heard of `text` (None: not spoken, or all of it), `from_ms`
+    and `to_ms` where it stands in the call, `timing` how long each part of the turn took, in milliseconds,
+    and under `sentences` where each one stands: [from_ms, to_ms, text].
     """
 
     __table_args__ = (
@@ -150,6 +161,10 @@ class Message(SQLModel, table=True):
     error_code: str = ""
     error_words: str = ""
     external_id: str = ""
+    heard: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    timing: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
 
 

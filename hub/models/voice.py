@@ -1,0 +1,98 @@
+"""How an agent speaks and listens on a call: engines, patience, interruption, quiet, limits."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Options = dict[str, str | int | float | bool]
+
+
+class Hearing(BaseModel):
+    """The engine that turns the customer's speech into words. `fallbacks` are tried in their order when it fails."""
+
+    model_config = ConfigDict(extra="forbid")
+    engine: str = "sphinx"
+    fallbacks: list[str] = []
+    keywords: list[str] = Field(default=[], max_length=200)
+    options: Options = {}
+
+
+class Speaking(BaseModel):
+    """The engine that speaks, and with which of its voices. `fallbacks` are tried in their order when it fails."""
+
+    model_config = ConfigDict(extra="forbid")
+    engine: str = "espeak"
+    fallbacks: list[str] = []
+    voice: str = ""
+    speed: float = Field(default=1.0, ge=0.5, le=2.0)
+    options: Options = {}
+
+
+class VadConfig(BaseModel):
+    """Voice activity detection.
+
+    `confidence` is how sure it must be that a sound is speech, `min_volume` how loud it must be (0 to 1 each);
+    `start_secs` of it begin speech, `stop_secs` of quiet end it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    confidence: float = Field(default=0.7, ge=0, le=1)
+    start_secs: float = Field(default=0.1, ge=0.02, le=2)
+    stop_secs: float = Field(default=0.6, ge=0.1, le=5)
+    min_volume: float = Field(default=0.3, ge=0, le=1)
+
+
+class TurnTaking(BaseModel):
+    """When the customer has finished, and when they interrupt.
+
+    `end_of_turn`: the engine's own sign where it gives one (`engine`), or quiet (`silence`).
+    `smart_turn_enabled`: patience depends on what was said. `eager_turn_enabled`: think on a likely end already.
+    `interruption_sensitivity`: 0 never, 1 at once. `acknowledgements` never interrupt; empty: those of the language.
+    `resume_after_seconds`: an interruption without words was none, the agent goes on.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    vad_config: VadConfig = VadConfig()
+    end_of_turn: Literal["engine", "silence"] = "engine"
+    smart_turn_enabled: bool = True
+    eager_turn_enabled: bool = True
+    interruption_sensitivity: float = Field(default=0.8, ge=0, le=1)
+    acknowledgements: list[str] = Field(default=[], max_length=100)
+    resume_after_seconds: float = Field(default=1.0, ge=0.3, le=10)
+
+
+class Call(BaseModel):
+    """All that concerns sound; texts do not see it.
+
+    `consent_message` is said first and cannot be interrupted. `filler_messages` are said when an answer takes
+    long, `apology_message` when none can be given. `idle_seconds` of quiet make the agent ask whether somebody
+    is there; `silence_hangup_seconds` of it end the call. `goodbye_phrases` of the customer end it politely.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    hearing: Hearing = Hearing()
+    speaking: Speaking = Speaking()
+    turn_taking: TurnTaking = TurnTaking()
+    opening_interruptible: bool = True
+    consent_message: str = Field(default="", max_length=1_000)
+    record: bool = True
+    backchannel_enabled: bool = False
+    backchannel_words: list[str] = Field(default=["mm-hm", "I see", "right"], max_length=20)
+    filler_messages: list[str] = Field(default=["One moment, please.", "Let me see."], max_length=20)
+    repeat_messages: list[str] = Field(
+        default=["Sorry, I did not catch that. Could you say it again?", "Could you repeat that, please?"],
+        max_length=20,
+    )
+    apology_message: str = Field(
+        default="I am sorry, I have trouble answering just now. Please stay on the line, or call again in a moment.",
+        max_length=1_000,
+    )
+    idle_seconds: float = Field(default=10, ge=2, le=600)
+    silence_hangup_seconds: float = Field(default=60, ge=5, le=3_600)
+    goodbye_phrases: list[str] = Field(default=[], max_length=50)
+    max_duration_seconds: int = Field(default=1_800, ge=10, le=4 * 3_600)
+    wrap_up_seconds: int = Field(default=60, ge=0, le=600)
+    wrap_up_message: str = Field(default="We are almost out of time for this call.", max_length=500)
+    time_up_message: str = Field(default="Our time is up, so I have to end the call here. Goodbye!", max_length=500)
+    voicemail_message: str = Field(default="", max_length=2_000)
+    transfer_to: str = Field(default="", max_length=40)
