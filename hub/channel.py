@@ -163,8 +163,8 @@ class Outbound:
 class Reply:
     """What a request produced: the inbounds, and the answer for the provider.
 
-    `otherwise` is answered instead, with the same media type and 200, when the inbounds could not be taken in: for
-    providers that must be given something they understand whatever happens here.
+    For providers that must be given something they understand whatever happens here, with the same media type and
+    200: `otherwise` is answered instead when the inbounds could not be stored, `refused` when the hub refuses them.
     """
 
     events: tuple[Inbound, ...] = ()
@@ -173,6 +173,7 @@ class Reply:
     media_type: str = "text/plain"
     headers: Mapping[str, str] = field(default_factory=dict)
     otherwise: str | bytes | None = None
+    refused: str | bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,13 +260,19 @@ class Line(Protocol):
 
 
 class Socket(Protocol):
-    """A provider's WebSocket, as plain as a `Hook`."""
+    """A provider's WebSocket, as plain as a `Hook`. Until it is accepted, a refusal answers the handshake."""
 
-    async def receive(self) -> str | bytes | None: ...
+    async def accept(self) -> None: ...
 
-    async def send(self, data: str | bytes) -> None: ...
+    async def receive(self) -> str | bytes | None:
+        """The next frame; None when the other side has gone."""
+        ...
 
-    async def close(self) -> None: ...
+    async def send(self, data: str | bytes) -> None:
+        """Send a frame. One to somebody who has gone is dropped."""
+        ...
+
+    async def close(self, code: int = 1000) -> None: ...
 
 
 class Channel:
