@@ -1,5 +1,6 @@
 """What came in: found or opened, appended and committed before it is acknowledged."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -23,13 +24,14 @@ MOST_ID_CHARACTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an inbound. `fresh` is False when it had come in before."""
+    """What became of an inbound. `fresh` is False when it had come in before; `live` runs while its line is open."""
 
     fresh: bool
     interaction_id: UUID | None = None
     message_id: UUID | None = None
     answer: bool = False
     deliver: bool = False
+    live: "asyncio.Task[None] | None" = None
 
 
 class _CameBefore(Exception):
