@@ -1,0 +1,498 @@
+"""The loop: hear, end of turn, decide, speak, and stop speaking at any moment."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hub.channel import Line, Pressed
+from hub.dialogue.turn import Collected, Cue, EnterStage, Finish, HandToHuman, Piece, Say, UsedTool
+from hub.models.voice import Call
+from hub.voice.chain import Chain
+from hub.voice.hearing import CustomerTurn, Hearing, OpenEars
+from hub.voice.journal import Journal
+from hub.voice.ledger import Ledger
+from hub.voice.mind import Mind, Thought
+from hub.voice.speaking import Said, Speaking
+from hub.voice.speech import EngineFailed, Format
+from hub.voice.synthesis import OpenMouth
+from hub.voice.turns import Turns, sentences
+from hub.voice.watch import Watch
+
+log = logging.getLogger("hub.voice")
+
+Acts = UsedTool | EnterStage | Collected
+
+
+class Lanes(Protocol):
+    """Where the sound of both sides is kept; see `hub.voice.recorder`."""
+
+    def customer(self, audio: bytes, at_ms: int, now: float) -> None: ...
+
+    def others(self, audio: bytes, now: float) -> None: ...
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer under way. Until its first sound it may be thrown away without a trace."""
+
+    cue: Cue
+    said: str
+    sure: asyncio.Event
+    asked_at: float
+    ended_at: float
+    timing: dict[str, Any]
+    thought: Thought
+    kept: bool = False
+    first_piece_at: float = 0.0
+    spoken: Said | None = None
+    acts: list[Acts] = field(default_factory=list)
+    last: Finish | HandToHuman | None = None
+    task: "asyncio.Task[None] | None" = None
+
+
+class Conversation:
+    """One call: all its state, from the first sound to the last. `run` gives the reason why it ended."""
+
+    def __init__(
+        self,
+        line: Line,
+        *,
+        settings: Call,
+        language: str,
+        mind: Mind,
+        ears: Chain[OpenEars],
+        mouths: Chain[OpenMouth],
+        journal: Journal,
+        lanes: Lanes | None = None,
+        decide: Callable[[Piece], None] = lambda piece: None,
+    ) -> None:
+        self.line, self.settings, self.mind = line, settings, mind
+        self.format = Format(line.codec, line.rate)
+        self.began_at = asyncio.get_running_loop().time()
+        self.journal, self.lanes = journal, lanes
+        self._decide = decide
+        self._ears = ears
+        self.turns = Turns(settings.turn_taking, language)
+        self.ledger = Ledger(self.format)
+        self.speaking = Speaking(line, self.format, self.ledger, mouths, journal, self.began_at)
+        self.hearing = Hearing(self.format, self.turns, self)
+        self._mouths = mouths
+        self.watch = Watch(self)
+        self.reply: Reply | None = None
+        self.unanswered: list[str] = []
+        self.silent = False
+        self.deaf = False
+        self.last_customer_at = self.began_at
+        self._interrupted_at = 0.0
+        self._closing = False
+        self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._listeners: list[Callable[[bytes, int], None]] = []
+        self._state = ""
+
+    # the whole of it
+
+    async def run(self, opening: str | None = None, cue: Cue = "opened") -> str:
+        """Talk until one side ends it; gives an ended_reason. `opening` is said first, else `cue` is thought about."""
+        self.spawn(self._listen())
+        self.spawn(self._begin(opening, cue))
+        self.spawn(self.watch.run())
+        try:
+            return await self._over
+        finally:
+            await self._clean_up()
+
+    async def _begin(self, opening: str | None, cue: Cue) -> None:
+        mouths, _ = await asyncio.gather(self._mouths.open(), self._open_ears())
+        if mouths is None:
+            self.end("error")
+            return
+        self.spawn(self.speaking.prepare([*self.settings.filler_messages, self.settings.apology_message]))
+        if self.settings.consent_message and cue == "opened":
+            self.speaking.say(self.settings.consent_message, interruptible=False, ended=self._remembered)
+        if opening:
+            said = self.speaking.begin(interruptible=self.settings.opening_interruptible, ended=self._remembered)
+            for sentence in sentences(opening):
+                said.waiting.append(sentence)
+            self.speaking.close(said)
+        elif cue != "opened" or opening is None:
+            self.answer(cue)
+        self.show()
+
+    async def _clean_up(self) -> None:
+        self._closing = True
+        self.hearing.stop()
+        reply = self.reply
+        for task in [*self._tasks, *([reply.task] if reply and reply.task else [])]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.record()
+        await self.speaking.aclose()
+        await self._ears.close()
+        await self._mouths.close()
+        self._listeners.clear()
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run it as long as the call; its failure is logged and ends nothing else."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a part of a call failed", exc_info=error)
+
+    def end(self, reason: str) -> None:
+        """The call is over."""
+        if not self._over.done():
+            self._over.set_result(reason)
+
+    @property
+    def over(self) -> bool:
+        return self._over.done()
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    # hearing
+
+    async def _listen(self) -> None:
+        async for sound in self.line.audio():
+            if isinstance(sound, Pressed):
+                self.pressed(sound.digit)
+                continue
+            if self.lanes is not None:
+                self.lanes.customer(sound.audio, sound.at_ms, self.now)
+            if not self.deaf:
+                self.hearing.feed(sound.audio)
+            for listener in self._listeners:
+                listener(sound.audio, sound.at_ms)
+        self.end("customer_hangup")
+
+    async def _open_ears(self) -> None:
+        if await self._ears.open() is not None:
+            self.spawn(self._hear())
+
+    async def _hear(self) -> None:
+        """Take what the ears say; when they fail, the next ones hear on."""
+        while (opened := self._ears.engine) is not None:
+            self.hearing.use(opened)
+            why = "stopped listening"
+            try:
+                async for heard in opened.ears.heard():
+                    self.hearing.take(heard)
+            except EngineFailed as error:
+                why = str(error)
+            except Exception as error:
+                log.exception("a transcriber broke")
+                why = f"broke: {error}"
+            if opened is not self._ears.engine:
+                continue
+            self.hearing.use(None)
+            if await self._ears.next(why) is None:
+                await self._no_ears()
+
+    async def _no_ears(self) -> None:
+        self.journal.happened("call.deaf")
+        self.watch.apologise()
+
+    def pressed(self, digit: str) -> None:
+        """A key of the person's phone."""
+        self.journal.happened("call.digit", digit=digit)
+        self.last_customer_at = self.now
+        self.watch.digit(digit)
+
+    def listen_along(self, listener: Callable[[bytes, int], None]) -> None:
+        """Give somebody the customer's sound as it comes."""
+        self._listeners.append(listener)
+
+    def stop_listening_along(self, listener: Callable[[bytes, int], None]) -> None:
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    # what the hearing tells
+
+    def speech_goes_on(self, spoken_ms: float, text: str) -> None:
+        self.last_customer_at = self.now
+        said = self.speaking.current
+        if said is None or self.speaking.held or not said.interruptible:
+            return
+        if not said.utterance.begun_at and not self.speaking.sounding:
+            return
+        if self.turns.interrupts(spoken_ms, text):
+            self._interrupted_at = self.now
+            self.spawn(self._interrupt())
+
+    async def _interrupt(self) -> None:
+        if self.speaking.held:
+            return
+        said = await self.speaking.hold()
+        self.record()
+        if said is None:
+            return
+        self.show()
+        if self.hearing.text and not self.turns.acknowledges(self.hearing.text):
+            self._confirm()
+        else:
+            self.watch.doubt()
+
+    def _confirm(self) -> None:
+        """It was an interruption: words came."""
+        if not self.speaking.held:
+            return
+        self.journal.happened("call.interrupted", at_ms=self.speaking.ms(self._interrupted_at))
+        if self.reply is not None and self.reply.kept:
+            self._stop_reply()
+        self.speaking.drop()
+
+    def words(self, text: str, final: bool) -> None:
+        self.last_customer_at = self.now
+        self.line.tell({"type": "caption", "role": "customer", "text": text, "final": False})
+        self.journal.happened("caption", role="customer", text=text)
+        if self.speaking.held and text and not self.turns.acknowledges(text):
+            self._confirm()
+
+    def likely_over(self, text: str) -> None:
+        if self.settings.turn_taking.eager_turn_enabled and self._may_answer() and self.reply is None:
+            self.reply = self._think("message", "\n".join([*self.unanswered, text]), self.now, {}, sure=False)
+
+    def goes_on(self) -> None:
+        reply = self.reply
+        if reply is not None and not reply.kept and reply.cue == "message" and not self._sounds(reply):
+            self._stop_reply()
+            self.show()
+
+    def _sounds(self, reply: Reply) -> bool:
+        return reply.spoken is not None and bool(reply.spoken.utterance.begun_at)
+
+    def turn_over(self, turn: CustomerTurn) -> None:
+        self.last_customer_at = max(self.last_customer_at, turn.ended_at)
+        acknowledged = self.speaking.busy and not self.speaking.held and self.turns.acknowledges(turn.text)
+        self._confirm()
+        self.line.tell({"type": "caption", "role": "customer", "text": turn.text, "final": True})
+        ms = self.speaking.ms
+        self.journal.customer_said(turn.text, ms(turn.began_at), ms(turn.ended_at), turn.timing())
+        if acknowledged or not self._may_answer():
+            self.mind.remember("customer", turn.text)
+            self._drop_eager()
+            return
+        self.unanswered.append(turn.text)
+        said = "\n".join(self.unanswered)
+        eager = self.reply
+        if eager is not None and not eager.sure.is_set() and eager.said == said:
+            eager.ended_at, eager.timing = turn.ended_at, turn.timing()
+            eager.asked_at = turn.over_at
+            eager.sure.set()
+        else:
+            self._stop_reply()
+            self.reply = self._think("message", said, turn.ended_at, turn.timing())
+        self.watch.turn_over()
+        self.show()
+
+    def not_understood(self, deaf: bool) -> None:
+        if self.speaking.held:
+            return  # the doubt about an interruption resolves itself
+        self._drop_eager()
+        if deaf and (opened := self._ears.engine) is not None:
+            self.spawn(self._replace_ears(opened))
+        if self._may_answer() and not self.speaking.busy and self.reply is None:
+            self.watch.ask_again()
+
+    async def _replace_ears(self, deaf: OpenEars) -> None:
+        if self._ears.engine is deaf and await self._ears.next("heard nothing of what was said") is not None:
+            self.spawn(self._hear())
+
+    # deciding
+
+    def _may_answer(self) -> bool:
+        return not (self.silent or self._closing or self.over)
+
+    def _drop_eager(self) -> None:
+        if self.reply is not None and not self.reply.sure.is_set():
+            self._stop_reply()
+
+    def answer(self, cue: Cue) -> None:
+        """Let the agent speak because of something other than the customer's words."""
+        if self._may_answer() and self.reply is None:
+            self.reply = self._think(cue, "\n".join(self.unanswered), self.now, {})
+            self.watch.turn_over()
+
+    def _think(self, cue: Cue, said: str, ended_at: float, timing: dict[str, Any], sure: bool = True) -> Reply:
+        event = asyncio.Event()
+        if sure:
+            event.set()
+        reply = Reply(cue, said, event, self.now, ended_at, timing, self.mind.think(said, cue, event))
+        reply.task = self.spawn(self._reply(reply))
+        return reply
+
+    def think_again(self) -> None:
+        """The engine of thought does not answer: ask the next one."""
+        reply = self.reply
+        if reply is None or reply.kept or not self.mind.another():
+            return
+        self._stop_reply()
+        self.reply = self._think(reply.cue, reply.said, reply.ended_at, reply.timing)
+
+    def _stop_reply(self) -> None:
+        reply, self.reply = self.reply, None
+        if reply is None:
+            return
+        if reply.task is not None:
+            reply.task.cancel()
+        if reply.spoken is not None:
+            reply.spoken.open = False
+            if not self._sounds(reply):
+                reply.spoken.waiting.clear()
+
+    async def _reply(self, reply: Reply) -> None:
+        try:
+            async with contextlib.aclosing(reply.thought.pieces()) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    await self._take(reply, piece)
+            await reply.sure.wait()
+            await self._finish(reply)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.warning("an engine of thought failed: %s", error)
+            self.journal.happened("engine.failed", kind="mind", why=str(error)[:300])
+            self._failed(reply)
+        finally:
+            if self.reply is reply:
+                self.reply = None
+                self.show()
+
+    async def _take(self, reply: Reply, piece: Piece) -> None:
+        if not reply.first_piece_at:
+            reply.first_piece_at = self.now
+        match piece:
+            case Say():
+                await reply.sure.wait()
+                for sentence in sentences(piece.text):
+                    if reply.spoken is None:
+                        reply.spoken = self.speaking.begin(begun=lambda said: self._first_sound(reply, said),
+                                                           ended=self._remembered)  # fmt: skip
+                    await self.speaking.add(reply.spoken, sentence)
+            case Finish() | HandToHuman():
+                reply.last = piece
+            case UsedTool() | EnterStage() | Collected():
+                reply.acts.append(piece)
+                if reply.kept:
+                    self._keep(reply)
+
+    def _first_sound(self, reply: Reply, said: Said) -> None:
+        """The first sound of an answer is on its way: it has happened."""
+        now = self.now
+        reply.timing |= {
+            "model_ms": round((reply.first_piece_at - reply.asked_at) * 1000),
+            "voice_ms": round((said.first_chunk_at - max(said.first_request_at, reply.asked_at)) * 1000),
+            "response_ms": round((now - reply.ended_at) * 1000),
+        }
+        said.timing = reply.timing
+        self.line.tell({"type": "latency", **reply.timing})
+        self._keep(reply)
+        self.show()
+
+    def _keep(self, reply: Reply) -> None:
+        if not reply.kept:
+            reply.kept = True
+            reply.thought.keep()
+            if reply.said:
+                self.mind.remember("customer", reply.said)
+                self.unanswered.clear()
+        acts, reply.acts = reply.acts, []
+        for act in acts:
+            self._decide(act)
+
+    async def _finish(self, reply: Reply) -> None:
+        """All is thought of; say it to the end, then do what it ends with."""
+        if reply.spoken is not None:
+            self.speaking.close(reply.spoken)
+        elif reply.last is None:
+            self._keep(reply)
+            if reply.cue == "message":
+                self.watch.ask_again()
+            return
+        self._keep(reply)
+        if (phrases := self.mind.offered()) and (opened := self._ears.engine) is not None:
+            opened.ears.expect(phrases)
+        if reply.spoken is not None:
+            await reply.spoken.over.wait()
+            if reply.spoken.utterance.cut and isinstance(reply.last, Finish):
+                return  # they had something to add
+        if reply.last is not None:
+            self._decide(reply.last)
+            if isinstance(reply.last, Finish):
+                self.end(reply.last.reason)
+
+    def _failed(self, reply: Reply) -> None:
+        if reply.spoken is not None:
+            self.speaking.close(reply.spoken)
+        if reply.kept:
+            return
+        if self.mind.another():
+            self.reply = self._think(reply.cue, reply.said, reply.ended_at, reply.timing)
+        else:
+            self.watch.apologise()
+
+    def _remembered(self, said: Said, heard: str) -> None:
+        if heard and not said.filler:
+            self.mind.remember(said.utterance.author, heard)
+        self.line.tell({"type": "caption", "role": said.utterance.author, "text": heard, "final": True})
+
+    def give_up(self) -> None:
+        """Whatever is being thought of or said is not wanted any more."""
+        self._stop_reply()
+        self.unanswered.clear()
+        self.speaking.forget()
+
+    def way_out(self) -> None:
+        """There was no answer: somebody else must go on."""
+        self._decide(HandToHuman("The agent could not answer on the phone; the call's events say why."))
+
+    def typed(self, digits: str) -> None:
+        """Keys count as said."""
+        now = self.now
+        self.turn_over(CustomerTurn(digits, now, now, now, now))
+
+    # silence and people
+
+    async def be_silent(self, silent: bool) -> None:
+        """The agent hears and says nothing; or it goes on."""
+        if silent == self.silent:
+            return
+        self.silent = silent
+        if silent:
+            self._stop_reply()
+            await self.speaking.silence()
+            self.record()
+        self.show()
+
+    # looking after it
+
+    def record(self) -> None:
+        """Keep what has been played since the last time."""
+        if (audio := self.ledger.take_played(self.line.played())) and self.lanes is not None:
+            self.lanes.others(audio, self.now)
+
+    def state(self) -> str:
+        """`speaking`, `thinking`, `listening` or `idle`."""
+        if self.speaking.sounding:
+            return "speaking"
+        if self.reply is not None:
+            return "thinking"
+        return "listening" if self.hearing.under_way else "idle"
+
+    def show(self) -> None:
+        """Tell the person's screen, and whoever watches, what we are doing."""
+        state = self.state()
+        if state != self._state:
+            self._state = state
+            self.line.tell({"type": "state", "state": state})
+            self.journal.happened("state", state=state)

@@ -1,0 +1,152 @@
+"""Looking after a call on the clock: dead air, doubtful interruptions, quiet, and the longest time it may take."""
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hub.voice.converse import Conversation
+
+TICK_SECONDS = 0.1
+FILLER_SECONDS = 1.5
+NEXT_FILLER_SECONDS = 3.0
+FALLBACK_SECONDS = 4.0
+APOLOGY_SECONDS = 7.0
+HOPELESS_SECONDS = 20.0
+"""How much longer an answer may take that has begun, such as one that waits for a tool."""
+DIGITS_SETTLED_SECONDS = 1.5
+
+
+class Watch:
+    """Looks at what was really sent, ten times a second."""
+
+    def __init__(self, call: "Conversation") -> None:
+        self._call = call
+        self._turn_over_at = 0.0
+        self._filled = self._fell_back = self._apologised = False
+        self._doubt_at = 0.0
+        self._idle_asked = 0
+        self._wrapped_up = self._time_up = False
+        self._digits = ""
+        self._digit_at = 0.0
+        settings = call.settings
+        self._fillers = itertools.cycle(settings.filler_messages) if settings.filler_messages else None
+        self._again = itertools.cycle(settings.repeat_messages) if settings.repeat_messages else None
+
+    async def run(self) -> None:
+        while not self._call.over:
+            await asyncio.sleep(TICK_SECONDS)
+            self._call.record()
+            self._dead_air()
+            await self._doubtful()
+            self._quiet()
+            self._longest()
+            self._typed()
+            self._call.show()
+
+    # what the loop tells
+
+    def turn_over(self) -> None:
+        """The agent owes an answer from now on."""
+        self._turn_over_at = self._call.now
+        self._filled = self._fell_back = self._apologised = False
+        self._idle_asked = 0 if self._call.reply is None or self._call.reply.cue == "message" else self._idle_asked
+
+    def doubt(self) -> None:
+        """The agent was stopped and no words came yet."""
+        self._doubt_at = self._call.now
+
+    def digit(self, digit: str) -> None:
+        self._digits += digit
+        self._digit_at = self._call.now
+
+    def ask_again(self) -> None:
+        """Something was said that nobody understood."""
+        if self._again is not None:
+            self._call.speaking.say(next(self._again))
+
+    def apologise(self) -> None:
+        """There is no answer: say so and what happens next."""
+        call = self._call
+        if self._apologised:
+            return
+        self._apologised = True
+        call.journal.happened("call.apologised")
+        call.give_up()
+        call.speaking.say(call.settings.apology_message, filler=True, ended=lambda said, heard: call.way_out())
+
+    # what the clock tells
+
+    def _dead_air(self) -> None:
+        call = self._call
+        reply, speaking = call.reply, call.speaking
+        if speaking.voiceless and not call.over:
+            call.journal.happened("call.voiceless")
+            call.end("error")
+            return
+        if reply is None or not reply.sure.is_set():
+            return
+        waited = call.now - self._turn_over_at
+        answered_at = max(self._turn_over_at, speaking.last_given_at + speaking.ahead_seconds())
+        if not reply.kept and waited >= FALLBACK_SECONDS and not self._fell_back:
+            self._fell_back = True
+            call.think_again()
+        if speaking.sounding or (speaking.current is not None and speaking.current.waiting):
+            return
+        hopeless = waited if not reply.kept else waited - HOPELESS_SECONDS
+        if hopeless >= APOLOGY_SECONDS:
+            self.apologise()
+        elif call.now - answered_at >= (FILLER_SECONDS if not self._filled else NEXT_FILLER_SECONDS):
+            self._filled = True
+            if self._fillers is not None:
+                speaking.say(next(self._fillers), filler=True, first=True)
+
+    async def _doubtful(self) -> None:
+        call = self._call
+        if not call.speaking.held:
+            return
+        if call.hearing.speaking:
+            self._doubt_at = max(self._doubt_at, call.now)
+        elif call.now - self._doubt_at >= call.settings.turn_taking.resume_after_seconds:
+            call.journal.happened("call.resumed")
+            call.hearing.forget()
+            call.speaking.resume()
+
+    def _quiet(self) -> None:
+        call = self._call
+        last = max(call.last_customer_at, call.speaking.last_given_at + call.speaking.ahead_seconds())
+        if call.silent or call.reply is not None or call.speaking.busy or call.hearing.under_way:
+            return
+        if call.now - call.last_customer_at >= call.settings.silence_hangup_seconds:
+            call.end("silence")
+        elif call.now - last >= call.settings.idle_seconds:
+            self._idle_asked += 1
+            call.answer("silence")
+
+    def _longest(self) -> None:
+        call, settings = self._call, self._call.settings
+        spent = call.now - call.began_at
+        if spent >= settings.max_duration_seconds:
+            if not self._time_up:
+                self._time_up = True
+                call.give_up()
+                call.speaking.say(
+                    settings.time_up_message, interruptible=False, ended=lambda said, heard: call.end("max_duration")
+                )
+            elif spent >= settings.max_duration_seconds + 15:
+                call.end("max_duration")
+            return
+        nearly = settings.wrap_up_seconds and spent >= settings.max_duration_seconds - settings.wrap_up_seconds
+        if nearly and not (self._wrapped_up or call.speaking.busy or call.reply or call.silent):
+            self._wrapped_up = True
+            call.speaking.say(settings.wrap_up_message)
+
+    def _typed(self) -> None:
+        """Keys are taken as words when no more of them come, or at #."""
+        call = self._call
+        if not self._digits:
+            return
+        if self._digits.endswith("#") or call.now - self._digit_at >= DIGITS_SETTLED_SECONDS:
+            digits, self._digits = self._digits.rstrip("#"), ""
+            if digits:
+                call.typed(digits)
