@@ -4,6 +4,7 @@ Signatures: https://www.twilio.com/docs/usage/security#validating-requests
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -18,9 +19,20 @@ CALLBACK_OVERRIDES = "#ct=1000&rt=4000&rc=2&rp=ct,rt,5xx&tt=15000"
 
 
 WORDS = {
+    "13223": "The number to connect to is not written like +15551234567.",
+    "13224": "This number is invalid, or no carrier reaches it.",
+    "13225": "Twilio does not call this number.",
+    "13227": "Calling this country is not switched on in the Twilio account.",
     "20003": "Twilio refused our account or token. Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
     "20429": "Twilio is limiting how fast we send; it will be tried again.",
+    "21210": "Our number is neither Twilio's nor verified as a caller id.",
     "21211": "This is not a phone number that can receive messages.",
+    "21212": "Our number is not one that can call.",
+    "21215": "Calling this country or number is not switched on in the Twilio account.",
+    "21216": "The Twilio account may not call this number.",
+    "21217": "This is not a phone number that can be called.",
+    "21219": "A trial account calls verified numbers only.",
+    "21220": "The call is over already.",
     "21265": "This number cannot receive messages.",
     "21408": "Sending to this country is not switched on in the Twilio account.",
     "21606": "Our number cannot send to this person.",
@@ -40,13 +52,47 @@ WORDS = {
     "30034": "Our number is not registered for this kind of traffic (A2P 10DLC).",
     "30410": "The carrier did not answer in time.",
     "30453": "The message was not delivered for safety reasons.",
+    "31920": "Our media socket refused the carrier.",
+    "31921": "Our media socket closed.",
+    "31924": "The carrier did not understand what our media socket sent.",
+    "32009": "The SIP phone is not registered.",
+    "32011": "The SIP system could not be reached.",
     "63016": "Outside the 24-hour window: use an approved template.",
 }
+SIP_WORDS = {
+    "403": "The carrier refused the call.",
+    "404": "The number does not exist or is no longer in use.",
+    "408": "Nobody answered.",
+    "410": "The number is no longer in use.",
+    "480": "The phone is switched off or out of reach.",
+    "484": "The number is incomplete.",
+    "486": "The line is busy.",
+    "487": "The call was ended before it was answered.",
+    "500": "The carrier had a fault.",
+    "503": "The carrier cannot take the call just now.",
+    "600": "The line is busy.",
+    "603": "The call was declined.",
+    "604": "The number does not exist.",
+    "607": "The person has blocked our calls.",
+    "608": "A filter on the way blocked our call.",
+}
+"""How a call ended before it was answered: https://www.rfc-editor.org/rfc/rfc3261#section-21, 8197 and 8688"""
 
 
 def words(code: str) -> str:
     """What an error code means, for people."""
     return WORDS.get(code, f"The carrier reported error {code}.") if code else ""
+
+
+_SID = re.compile(r"[A-Za-z]{2}[0-9A-Za-z]{1,62}")
+
+
+def checked_sid(form: Mapping[str, str], name: str) -> str:
+    """The provider's id in this field. Raises `KeyError`, and `Refused(400)` when it is none."""
+    sid = form[name]
+    if not _SID.fullmatch(sid):
+        raise Refused(f"{name} is not an id of Twilio's.", 400)
+    return sid
 
 
 class Account:

@@ -23,7 +23,7 @@ from hub.core.context import Context
 from hub.dialogue.outbound import Outside
 from hub.feed import Bus, RedisBus
 from hub.store import Store
-from web import hooks, logs, operations
+from web import hooks, logs, operations, sockets
 from web.api import API
 from web.api.openapi import openapi_config
 from web.auth import Authentication, guard
@@ -55,6 +55,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         route_handlers=[
             hooks.hook,
             hooks.hook_below,
+            sockets.media,
             operations.live,
             operations.ready,
             create_static_files_router(

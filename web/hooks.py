@@ -1,27 +1,35 @@
 """The provider door: HTTP at /hooks/{channel}/... becomes a `Hook`, the channel's `Reply` the answer."""
 
+import asyncio
 import logging
 from typing import Any
 
 from litestar import Request, Response, route
+from litestar.connection import ASGIConnection
 from litestar.exceptions import ClientException
 from litestar.params import FromPath
 
-from hub.channel import Hook, Refused
+from hub.channel import Hook, Refused, Reply
 from hub.core import Hub
 from web.problems import problem
+
+STORED_WITHIN_SECONDS = 3.0
+"""How long a provider that must be given something it understands is kept waiting."""
 
 log = logging.getLogger("hub.hooks")
 
 
-def hook_of(request: Request[Any, Any, Any], body: bytes, public_url: str) -> Hook:
-    """The request as the provider made it: public URL, raw path and query."""
-    raw_path = request.scope.get("raw_path") or request.scope["path"].encode()
+def hook_of(connection: ASGIConnection[Any, Any, Any, Any], method: str, body: bytes, public_url: str) -> Hook:
+    """The request as the provider made it: public URL, raw path and query; of a socket, its `ws` spelling."""
+    scope: Any = connection.scope
+    raw_path = scope.get("raw_path") or scope["path"].encode()
     path = raw_path.partition(b"?")[0].decode("latin-1")
-    query = request.scope.get("query_string", b"").decode("latin-1")
-    base = public_url or f"{request.scope['scheme']}://{request.headers.get('host', '')}"
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return Hook(request.method, base + path + (f"?{query}" if query else ""), headers, body)
+    query = scope.get("query_string", b"").decode("latin-1")
+    base = public_url or f"{scope['scheme']}://{connection.headers.get('host', '')}"
+    if scope["type"] == "websocket" and base.startswith("http"):
+        base = "ws" + base.removeprefix("http")
+    headers = {name.lower(): value for name, value in connection.headers.items()}
+    return Hook(method, base + path + (f"?{query}" if query else ""), headers, body)
 
 
 @route("/hooks/{channel:str}", http_method=["GET", "POST"], opt={"public": True}, include_in_schema=False)
@@ -45,9 +53,8 @@ async def receive(request: Request[Any, Any, Any], name: str) -> Response[Any]:
         return problem(request, 404, "There is no such channel.")
     try:
         body = await request.body()
-        reply = await channel.receive(hook_of(request, body, app.settings.hub_public_url))
-        for inbound in reply.events:
-            await hub.receive(inbound)
+        reply = await channel.receive(hook_of(request, request.method, body, app.settings.hub_public_url))
+        return await _stored(hub, name, reply)
     except Refused as refused:
         log.info("refused a request for %s: %s", name, refused.reason)
         return problem(request, refused.status, refused.reason)
@@ -56,4 +63,22 @@ async def receive(request: Request[Any, Any, Any], name: str) -> Response[Any]:
     except Exception:
         log.exception("could not store a request for %s", name)
         return problem(request, 503, "It could not be stored just now; send it again.")
+
+
+async def _stored(hub: Hub, name: str, reply: Reply) -> Response[Any]:
+    """Store what the request says and answer; where the reply has words for that, also when it cannot be."""
+    try:
+        async with asyncio.timeout(None if reply.otherwise is None else STORED_WITHIN_SECONDS):
+            for inbound in reply.events:
+                await hub.receive(inbound)
+    except Refused as refused:
+        if reply.refused is None:
+            raise
+        log.info("refused a request for %s: %s", name, refused.reason)
+        return Response(reply.refused, status_code=200, media_type=reply.media_type)
+    except Exception:
+        if reply.otherwise is None:
+            raise
+        log.exception("could not store a request for %s", name)
+        return Response(reply.otherwise, status_code=200, media_type=reply.media_type)
     return Response(reply.body, status_code=reply.status, media_type=reply.media_type, headers=dict(reply.headers))
