@@ -126,12 +126,12 @@ class Resampler:
             return b""
         view: Floats = np.ndarray((windows, taps), np.float32, held, 0, (4, 4))
         if up == 1:
-            out = np.dot(view[at : at + (count - 1) * down + 1 : down], self._phases[0])
+            out = np.vecdot(view[at : at + (count - 1) * down + 1 : down], self._phases[0])
         elif down == 1:
             out = np.dot(view[: count // up], self._phases.T).reshape(-1)
         else:
             where = at + down * np.arange(count)
-            out = np.einsum("ij,ij->i", view[where // up], self._phases[where % up])
+            out = np.vecdot(view[where // up], self._phases[where % up])
         at += count * down
         drop = at // up
         self._held, self._at = held[drop:], at - drop * up
