@@ -15,7 +15,6 @@ GOOD_FOR_SECONDS = 60
 MOST_CHARACTERS = 490
 """The name and the value of a stream's parameter have less than 500 characters together.
 https://www.twilio.com/docs/voice/twiml/stream#custom-parameters"""
-_MOST_OF_A_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,9 @@ class TicketOffice:
     def sell(self, call: str, person: str, ours: str, interaction: str) -> str:
         """A new ticket. Of very long names only the beginning fits into it."""
         once = secrets.token_urlsafe(12)
-        fields = astuple(Ticket(call, person[:_MOST_OF_A_NAME], ours[:_MOST_OF_A_NAME], interaction[:64], once))
-        text = json.dumps([int(self._now()) + GOOD_FOR_SECONDS, *fields], separators=(",", ":"))
+        fields = astuple(Ticket(call, _short(person, 80), _short(ours, 40), _short(interaction, 40), once))
+        until = int(self._now()) + GOOD_FOR_SECONDS
+        text = json.dumps([until, *fields], separators=(",", ":"), ensure_ascii=False)
         payload = base64.urlsafe_b64encode(text.encode()).decode()
         return f"{payload}.{self._signature(payload)}"
 
@@ -56,3 +56,8 @@ class TicketOffice:
 
     def _signature(self, payload: str) -> str:
         return hmac.new(self._key, payload.encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def _short(name: str, most_bytes: int) -> str:
+    readable = "".join(character for character in name if character.isprintable())
+    return readable.encode()[:most_bytes].decode(errors="ignore")
