@@ -6,6 +6,7 @@ from importlib import import_module
 from hub.channel import Channel
 
 CHANNELS = {
+    "call": "channels.call:Call",
     "sms": "channels.sms:Sms",
     "webchat": "channels.webchat:Webchat",
 }

@@ -48,6 +48,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         channels=open_channels(settings.for_channels()),
         outside=Outside(allow_private=settings.hub_webhook_allow_private),
         node=f"{settings.node}#{secrets.token_hex(4)}",
+        data_dir=settings.hub_data_dir,
         clock=clock,
     )
     state = State({"settings": settings, "store": store, "bus": bus, "hub": Hub(context), "clock": clock})

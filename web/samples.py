@@ -71,8 +71,8 @@ async def _fill(db: AsyncSession, settings: Settings) -> Workspace:
     made = {name: await add_agent(db, workspace.id, name, settings.hub_sandbox_url) for name in NUMBERS.values()}
     for number, name in NUMBERS.items():
         agent = made[name]
-        db.add(Address(workspace_id=workspace.id, channel="sms", value=number, name=agent.name, agent_id=agent.id))
-        db.add(Address(workspace_id=workspace.id, channel="webchat", value=name, name=agent.name, agent_id=agent.id))
+        for channel, value in (("call", number), ("sms", number), ("webchat", name), ("web_call", name)):
+            db.add(Address(workspace_id=workspace.id, channel=channel, value=value, name=agent.name, agent_id=agent.id))
     await db.flush()
     await _conversations(db, workspace, made)
     return workspace

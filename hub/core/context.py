@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from hub.channel import Channel
@@ -13,7 +14,12 @@ from hub.clock import Clock
 from hub.dialogue.outbound import Outside
 from hub.store import Store
 
+if TYPE_CHECKING:
+    from hub.core.live.call import LiveCall
+
 log = logging.getLogger("hub")
+
+T = TypeVar("T")
 
 MOST_ANSWERS_AT_ONCE = 32
 
@@ -24,24 +30,30 @@ def _nothing_later(interaction_id: UUID, at: datetime) -> None:
 
 @dataclass(slots=True)
 class Context:
-    """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery."""
+    """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery.
+
+    `data_dir` is where recordings are kept; `calls` are the live interactions that this process holds.
+    """
 
     store: Store
     channels: Mapping[str, Channel]
     outside: Outside
     node: str = "node"
+    data_dir: Path = Path("data")
     clock: Clock = field(default_factory=Clock)
     later: Callable[[UUID, datetime], None] = _nothing_later
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ANSWERS_AT_ONCE))
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     answering: dict[UUID, bool] = field(default_factory=dict)
     delivering: dict[UUID, bool] = field(default_factory=dict)
+    calls: "dict[UUID, LiveCall]" = field(default_factory=dict)
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run it beside the request; its failure is logged."""
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)

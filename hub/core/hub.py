@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, identity, ownership, policy
 from hub.channel import Inbound, Media, Refused
+from hub.core import live
 from hub.core import receive as receiving
 from hub.core.answer import answer
 from hub.core.context import Context
@@ -18,9 +19,11 @@ from hub.core.receive import Receipt
 from hub.core.report import report
 from hub.core.write import finish, idle_after, open_interaction, owe, owe_turn, say_in
 from hub.dialogue.turn import Cue
-from hub.models import Address, Agent, Interaction, Message, Skill, User
+from hub.models import Address, Agent, Command, Interaction, Message, Skill, User
+from hub.models.call import Verb
+from hub.models.columns import new_id
 from hub.models.interaction import FINAL
-from hub.store import agents, interactions, lock, transit
+from hub.store import agents, calls, interactions, lock, transit
 
 
 class NotFound(LookupError):
@@ -40,8 +43,11 @@ class Hub:
         """
         if inbound.channel not in self.context.channels:
             raise Refused(f"There is no channel {inbound.channel!r}.", 404)
+        if inbound.kind == "call":
+            return await live.receive(self.context, inbound)
         if inbound.kind == "status":
-            return await report(self.context, inbound)
+            is_live = self.context.channels[inbound.channel].limits.live
+            return await (live.report if is_live else report)(self.context, inbound)
         receipt = await receiving.message(self.context, inbound, within)
         failpoints.reach("receive.committed")
         if receipt.interaction_id and receipt.answer:
@@ -73,7 +79,8 @@ class Hub:
     ) -> Interaction:
         """Begin an exchange of ours with a person. Without `text` the agent's opening message is said.
 
-        An open interaction of the same thread is gone on with, by the agent it has. `skills` join the
+        An open interaction of the same thread is gone on with, by the agent it has; a call is always a new one, which
+        the carrier is asked to place, or, where people come to us, waits for its line. `skills` join the
         agent's instructions and tools. `given` are further columns (parameters, meta, test,
         agent_definition); a test in the browser belongs to no address.
         Raises `NotAnIdentity`, `NotAllowed`, `Refused`.
@@ -93,8 +100,9 @@ class Hub:
             if address is None and not context.channels[channel].limits.pulled:
                 raise policy.NotAllowed(f"There is no {channel} address to send from. Add one first.", "no_address")
             customer = await identity.recognise(db, workspace, kind, person, name=name, source="api")
-            thread = f"{address.value if address else ''}:{person}"
-            interaction = await interactions.open_in_thread(db, workspace_id, channel, thread)
+            is_live = context.channels[channel].limits.live
+            thread = str(new_id()) if is_live else f"{address.value if address else ''}:{person}"
+            interaction = None if is_live else await interactions.open_in_thread(db, workspace_id, channel, thread)
             fresh = interaction is None
             if interaction is None:
                 interaction = await open_interaction(
@@ -103,16 +111,40 @@ class Hub:
                 )  # fmt: skip
             else:
                 interaction.parameters = {**interaction.parameters, **given.get("parameters", {})}
-            if text:
+            if is_live:
+                await self._check(db, interaction, "call")
+                self._place(db, interaction, now)
+            elif text:
                 await self._say(db, interaction, text, role="agent", author=interaction.agent.get("name", ""))
             elif fresh:
                 await self._check(db, interaction, "opening")
                 owe_turn(db, interaction, "opened", now)
-        if text:
+        if text or is_live:
             context.spawn(deliver(context, interaction.id))
         elif fresh:
             self.answer_soon(interaction.id, "opened")
         return interaction
+
+    def _place(self, db: AsyncSession, interaction: Interaction, now: datetime) -> None:
+        """Owe the carrier the request to ring them."""
+        interaction.status, interaction.idle_at = "queued", None
+        if self.context.channels[interaction.channel].limits.pulled:
+            return
+        text = f"Calling {interaction.person}"
+        owe(db, interaction, say_in(db, interaction, now, role="system", text=text), now)
+        interaction.idle_at = None
+
+    async def command(
+        self, workspace_id: UUID, interaction_id: UUID, verb: Verb, *, by: str = "", **arguments: Any
+    ) -> Command:
+        """Ask a live interaction to do something; what came of it, if that is known within moments.
+
+        Raises `NotLive`, `NotFound`.
+        """
+        try:
+            return await live.command(self.context, workspace_id, interaction_id, verb, by=by, **arguments)
+        except LookupError as error:
+            raise NotFound(str(error)) from None
 
     async def say(
         self,
@@ -134,6 +166,8 @@ class Hub:
                     await self._must_own(db, interaction, operator)
                 elif interaction.owner == "operator":
                     raise ownership.Taken(await ownership.name_of(db, interaction))
+                if self._is_live(interaction):
+                    raise policy.NotAllowed("Words of a call are spoken: use the call's own `say`.", "live")
                 said = await self._say(
                     db, interaction, text, media=media,
                     role="operator" if operator else "agent", operator_id=operator.id if operator else None,
@@ -162,6 +196,7 @@ class Hub:
                 now = self.context.clock.now()
                 finish(db, interaction, status, reason, now)
                 await transit.settle_inbox(db, interaction.id, now)
+                calls.call_hint(db, interaction.id)
         return interaction
 
     async def take_over(self, workspace_id: UUID, interaction_id: UUID, operator: User) -> Interaction:
@@ -171,6 +206,7 @@ class Hub:
             now = self.context.clock.now()
             await ownership.take_over(db, interaction, operator, now)
             await transit.settle_inbox(db, interaction.id, now)
+            calls.call_hint(db, interaction.id)
         return interaction
 
     async def hand_back(self, workspace_id: UUID, interaction_id: UUID, operator: User) -> Interaction:
@@ -185,6 +221,9 @@ class Hub:
                 return interaction
             now = self.context.clock.now()
             await ownership.hand_back(db, interaction, operator, now)
+            calls.call_hint(db, interaction.id)
+            if self._is_live(interaction):
+                return interaction
             if interaction.last_message_role == "operator":
                 interaction.answered_seq = interaction.heard_seq
             owe_turn(db, interaction, "handed_back", now)
@@ -196,6 +235,7 @@ class Hub:
         async with self.context.store.write() as db:
             interaction = await self._held(db, workspace_id, interaction_id)
             await ownership.assign(db, interaction, operator, by, self.context.clock.now())
+            calls.call_hint(db, interaction.id)
         return interaction
 
     async def tag(self, workspace_id: UUID, interaction_id: UUID, tags: list[str], by: User | None) -> Interaction:
@@ -233,6 +273,10 @@ class Hub:
                 by=by.name,
             )
         return interaction
+
+    def _is_live(self, interaction: Interaction) -> bool:
+        channel = self.context.channels.get(interaction.channel)
+        return channel is not None and channel.limits.live
 
     async def _held(self, db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> Interaction:
         found = await interactions.locked(db, interaction_id)

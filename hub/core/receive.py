@@ -77,7 +77,7 @@ def cleaned(inbound: Inbound) -> Inbound:
 
 async def _take_in(db: AsyncSession, hub: Context, inbound: Inbound, within: Interaction | None) -> Receipt:
     channel, now = hub.channels[inbound.channel], hub.clock.now()
-    address, workspace = await _place(db, inbound, within, invited=channel.limits.pulled)
+    address, workspace = await place(db, inbound, within, invited=channel.limits.pulled)
     try:
         person = identity.normal(channel.identity, inbound.sender, workspace.default_region)
     except identity.NotAnIdentity as error:
@@ -130,7 +130,7 @@ def opening(agent: Mapping[str, Any]) -> str:
     return fill(agent.get("opening_message") or "", values).strip()
 
 
-async def _place(
+async def place(
     db: AsyncSession, inbound: Inbound, within: Interaction | None, *, invited: bool
 ) -> tuple[Address | None, Workspace]:
     """The address it came to, made when it is the only workspace's; not where only our own page leads there."""

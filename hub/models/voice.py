@@ -95,4 +95,5 @@ class Call(BaseModel):
     wrap_up_message: str = Field(default="We are almost out of time for this call.", max_length=500)
     time_up_message: str = Field(default="Our time is up, so I have to end the call here. Goodbye!", max_length=500)
     voicemail_message: str = Field(default="", max_length=2_000)
+    hold_message: str = Field(default="A colleague will be with you shortly. Please stay on the line.", max_length=500)
     transfer_to: str = Field(default="", max_length=40)

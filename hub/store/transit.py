@@ -196,3 +196,13 @@ async def forget_nodes(db: AsyncSession, before: datetime) -> None:
 
 async def nodes(db: AsyncSession) -> Sequence[Node]:
     return (await db.exec(select(Node))).all()
+
+
+async def placing(db: AsyncSession, interaction_id: UUID) -> tuple[Message, OutboxEntry] | None:
+    """The message that asks the carrier to place this interaction's call, and what became of it."""
+    query = (
+        select(Message, OutboxEntry)
+        .join(OutboxEntry, col(OutboxEntry.message_id) == col(Message.id))
+        .where(OutboxEntry.interaction_id == interaction_id, Message.role == "system")
+    )
+    return (await db.exec(query)).first()

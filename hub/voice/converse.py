@@ -95,17 +95,17 @@ class Conversation:
 
     # the whole of it
 
-    async def run(self, opening: str | None = None, cue: Cue = "opened") -> str:
-        """Talk until one side ends it; gives an ended_reason. `opening` is said first, else `cue` is thought about."""
+    async def run(self, cue: Cue | None = "opened") -> str:
+        """Talk until one side ends it; gives an ended_reason. `cue` makes the agent begin; None lets the person."""
         self.spawn(self._listen())
-        self.spawn(self._begin(opening, cue))
+        self.spawn(self._begin(cue))
         self.spawn(self.watch.run())
         try:
             return await self._over
         finally:
             await self._clean_up()
 
-    async def _begin(self, opening: str | None, cue: Cue) -> None:
+    async def _begin(self, cue: Cue | None) -> None:
         mouths, _ = await asyncio.gather(self._mouths.open(), self._open_ears())
         if mouths is None:
             self.end("error")
@@ -113,12 +113,7 @@ class Conversation:
         self.spawn(self.speaking.prepare([*self.settings.filler_messages, self.settings.apology_message]))
         if self.settings.consent_message and cue == "opened":
             self.speaking.say(self.settings.consent_message, interruptible=False, ended=self._remembered)
-        if opening:
-            said = self.speaking.begin(interruptible=self.settings.opening_interruptible, ended=self._remembered)
-            for sentence in sentences(opening):
-                said.waiting.append(sentence)
-            self.speaking.close(said)
-        elif cue != "opened" or opening is None:
+        if cue is not None:
             self.answer(cue)
         self.show()
 
@@ -376,8 +371,11 @@ class Conversation:
                 await reply.sure.wait()
                 for sentence in sentences(piece.text):
                     if reply.spoken is None:
-                        reply.spoken = self.speaking.begin(begun=lambda said: self._first_sound(reply, said),
-                                                           ended=self._remembered)  # fmt: skip
+                        reply.spoken = self.speaking.begin(
+                            begun=lambda said: self._first_sound(reply, said),
+                            ended=self._remembered,
+                            interruptible=reply.cue != "opened" or self.settings.opening_interruptible,
+                        )
                     await self.speaking.add(reply.spoken, sentence)
             case Finish() | HandToHuman():
                 reply.last = piece
@@ -473,6 +471,27 @@ class Conversation:
             await self.speaking.silence()
             self.record()
         self.show()
+
+    async def hush(self) -> None:
+        """Think and say nothing more; what is being said is finished."""
+        self.silent = True
+        self._stop_reply()
+        self.show()
+
+    def say(self, text: str, author: str = "agent") -> None:
+        """Say this, behind what is being said."""
+        said = self.speaking.begin(author=author, ended=self._remembered)
+        said.waiting.extend(sentences(text))
+        self.speaking.close(said)
+
+    def leave_message(self, text: str) -> None:
+        """Say this to a machine, then hang up."""
+        if not text:
+            self.end("voicemail")
+            return
+        said = self.speaking.begin(interruptible=False, ended=lambda said, heard: self.end("voicemail"))
+        said.waiting.extend(sentences(text))
+        self.speaking.close(said)
 
     # looking after it
 

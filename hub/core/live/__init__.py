@@ -1,0 +1,8 @@
+"""Live interactions: from the carrier's knock to the last sound, and what they are asked to do meanwhile."""
+
+from hub.core.live.call import LiveCall
+from hub.core.live.commands import command
+from hub.core.live.receive import receive
+from hub.core.live.report import report
+
+__all__ = ["LiveCall", "command", "receive", "report"]

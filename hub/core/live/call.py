@@ -1,0 +1,335 @@
+"""One live interaction on the node that holds it: the loop, what is written down, what it is asked to do."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hub.channel import Line, Undeliverable
+from hub.core.context import Context
+from hub.core.live.mind import LiveMind, Memory
+from hub.core.live.taping import Tape
+from hub.core.live.writer import Writer
+from hub.core.write import finish
+from hub.dialogue.turn import Cue, Entry, HandToHuman, Piece
+from hub.engines import TRANSCRIBERS, VOICES, transcriber, voice
+from hub.feed import TICK_SECONDS
+from hub.models import Command, Interaction
+from hub.models.interaction import FINAL
+from hub.models.voice import Call
+from hub.store import calls, interactions, people
+from hub.voice.chain import Chain
+from hub.voice.codecs import Converter
+from hub.voice.converse import Conversation
+from hub.voice.hearing import OpenEars
+from hub.voice.speech import EngineFailed, Format, Hints
+from hub.voice.synthesis import OpenMouth
+
+log = logging.getLogger("hub.live")
+
+LAST_RESORT = {"ears": "sphinx", "mouth": "espeak"}
+HOLD_SECONDS = 20.0
+HISTORY = 60
+
+
+class LiveCall:
+    """Everything of one live interaction; `run` lasts as long as its line."""
+
+    def __init__(self, hub: Context, interaction: Interaction, line: Line, memory: Memory, resumed: bool) -> None:
+        self.hub, self.line = hub, line
+        self.id, self.workspace_id = interaction.id, interaction.workspace_id
+        self.settings = Call(**interaction.agent.get("call", {}))
+        self.definition: Mapping[str, Any] = interaction.agent
+        self.resumed = resumed
+        self.owner = interaction.owner
+        self.operator_id = interaction.operator_id
+        self.paused = interaction.status == "paused"
+        self.writer = Writer(hub, interaction.id, str(interaction.agent.get("name", "")))
+        self.mind = LiveMind(hub, memory, self.writer.state)
+        self.fenced = False
+        self.format = Format(line.codec, line.rate)
+        self.tape = Tape(hub, interaction, self.format) if self.settings.record else None
+        self._fault = ""
+        language = str(interaction.agent.get("language", "en-US"))
+        self._language = language
+        self.conversation = Conversation(
+            line,
+            settings=self.settings,
+            language=language,
+            mind=self.mind,
+            ears=Chain("ears", self._names("ears"), self._ears, self._engine_failed),
+            mouths=Chain("mouth", self._names("mouth"), self._mouth, self._engine_failed),
+            journal=self.writer,
+            lanes=self.tape,
+            decide=self._decide,
+        )
+
+    # engines
+
+    def _names(self, kind: str) -> list[str]:
+        chosen = self.settings.hearing if kind == "ears" else self.settings.speaking
+        return [chosen.engine, *chosen.fallbacks, LAST_RESORT[kind]]
+
+    async def _ears(self, name: str) -> OpenEars:
+        if name not in TRANSCRIBERS:
+            raise EngineFailed(f"there is no transcriber {name!r}")
+        engine = transcriber(name)
+        taken = self.format if self.format in engine.takes else engine.takes[0]
+        hearing = self.settings.hearing
+        hints = Hints(self._language, words=hearing.keywords, definition=self.definition)
+        opened = await engine.open(taken, hints, hearing.options if name == hearing.engine else {})
+        return OpenEars(opened, Converter(self.format, taken), engine.ends_turns)
+
+    async def _mouth(self, name: str) -> OpenMouth:
+        if name not in VOICES:
+            raise EngineFailed(f"there is no voice engine {name!r}")
+        engine = voice(name)
+        made = self.format if self.format in engine.gives else engine.gives[0]
+        speaking = self.settings.speaking
+        own = name == speaking.engine
+        options = {**(speaking.options if own else {}), "speed": speaking.speed}
+        if own and speaking.voice:
+            options["voice"] = speaking.voice
+        return OpenMouth(await engine.open(made, self._language, options), made)
+
+    def _engine_failed(self, name: str, why: str) -> None:
+        log.warning("call %s: engine %s %s", self.id, name, why)
+        self.writer.happened("engine.failed", engine=name, why=why[:300])
+
+    # the call
+
+    async def run(self, cue: Cue | None) -> None:
+        """Talk until it is over, then write down how it ended."""
+        writing = asyncio.create_task(self.writer.run())
+        taping = asyncio.create_task(self.tape.run()) if self.tape is not None else None
+        obeying = asyncio.create_task(self._obey_always())
+        reason = "error"
+        try:
+            if self.owner != "ai" or self.paused:
+                self.conversation.silent = True
+                cue = None
+            if self.owner == "queue":
+                self.conversation.spawn(self._hold())
+            reason = await self.conversation.run(cue)
+        except Exception:
+            log.exception("the call of interaction %s failed", self.id)
+            self._fault = "The call broke off because of a fault of ours; see the server's log."
+        finally:
+            obeying.cancel()
+            await self.line.hangup()
+            if self.hub.calls.get(self.id) is self:
+                del self.hub.calls[self.id]
+            if self.tape is not None:
+                await self.tape.close(taping)
+            await self._end(reason)
+            self.writer.close()
+            await asyncio.gather(writing, obeying, return_exceptions=True)
+
+    async def _end(self, reason: str) -> None:
+        """How it ended. A line that merely broke may come back; another node or stream may have it already."""
+        broken = reason == "customer_hangup" and getattr(self.line, "broken", False)
+        if self.fenced:
+            return
+        now = self.hub.clock.now()
+
+        def entry(db: Any, interaction: Interaction) -> None:
+            if interaction.status in FINAL or interaction.node != self.hub.node:
+                return
+            if broken:
+                interactions.log(db, interaction, "call.lost", now)
+                interaction.node = ""
+                return
+            if self._fault:
+                interaction.failure_reason = self._fault
+            status = {"error": "failed", "voicemail": "voicemail"}.get(reason, "completed")
+            finish(db, interaction, status, reason, now)
+
+        self.writer.put(entry)
+
+    async def _obey_always(self) -> None:
+        """Do what is asked of this call, whoever asked and wherever."""
+        async with self.hub.store.bus.subscribe(f"call:{self.id}") as hints:
+            while True:
+                try:
+                    await self._look()
+                except Exception:
+                    log.exception("commands of call %s could not be read", self.id)
+                await hints.wait(TICK_SECONDS)
+
+    async def _look(self) -> None:
+        async with self.hub.store.glance() as db:
+            interaction = await db.get(Interaction, self.id)
+            asked = await calls.open_commands(db, self.id)
+        if interaction is None:
+            return
+        if interaction.node not in ("", self.hub.node):
+            self.fence()
+            return
+        if interaction.ended_at is not None:
+            self.conversation.end(interaction.ended_reason or "api_hangup")
+            return
+        if (interaction.owner, interaction.operator_id) != (self.owner, self.operator_id):
+            await self._owner_changed(interaction)
+        for one in asked:
+            await self._obey(one)
+
+    def fence(self) -> None:
+        """Somebody else has this call now; nothing of it is ours any more."""
+        self.fenced = True
+        self.conversation.end("fenced")
+
+    async def _owner_changed(self, interaction: Interaction) -> None:
+        before, self.owner, self.operator_id = self.owner, interaction.owner, interaction.operator_id
+        silent = self.owner != "ai"
+        if before == "ai" and self.owner == "queue":
+            return  # the agent itself asked for a person, and is still saying so
+        await self.conversation.be_silent(silent or self.paused)
+        if not silent and not self.paused:
+            await self._remember_what_was_said()
+            self.conversation.answer("handed_back")
+
+    async def _remember_what_was_said(self) -> None:
+        """The agent goes on knowing what was said while it was silent."""
+        async with self.hub.store.glance() as db:
+            said = await interactions.messages(db, self.workspace_id, self.id, limit=HISTORY)
+        self.mind.memory.history = remembered(said)
+
+    # what it is asked to do
+
+    async def _obey(self, asked: Command) -> None:
+        try:
+            await self._carry_out(asked.verb, asked.arguments)
+            fault = ""
+        except Undeliverable as error:
+            fault = error.words
+        except Exception as error:
+            log.exception("command %s failed", asked.verb)
+            fault = f"It failed: {error}"
+        now = self.hub.clock.now()
+
+        async def entry(db: Any, interaction: Interaction) -> None:
+            await calls.done(db, asked.id, fault, now)
+            interactions.log(
+                db, interaction, "call.commanded", now,
+                command_id=str(asked.id), verb=asked.verb, arguments=asked.arguments, by=asked.by, fault=fault,
+            )  # fmt: skip
+
+        async with self.hub.store.write() as db:
+            interaction = await interactions.locked(db, self.id)
+            if interaction is not None:
+                await entry(db, interaction)
+
+    async def _carry_out(self, verb: str, given: Mapping[str, Any]) -> None:
+        conversation = self.conversation
+        match verb:
+            case "say":
+                conversation.say(str(given["text"]), str(given.get("author") or "agent"))
+            case "whisper":
+                self.mind.memory.history.append(Entry("system", f"A colleague whispers to you: {given['text']}"))
+            case "digits":
+                await self.line.send_digits(str(given["digits"]))
+            case "transfer":
+                await self.line.transfer(str(given["to"]))
+                self.writer.happened("call.transferring", to=str(given["to"]))
+            case "mute" | "unmute":
+                self._mute(str(given.get("direction") or "both"), verb == "mute")
+            case "pause" | "resume":
+                await self._pause(verb == "pause")
+            case "recording_pause" | "recording_resume":
+                self._record(verb == "recording_resume")
+            case "voicemail":
+                await self._voicemail(bool(given.get("greeting_over", True)))
+            case "hang_up":
+                conversation.end(str(given.get("reason") or "api_hangup"))
+            case _:
+                raise Undeliverable(f"There is no command {verb!r}.")
+
+    def _mute(self, direction: str, muted: bool) -> None:
+        if direction in ("in", "both"):
+            self.conversation.deaf = muted
+        if direction in ("out", "both"):
+            self.conversation.speaking.mute(muted)
+
+    async def _pause(self, paused: bool) -> None:
+        self.paused = paused
+        await self.conversation.be_silent(paused or self.owner != "ai")
+        status = "paused" if paused else "in_progress"
+
+        def entry(db: Any, interaction: Interaction) -> None:
+            if interaction.status not in FINAL and interaction.status != "ending":
+                interaction.status = status
+
+        self.writer.put(entry)
+
+    def _record(self, on: bool) -> None:
+        if self.tape is None:
+            raise Undeliverable("This agent's calls are not recorded.")
+        if on:
+            self.tape.resume(self.conversation.now)
+        else:
+            self.tape.pause(self.conversation.now)
+
+    async def _voicemail(self, greeting_over: bool) -> None:
+        """An answering machine took the call: leave the message after the beep."""
+        await self.conversation.be_silent(True)
+        if greeting_over:
+            self.conversation.leave_message(self.settings.voicemail_message)
+
+    def _decide(self, piece: Piece) -> None:
+        self.writer.decided(piece)
+        if isinstance(piece, HandToHuman):
+            self.conversation.spawn(self._to_a_person())
+
+    async def _to_a_person(self) -> None:
+        """Connect them with a number, where the agent has one and the line can; else they wait in the queue."""
+        self.owner = "queue"
+        await self.conversation.hush()
+        if self.settings.transfer_to:
+            try:
+                await self.line.transfer(self.settings.transfer_to)
+                self.writer.happened("call.transferring", to=self.settings.transfer_to)
+                return
+            except Undeliverable as error:
+                self.writer.happened("call.transfer_failed", words=error.words)
+        await self._hold()
+
+    async def _hold(self) -> None:
+        """Tell them now and then that somebody will come."""
+        while self.owner == "queue" and not self.conversation.over:
+            await asyncio.sleep(HOLD_SECONDS)
+            if self.owner == "queue" and self.settings.hold_message:
+                self.conversation.say(self.settings.hold_message, "agent")
+
+
+def remembered(said: list[Any]) -> list[Entry]:
+    """Messages as the agent may remember them: what was heard, and no notes."""
+    return [
+        Entry(message.role, message.text if message.heard is None else message.heard)
+        for message in said
+        if not message.note and (message.heard is None or message.heard)
+    ]
+
+
+async def memory_of(hub: Context, interaction: Interaction) -> Memory:
+    """What the agent knows when the line opens; of a call that is taken up again, all that was said."""
+    async with hub.store.glance() as db:
+        customer, workspace = await people.customer_at_home(db, interaction.customer_id)
+        said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
+    return Memory(
+        interaction_id=interaction.id,
+        workspace_id=interaction.workspace_id,
+        agent_id=interaction.agent_id,
+        agent=interaction.agent,
+        channel=interaction.channel,
+        parameters={**interaction.agent.get("parameters", {}), **interaction.parameters},
+        customer={
+            **customer.custom_fields,
+            "name": customer.name,
+            "language": customer.language,
+            "known_as": interaction.person,
+        },
+        zone=ZoneInfo(customer.time_zone or workspace.time_zone),
+        history=remembered(said),
+        state=dict(interaction.state),
+    )

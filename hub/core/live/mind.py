@@ -1,0 +1,138 @@
+"""What the agent thinks with on a call: the same brain as for texts, with only what was heard in its memory."""
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from hub.core.context import Context
+from hub.dialogue.toolbox import Tools
+from hub.dialogue.turn import Cue, Entry, Finish, Passage, Piece, Say, Toolbox, ToolResult, Turn
+from hub.engines import brain
+from hub.voice.mind import Thought
+
+HISTORY = 60
+
+
+@dataclass(slots=True)
+class Memory:
+    """What stays the same for a call, and what is learnt in it."""
+
+    interaction_id: UUID
+    workspace_id: UUID
+    agent_id: UUID | None
+    agent: Mapping[str, Any]
+    channel: str
+    parameters: Mapping[str, Any]
+    customer: Mapping[str, Any]
+    zone: Any
+    history: list[Entry] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    turns: int = 0
+
+
+class LiveMind:
+    """The `Mind` of one call. `kept` is told of each new state that counts."""
+
+    def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None]) -> None:
+        self._hub, self.memory, self._kept = hub, memory, kept
+        first = str(memory.agent.get("engine", "script"))
+        self._names = list(dict.fromkeys([first, *memory.agent.get("engine_fallbacks", [])]))
+        self._shown: Sequence[str] = ()
+
+    def think(self, said: str, cue: Cue, sure: asyncio.Event) -> "LiveThought":
+        return LiveThought(self, said, cue, sure)
+
+    def remember(self, role: str, text: str) -> None:
+        self.memory.history.append(Entry(role, text))
+        del self.memory.history[:-HISTORY]
+
+    def another(self) -> bool:
+        if len(self._names) < 2:
+            return False
+        self._names.pop(0)
+        return True
+
+    def offered(self) -> list[str]:
+        return list(self._shown)
+
+    def turn(self, said: str, cue: Cue) -> Turn:
+        memory = self.memory
+        now: datetime = self._hub.clock.now()
+        return Turn(
+            agent=memory.agent,
+            cue=cue,
+            said=said,
+            history=list(memory.history),
+            state=copy.deepcopy(memory.state),
+            now=now.astimezone(memory.zone),
+            channel=memory.channel,
+            parameters=memory.parameters,
+            customer=memory.customer,
+        )
+
+    async def pieces(self, turn: Turn, sure: asyncio.Event) -> AsyncIterator[Piece]:
+        memory = self.memory
+        if ends := self._goodbye(turn):
+            for piece in ends:
+                yield piece
+            return
+        key = f"{memory.interaction_id} call {memory.turns}"
+        tools = Tools(self._hub.store, self._hub.outside, memory.workspace_id, memory.agent_id, turn, key)
+        async for piece in brain(self._names[0]).reply(turn, _Sure(tools, sure)):
+            yield piece
+
+    def _goodbye(self, turn: Turn) -> list[Piece]:
+        phrases = turn.agent.get("call", {}).get("goodbye_phrases", [])
+        low = turn.said.lower()
+        if any(phrase.lower() in low for phrase in phrases if phrase.strip()):
+            return [Say(str(turn.agent.get("goodbye_message") or "Goodbye!")), Finish("goodbye")]
+        return []
+
+    def keep(self, turn: Turn, shown: Sequence[str]) -> None:
+        self.memory.state = turn.state
+        self.memory.turns += 1
+        self._shown = shown
+        self._kept(turn.state)
+
+
+class LiveThought(Thought):
+    """One answer; its state counts once it is both thought to the end and kept."""
+
+    def __init__(self, mind: LiveMind, said: str, cue: Cue, sure: asyncio.Event) -> None:
+        self._mind, self._sure = mind, sure
+        self._turn = mind.turn(said, cue)
+        self._kept = self._whole = False
+        self._shown: list[str] = []
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        async for piece in self._mind.pieces(self._turn, self._sure):
+            if isinstance(piece, Say):
+                self._shown += piece.choices
+            yield piece
+        self._whole = True
+        if self._kept:
+            self._mind.keep(self._turn, self._shown)
+
+    def keep(self) -> None:
+        if not self._kept:
+            self._kept = True
+            if self._whole:
+                self._mind.keep(self._turn, self._shown)
+
+
+class _Sure:
+    """A toolbox that acts only when the turn is surely over."""
+
+    def __init__(self, tools: Toolbox, sure: asyncio.Event) -> None:
+        self._tools, self._sure = tools, sure
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
+        await self._sure.wait()
+        return await self._tools.call(name, arguments)
+
+    async def search(self, query: str, limit: int = 3) -> Sequence[Passage]:
+        return await self._tools.search(query, limit)

@@ -1,0 +1,132 @@
+"""A call that comes in: its interaction is opened when it rings, its line is taken when somebody can be talked with."""
+
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub import identity
+from hub.channel import Channel, Inbound, Refused
+from hub.core.context import Context
+from hub.core.live.call import LiveCall, memory_of
+from hub.core.receive import Receipt, cleaned, place
+from hub.core.write import open_interaction
+from hub.dialogue.turn import Cue
+from hub.models import Address, InboxEntry, Interaction, Workspace
+from hub.models.interaction import FINAL, may_follow
+from hub.store import calls, interactions, lock, transit
+
+log = logging.getLogger("hub.live")
+
+MOST_CALLS = 400
+"""Live interactions one process takes at once; more are refused before they would spoil those there are."""
+
+
+async def receive(hub: Context, inbound: Inbound) -> Receipt:
+    """Take in a call; with a line, the talk begins. Raises `Refused`: unknown, ended, a ticket used before, busy."""
+    inbound = cleaned(inbound)
+    if inbound.line is None:
+        async with hub.store.write(urgent=True) as db:
+            interaction = await _ringing(db, hub, inbound)
+        return Receipt(True, interaction.id)
+    if len(hub.calls) >= MOST_CALLS:
+        raise Refused("All lines are busy. Try again in a moment.", 503)
+    async with hub.store.write(urgent=True) as db:
+        interaction = await _connected(db, hub, inbound)
+    resumed = interaction.last_message_role != ""
+    earlier = hub.calls.pop(interaction.id, None)
+    if earlier is not None:
+        earlier.fence()
+    live = LiveCall(hub, interaction, inbound.line, await memory_of(hub, interaction), resumed)
+    hub.calls[interaction.id] = live
+    task = hub.spawn(live.run(_cue(interaction, resumed)))
+    return Receipt(True, interaction.id, live=task)
+
+
+def _cue(interaction: Interaction, resumed: bool) -> Cue | None:
+    """Why the agent begins to speak, if it does."""
+    if resumed:
+        return "handed_back"
+    return "opened" if interaction.agent.get("opening_message") or interaction.direction == "outbound" else None
+
+
+async def _ringing(db: AsyncSession, hub: Context, inbound: Inbound) -> Interaction:
+    """The interaction of a call that rings or was answered, opened if this is the first we hear of it."""
+    interaction = await _known(db, inbound)
+    if interaction is None:
+        interaction = await _opened(db, hub, inbound, "ringing")
+    if interaction.status in FINAL:
+        raise Refused("This call has ended.", 409)
+    interaction.external_id = interaction.external_id or inbound.external_id
+    if inbound.status and inbound.status != interaction.status and may_follow(interaction.status, inbound.status):
+        interaction.status = inbound.status
+        interactions.log(db, interaction, f"call.{inbound.status}", hub.clock.now())
+    return interaction
+
+
+async def _connected(db: AsyncSession, hub: Context, inbound: Inbound) -> Interaction:
+    """The interaction whose line this is. Its ticket opens no second one; an earlier line of it is fenced off."""
+    now = hub.clock.now()
+    interaction = await _known(db, inbound)
+    if interaction is None:
+        interaction = await _opened(db, hub, inbound, "in_progress")
+    if interaction.status in FINAL:
+        raise Refused("This call has ended.", 409)
+    ticket = InboxEntry(
+        workspace_id=interaction.workspace_id, interaction_id=interaction.id, channel=inbound.channel,
+        external_id=f"ticket:{inbound.once}", kind="call", data=dict(inbound.data), received_at=now, done_at=now,
+    )  # fmt: skip
+    await db.flush()
+    if not await transit.take_in(db, ticket):
+        raise Refused("This ticket has been used. Ask for a new one.", 409)
+    interaction.external_id = interaction.external_id or inbound.external_id
+    if interaction.status not in ("paused", "ending"):
+        interaction.status = "in_progress"
+    interaction.answered_at = interaction.answered_at or now
+    interaction.node, interaction.idle_at = hub.node, None
+    interactions.log(db, interaction, "call.connected", now, node=hub.node)
+    calls.call_hint(db, interaction.id)
+    return interaction
+
+
+async def _known(db: AsyncSession, inbound: Inbound) -> Interaction | None:
+    if inbound.about:
+        try:
+            found = await interactions.locked(db, UUID(inbound.about))
+        except ValueError:
+            found = None
+        if found is None or found.channel != inbound.channel:
+            raise Refused("There is no such call.", 404)
+        if found.external_id and inbound.channel == "call" and found.external_id != inbound.external_id:
+            raise Refused("This is the ticket of another call.", 403)
+        return found
+    return await calls.of_carrier(db, inbound.channel, inbound.external_id)
+
+
+async def _opened(db: AsyncSession, hub: Context, inbound: Inbound, status: str) -> Interaction:
+    channel, now = hub.channels[inbound.channel], hub.clock.now()
+    address, workspace = await place(db, inbound, None, invited=channel.limits.pulled)
+    kind, person = _person(channel, workspace, inbound)
+    await lock(db, workspace.id, kind, person)
+    customer = await identity.recognise(db, workspace, kind, person, name=inbound.sender_name, source=inbound.channel)
+    interaction = await open_interaction(
+        db, workspace, customer, inbound.channel, inbound.external_id, person,
+        address=address, now=now, status=status, external_id=inbound.external_id,
+    )  # fmt: skip
+    interaction.idle_at = None
+    return _without_agent(interaction, address, now)
+
+
+def _without_agent(interaction: Interaction, address: Address | None, now: datetime) -> Interaction:
+    if interaction.owner == "queue":
+        interaction.waiting_since = now
+    return interaction
+
+
+def _person(channel: Channel, workspace: Workspace, inbound: Inbound) -> tuple[str, str]:
+    """What the caller is known by. One who hides their number is somebody new each time."""
+    try:
+        return channel.identity, identity.normal(channel.identity, inbound.sender, workspace.default_region)
+    except identity.NotAnIdentity:
+        return "visitor", f"anonymous:{inbound.external_id}"

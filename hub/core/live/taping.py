@@ -1,0 +1,79 @@
+"""The recording of one live interaction: a file beside the database, and a row that says where."""
+
+import asyncio
+import contextlib
+from datetime import datetime
+
+from hub.core.context import Context
+from hub.models import Interaction, Recording
+from hub.models.columns import new_id
+from hub.store import interactions
+from hub.voice.recorder import Recorder
+from hub.voice.speech import Format
+
+FOLDER = "recordings"
+
+
+class Tape:
+    """The `Lanes` of one call: a recorder and its row. Nothing here touches the disk or the database on the way."""
+
+    def __init__(self, hub: Context, interaction: Interaction, format: Format) -> None:
+        self._hub, self._interaction_id = hub, interaction.id
+        self._loop = asyncio.get_running_loop()
+        now = hub.clock.now()
+        self.row = Recording(
+            id=new_id(),
+            workspace_id=interaction.workspace_id,
+            interaction_id=interaction.id,
+            path=f"{FOLDER}/{interaction.workspace_id}/{now:%Y-%m}/{interaction.id}-{now:%H%M%S}.wav",
+            rate=0,
+            from_ms=_since(interaction.answered_at, now),
+            started_at=now,
+        )
+        self.recorder = Recorder(hub.data_dir / self.row.path, format, self._loop.time())
+        self.row.rate = self.recorder.rate
+
+    def customer(self, audio: bytes, at_ms: int, now: float) -> None:
+        self.recorder.customer(audio, at_ms, now)
+
+    def others(self, audio: bytes, now: float) -> None:
+        self.recorder.others(audio, now)
+
+    def pause(self, now: float) -> None:
+        self.recorder.pause(now)
+
+    def resume(self, now: float) -> None:
+        self.recorder.resume(now)
+
+    async def run(self) -> None:
+        """Keep it: the row first, so that whoever looks finds a growing file."""
+        async with self._hub.store.write() as db:
+            interaction = await interactions.locked(db, self._interaction_id)
+            db.add(self.row)
+            if interaction is not None:
+                interactions.log(
+                    db, interaction, "recording.started", self._hub.clock.now(), recording_id=str(self.row.id)
+                )
+        await self.recorder.run(self._loop.time)
+
+    async def close(self, running: "asyncio.Task[None] | None") -> None:
+        """All of it is on the disk; its row says how long it is."""
+        if running is not None:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+        await self.recorder.close(self._loop.time())
+        async with self._hub.store.write() as db:
+            interaction = await interactions.locked(db, self._interaction_id)
+            row = await db.get(Recording, self.row.id)
+            if row is None or interaction is None:
+                return
+            now = self._hub.clock.now()
+            row.duration_ms, row.pauses, row.finished_at = self.recorder.duration_ms, self.recorder.pauses, now
+            interactions.log(
+                db, interaction, "recording.finished", now, recording_id=str(row.id), duration_ms=row.duration_ms
+            )
+
+
+def _since(answered_at: datetime | None, now: datetime) -> int:
+    return max(round((now - answered_at).total_seconds() * 1000), 0) if answered_at else 0

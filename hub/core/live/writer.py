@@ -1,0 +1,195 @@
+"""Writing a call down beside it: everything in its order, by one task, in few transactions."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub import ownership
+from hub.core.context import Context
+from hub.core.write import say_in
+from hub.dialogue.turn import Collected, EnterStage, HandToHuman, Piece, UsedTool
+from hub.models import Interaction, Message
+from hub.store import interactions, people
+
+log = logging.getLogger("hub.live")
+
+EPHEMERAL = frozenset({"caption", "state"})
+TRY_AGAIN_SECONDS = 1.0
+MOST_WAITING = 10_000
+
+Entry = Callable[[AsyncSession, Interaction], Any]
+
+
+class Writer:
+    """The `Journal` of one call. What is only for those who watch goes to `watchers` and is not kept."""
+
+    def __init__(self, hub: Context, interaction_id: UUID, author: str) -> None:
+        self._hub, self._interaction_id, self._author = hub, interaction_id, author
+        self._waiting: list[Entry] = []
+        self._news = asyncio.Event()
+        self._closing = False
+        self._messages: dict[int, UUID] = {}
+        self._growing: dict[int, dict[str, Any]] = {}
+        self.watchers: set[Callable[[str, Mapping[str, Any]], None]] = set()
+
+    def put(self, entry: Entry) -> None:
+        """Write this down, in its turn."""
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append(entry)
+            self._news.set()
+
+    async def run(self) -> None:
+        """Write until `close`; a database that fails is asked again."""
+        while not (self._closing and not self._waiting):
+            if not self._waiting:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            await self._write()
+
+    async def _write(self) -> None:
+        entries, self._waiting = self._waiting, []
+        try:
+            async with self._hub.store.write() as db:
+                interaction = await interactions.locked(db, self._interaction_id)
+                if interaction is not None:
+                    for entry in entries:
+                        made = entry(db, interaction)
+                        if made is not None:
+                            await made
+        except Exception:
+            log.exception("a call could not be written down; it is tried again")
+            self._waiting = entries + self._waiting
+            await self._hub.clock.sleep(TRY_AGAIN_SECONDS)
+
+    def close(self) -> None:
+        """What waits is written, then `run` ends."""
+        self._closing = True
+        self._news.set()
+
+    def _now(self) -> datetime:
+        return self._hub.clock.now()
+
+    # the journal
+
+    def customer_said(self, text: str, from_ms: int, to_ms: int, timing: Mapping[str, Any]) -> None:
+        now = self._now()
+        self._show("caption", {"role": "customer", "text": text, "final": True})
+        self.put(lambda db, it: _say(db, it, now, "customer", text, from_ms=from_ms, to_ms=to_ms, timing=dict(timing)))
+
+    def operator_said(self, operator_id: str, text: str, from_ms: int, to_ms: int) -> None:
+        now, operator = self._now(), UUID(operator_id)
+
+        async def entry(db: AsyncSession, interaction: Interaction) -> None:
+            name = await ownership.name_of(db, interaction)
+            spoken = {"from_ms": from_ms, "to_ms": to_ms, "author": name, "operator_id": operator}
+            _say(db, interaction, now, "operator", text, **spoken)
+
+        self._show("caption", {"role": "operator", "text": text, "final": True})
+        self.put(entry)
+
+    def speaks(self, number: int, author: str, text: str, from_ms: int) -> None:
+        self._show("caption", {"role": author, "text": text, "final": False})
+        known = self._growing.get(number)
+        if known is not None:
+            known["text"] = text  # not written yet: one row with all of it
+            return
+        now = self._now()
+        growing: dict[str, Any] = {"text": text}
+        self._growing[number] = growing
+
+        async def entry(db: AsyncSession, interaction: Interaction) -> None:
+            self._growing.pop(number, None)
+            if (message_id := self._messages.get(number)) is not None:
+                message = await db.get(Message, message_id)
+                if message is not None:
+                    message.text = growing["text"]
+                    interactions.log(db, interaction, "message.grown", now, message_id=str(message_id))
+                return
+            said = _say(
+                db, interaction, now, author, growing["text"], heard="", from_ms=from_ms, author=self._author
+            )  # fmt: skip
+            self._messages[number] = said.id
+
+        self.put(entry)
+
+    def spoke(self, number: int, author: str, text: str, heard: str, to_ms: int, timing: Mapping[str, Any]) -> None:
+        now = self._now()
+
+        async def entry(db: AsyncSession, interaction: Interaction) -> None:
+            message = await db.get(Message, self._messages.pop(number)) if number in self._messages else None
+            if message is None:
+                return
+            message.text, message.to_ms, message.timing = text, to_ms, dict(timing)
+            message.heard = None if heard == text else heard
+            interactions.log(
+                db, interaction, "message.heard", now,
+                message_id=str(message.id), text=text, heard=heard, cut=heard != text,
+            )  # fmt: skip
+
+        self._show("caption", {"role": author, "text": heard, "final": True, "cut": heard != text})
+        self.put(entry)
+
+    def happened(self, type: str, **data: Any) -> None:
+        if type in EPHEMERAL:
+            self._show(type, data)
+            return
+        now = self._now()
+        self._show("event", {"event": type, **data})
+        self.put(lambda db, interaction: interactions.log(db, interaction, type, now, **data))
+
+    def _show(self, type: str, data: Mapping[str, Any]) -> None:
+        for watcher in list(self.watchers):
+            watcher(type, data)
+
+    # what was decided
+
+    def state(self, state: dict[str, Any]) -> None:
+        """The brain's memory, as it counts from now on."""
+
+        def entry(db: AsyncSession, interaction: Interaction) -> None:
+            interaction.state = state
+            interaction.answered_seq = interaction.heard_seq
+
+        self.put(entry)
+
+    def decided(self, piece: Piece) -> None:
+        """A tool used, a stage entered, a value found out, a person needed."""
+        now = self._now()
+        self._show("event", {"event": type(piece).__name__})
+
+        async def entry(db: AsyncSession, interaction: Interaction) -> None:
+            match piece:
+                case UsedTool():
+                    interactions.log(
+                        db, interaction, "tool.called", now, name=piece.name, arguments=dict(piece.arguments),
+                        result=piece.result.data, error=piece.result.error, duration_ms=piece.duration_ms,
+                    )  # fmt: skip
+                case EnterStage():
+                    interactions.log(db, interaction, "stage.entered", now, stage=piece.stage)
+                case Collected():
+                    interactions.log(
+                        db, interaction, "field.collected", now,
+                        field=piece.field, value=piece.value, evidence=piece.evidence,
+                    )  # fmt: skip
+                    if piece.type == "name":
+                        await people.name_if_nameless(
+                            db, interaction.workspace_id, interaction.customer_id, str(piece.value)
+                        )
+                case HandToHuman():
+                    if interaction.owner == "ai":
+                        ownership.queue(db, interaction, piece.reason, now)
+
+        self.put(entry)
+
+
+def _say(
+    db: AsyncSession, interaction: Interaction, now: datetime, role: str, text: str, **fields: Any
+) -> Message:  # fmt: skip
+    fields.setdefault("author", "")
+    return say_in(db, interaction, now, role=role, text=text, **fields)

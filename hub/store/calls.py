@@ -1,0 +1,62 @@
+"""What live interactions are asked to do, their recordings, and which of them lost their node."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.models import Command, Interaction, Recording
+
+
+def call_hint(db: AsyncSession, interaction_id: UUID) -> None:
+    """Tell the node that holds this live interaction, once this transaction is committed, to look again."""
+    db.info.setdefault("hints", set()).add((f"call:{interaction_id}", str(interaction_id)))
+
+
+async def open_commands(db: AsyncSession, interaction_id: UUID) -> Sequence[Command]:
+    query = select(Command).where(Command.interaction_id == interaction_id, col(Command.done_at).is_(None))
+    return (await db.exec(query.order_by(col(Command.id)))).all()
+
+
+async def command(db: AsyncSession, workspace_id: UUID, command_id: UUID) -> Command | None:
+    found = await db.get(Command, command_id)
+    return found if found and found.workspace_id == workspace_id else None
+
+
+async def done(db: AsyncSession, command_id: UUID, fault: str, now: datetime) -> None:
+    await db.exec(update(Command).where(col(Command.id) == command_id).values(done_at=now, fault=fault))
+
+
+async def refuse_open(db: AsyncSession, interaction_id: UUID, fault: str, now: datetime) -> None:
+    """Nobody will carry out what is still asked."""
+    await db.exec(
+        update(Command)
+        .where(col(Command.interaction_id) == interaction_id, col(Command.done_at).is_(None))
+        .values(done_at=now, fault=fault)
+    )
+
+
+async def recordings(db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> Sequence[Recording]:
+    """The parts of an interaction's recording, in their order."""
+    query = select(Recording).where(Recording.workspace_id == workspace_id, Recording.interaction_id == interaction_id)
+    return (await db.exec(query.order_by(col(Recording.started_at)))).all()
+
+
+async def recording(db: AsyncSession, workspace_id: UUID, recording_id: UUID) -> Recording | None:
+    found = await db.get(Recording, recording_id)
+    return found if found and found.workspace_id == workspace_id else None
+
+
+async def of_carrier(db: AsyncSession, channel: str, external_id: str) -> Interaction | None:
+    """The interaction that the carrier knows by this id, held until this writing transaction ends."""
+    query = select(Interaction).where(Interaction.channel == channel, Interaction.external_id == external_id)
+    return (await db.exec(query.order_by(col(Interaction.id).desc()).with_for_update())).first()
+
+
+async def open_of(db: AsyncSession, channels: Sequence[str], limit: int = 500) -> Sequence[Interaction]:
+    """Open interactions of these channels."""
+    query = select(Interaction).where(col(Interaction.channel).in_(channels), col(Interaction.ended_at).is_(None))
+    return (await db.exec(query.order_by(col(Interaction.id)).limit(limit))).all()
