@@ -14,6 +14,7 @@ STATUS = {
     "answered": "in_progress", "completed": "completed", "busy": "busy", "no-answer": "no_answer",
     "failed": "failed", "canceled": "canceled",
 }  # fmt: skip
+_TALKING = ("in-progress", "answered")
 _UNANSWERED = ("busy", "no_answer", "failed", "canceled")
 _TRANSFER = {
     "completed": "transfer_completed", "answered": "transfer_completed", "busy": "transfer_busy",
@@ -26,7 +27,7 @@ PEOPLE = ("human", "unknown")
 
 def report(query: Mapping[str, str], form: Mapping[str, str]) -> Inbound:
     """A status callback, or the answering machine detection's word. Raises `Refused` and `KeyError`."""
-    if form.get("AnsweredBy") and form.get("CallStatus", "in-progress") == "in-progress":
+    if form.get("AnsweredBy") and "SequenceNumber" not in form and form.get("CallStatus", "in-progress") in _TALKING:
         return _answered(query, form)
     sid, given = checked_sid(form, "CallSid"), form["CallStatus"]
     if given not in STATUS:

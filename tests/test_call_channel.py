@@ -299,6 +299,9 @@ def test_who_answered_is_told(by: str, status: str) -> None:
 def test_the_end_of_a_call_is_the_end_whoever_answered_it() -> None:
     told = event("/hooks/call/status", form(CallStatus="completed", AnsweredBy="machine_end_beep"))
     assert (told.status, told.code) == ("completed", "")
+    more = {"CallStatus": "in-progress", "AnsweredBy": "machine_start", "SequenceNumber": "2"}
+    told = event("/hooks/call/status", form(**more))
+    assert (told.external_id, told.status, told.code) == (f"{CALL}:2", "in_progress", "")
 
 
 @pytest.mark.parametrize(
