@@ -12,6 +12,7 @@ from asyncio import AbstractEventLoop, SubprocessTransport
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from hub.engines.worker_frames import FAULT, READY, Frames, frame
@@ -119,8 +120,9 @@ class Worker(asyncio.SubprocessProtocol):
 
     def send(self, data: bytes) -> None:
         """Never waits; a worker that leaves too much unread is ended."""
-        pipe = self._transport.get_pipe_transport(0) if self._transport and not self.failure else None
-        if not isinstance(pipe, asyncio.WriteTransport) or pipe.is_closing():
+        # The pipes of other loops (uvloop) are no asyncio.WriteTransport by class.
+        pipe: Any = self._transport.get_pipe_transport(0) if self._transport and not self.failure else None
+        if pipe is None or pipe.is_closing():
             return
         if pipe.get_write_buffer_size() > MOST_UNSENT:
             self.fail(f"{self.name} does not keep up and was ended.")
