@@ -12,6 +12,7 @@ log = logging.getLogger("hub.voice")
 FAILURES_TO_OPEN = 3
 OPEN_SECONDS = 30.0
 CONNECT_SECONDS = 3.0
+ROUNDS = 2
 
 T = TypeVar("T")
 
@@ -44,6 +45,8 @@ BREAKER = Breaker()
 class Chain(Generic[T]):
     """One kind of engine for one call: the first of `names` that opens, and the next after it when that fails.
 
+    Each gets a second chance after the last one.
+
     `opens(name)` connects one. `failed(name, why)` is told of every failure.
     """
 
@@ -56,7 +59,7 @@ class Chain(Generic[T]):
         breaker: Breaker = BREAKER,
     ) -> None:
         self._kind = kind
-        self._names = list(dict.fromkeys(names))
+        self._names = list(dict.fromkeys(names)) * ROUNDS
         self._opens, self._told, self._breaker = opens, failed, breaker
         self._at = -1
         self.name = ""
@@ -64,9 +67,10 @@ class Chain(Generic[T]):
 
     async def open(self) -> T | None:
         """The first engine that opens, from where we are; None when there is none left."""
-        allowed = [name for name in self._names[self._at + 1 :] if self._breaker.allows(f"{self._kind}:{name}")]
-        for name in allowed or self._names[self._at + 1 :]:
-            self._at = self._names.index(name)
+        left = range(self._at + 1, len(self._names))
+        allowed = [at for at in left if self._breaker.allows(f"{self._kind}:{self._names[at]}")]
+        for self._at in allowed or left:
+            name = self._names[self._at]
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     self.engine = await self._opens(name)

@@ -106,8 +106,8 @@ class Conversation:
             await self._clean_up()
 
     async def _begin(self, cue: Cue | None) -> None:
-        mouths, _ = await asyncio.gather(self._mouths.open(), self._open_ears())
-        if mouths is None:
+        self.spawn(self._hear())
+        if await self._mouths.open() is None:
             self.end("error")
             return
         self.spawn(self.speaking.prepare([*self.settings.filler_messages, self.settings.apology_message]))
@@ -170,12 +170,10 @@ class Conversation:
                 listener(sound.audio, sound.at_ms)
         self.end("customer_hangup")
 
-    async def _open_ears(self) -> None:
-        if await self._ears.open() is not None:
-            self.spawn(self._hear())
-
     async def _hear(self) -> None:
         """Take what the ears say; when they fail, the next ones hear on."""
+        if self._ears.engine is None and await self._ears.open() is None:
+            await self._no_ears()
         while (opened := self._ears.engine) is not None:
             self.hearing.use(opened)
             why = "stopped listening"

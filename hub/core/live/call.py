@@ -1,6 +1,7 @@
 """One live interaction on the node that holds it: the loop, what is written down, what it is asked to do."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,7 @@ log = logging.getLogger("hub.live")
 
 LAST_RESORT = {"ears": "sphinx", "mouth": "espeak"}
 HOLD_SECONDS = 20.0
+ENDED_WITHIN_SECONDS = 2.0
 HISTORY = 60
 
 
@@ -117,16 +119,19 @@ class LiveCall:
             self._fault = "The call broke off because of a fault of ours; see the server's log."
         finally:
             obeying.cancel()
+            self._end(reason)
+            self.writer.close()
+            with contextlib.suppress(TimeoutError):  # the carrier is told after the database, if that is not down
+                async with asyncio.timeout(ENDED_WITHIN_SECONDS):
+                    await asyncio.shield(writing)
             await self.line.hangup()
             if self.hub.calls.get(self.id) is self:
                 del self.hub.calls[self.id]
             if self.tape is not None:
                 await self.tape.close(taping)
-            await self._end(reason)
-            self.writer.close()
             await asyncio.gather(writing, obeying, return_exceptions=True)
 
-    async def _end(self, reason: str) -> None:
+    def _end(self, reason: str) -> None:
         """How it ended. A line that merely broke may come back; another node or stream may have it already."""
         broken = reason == "customer_hangup" and getattr(self.line, "broken", False)
         if self.fenced:

@@ -12,6 +12,7 @@ from hub.voice.recorder import Recorder
 from hub.voice.speech import Format
 
 FOLDER = "recordings"
+MOST_RATE = 16_000
 
 
 class Tape:
@@ -26,12 +27,11 @@ class Tape:
             workspace_id=interaction.workspace_id,
             interaction_id=interaction.id,
             path=f"{FOLDER}/{interaction.workspace_id}/{now:%Y-%m}/{interaction.id}-{now:%H%M%S}.wav",
-            rate=0,
+            rate=min(format.rate, MOST_RATE),
             from_ms=_since(interaction.answered_at, now),
             started_at=now,
         )
-        self.recorder = Recorder(hub.data_dir / self.row.path, format, self._loop.time())
-        self.row.rate = self.recorder.rate
+        self.recorder = Recorder(hub.data_dir / self.row.path, self.row.rate, format, self._loop.time())
 
     def customer(self, audio: bytes, at_ms: int, now: float) -> None:
         self.recorder.customer(audio, at_ms, now)

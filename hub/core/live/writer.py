@@ -1,6 +1,7 @@
 """Writing a call down beside it: everything in its order, by one task, in few transactions."""
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -60,7 +61,7 @@ class Writer:
                 if interaction is not None:
                     for entry in entries:
                         made = entry(db, interaction)
-                        if made is not None:
+                        if inspect.isawaitable(made):
                             await made
         except Exception:
             log.exception("a call could not be written down; it is tried again")
