@@ -8,8 +8,9 @@ from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
@@ -81,7 +82,7 @@ class Leg:
 
 @dataclass
 class Hub:
-    """Answers `twiml` by path, keeps what it was told; refuses what is not signed. `talk` is the other end of a call."""
+    """Answers `twiml` by path, refuses what is not signed; `talk` is its end of a call."""
 
     url: str = ""
     known_as: str = ""
@@ -287,3 +288,423 @@ async def test_clear_discards_what_waits_and_returns_its_marks_at_once() -> None
         assert 8 * 160 <= clear["played_bytes"] <= 14 * 160
         assert [m["cleared"] for m in call["marks"]] == [True, True]
         assert call["played_bytes"] == clear["played_bytes"]
+
+
+async def test_a_person_waits_for_the_agent_interrupts_and_presses_keys() -> None:
+    async def talk(leg: Leg) -> None:
+        await leg.play(BEEP * 20)
+        first = await leg.next("dtmf")
+        assert first["dtmf"] == {"track": "inbound_track", "digit": "1"}
+        assert (await leg.next("dtmf"))["dtmf"]["digit"] == "#"
+        await leg.play(BEEP * 500)
+        await leg.to_the_end()
+
+    async with world() as w:
+        w.hub.talk = talk
+        steps = [
+            {"wait": "speech"},
+            {"wait": "quiet", "quiet_ms": 200},
+            {"digits": "1#"},
+            {"after_played_ms": 200},
+            {"tone_ms": 100, "hz": 440},
+            {"wait": "quiet", "within_ms": 60},
+            {"hang_up": True},
+        ]
+        call = await w.over(await w.dial_in(*steps))
+        begun = {row["does"]: row["at_ms"] for row in call["events"] if row["event"] == "step"}
+        assert 560 <= begun["digits 1#"] - call["stream_at_ms"] <= 720, "400 ms of sound, then 200 ms of quiet"
+        assert 380 <= begun["tone_ms"] - begun["digits 1#"] <= 560, "two keys, then 200 ms of sound"
+        assert "wait_given_up" in kinds(call)
+        said = await w.http.get(f"/control/voice/calls/{call['sid']}/said.wav")
+        assert max(said.content[44:]) > 0
+
+
+async def test_a_call_is_driven_step_by_step_and_waited_for() -> None:
+    async with world() as w:
+        sid = await w.dial_in()
+        await w.call(sid, event="stream_start")
+        await w.control("POST", f"voice/calls/{sid}/steps", {"script": [{"digits": "5"}]})
+        call = await w.call(sid, script="done")
+        assert [row["digit"] for row in call["events"] if row["event"] == "dtmf"] == ["5"]
+        await w.control("POST", f"voice/calls/{sid}/hang-up")
+        assert (await w.over(sid))["status"] == "completed"
+        listed = await w.control("GET", f"voice/calls?from={PERSON.replace('+', '%2B')}&over=true&at_least=1")
+        assert [row["sid"] for row in listed["calls"]] == [sid]
+
+
+@pytest.mark.parametrize(
+    ("twiml", "status", "code"),
+    [
+        ('<Response><Reject reason="busy"/></Response>', "busy", None),
+        ("<Response><Reject/></Response>", "no-answer", None),
+        ("<Response><Hangup/></Response>", "completed", None),
+        ("<Response/>", "completed", None),
+        ("<Response><Juggle/></Response>", "failed", 12200),
+        ("not TwiML", "failed", 12100),
+        ("<Response><Redirect>/hooks/call</Redirect></Response>", "failed", 12400),
+        ("500", "failed", 11200),
+    ],
+)
+async def test_how_a_call_ends_by_its_twiml(twiml: str, status: str, code: int | None) -> None:
+    async with world() as w:
+        w.hub.twiml["/hooks/call"] = twiml
+        call = await w.over(await w.dial_in())
+        assert (call["status"], call["error_code"]) == (status, code)
+        assert call["reason"]
+        await w.call(call["sid"], event="webhook", at_least=2)
+        last = w.hub.told("/hooks/call/status")[-1]
+        assert (last["CallSid"], last["CallStatus"]) == (call["sid"], status)
+        assert last["CallDuration"] == ("1" if call["answered"] else "0")
+        assert w.hub.refused == []
+
+
+async def test_the_fallback_is_told_why_and_answers_in_its_place() -> None:
+    async with world(voice_fallback_url="") as w:
+        number = (await w.twilio.incoming_phone_numbers.list_async())[0]
+        assert number.voice_url.startswith(f"{w.hub.url}/hooks/call#")
+        await w.twilio.incoming_phone_numbers(number.sid).update_async(voice_fallback_url=f"{w.hub.url}/fallback")
+        w.hub.twiml.update({"/hooks/call": "<Broken", "/fallback": "<Response><Hangup/></Response>"})
+        call = await w.over(await w.dial_in())
+        assert call["status"] == "completed"
+        assert w.hub.told("/fallback")[0]["ErrorCode"] == "12100"
+        assert w.hub.told("/fallback")[0]["ErrorUrl"] == f"{w.hub.url}/hooks/call"
+
+
+async def test_verbs_are_carried_out_in_turn() -> None:
+    async with world() as w:
+        w.hub.twiml["/hooks/call"] = (
+            '<Response><Say>Hello</Say><Play digits="12"/><Pause length="0"/>'
+            '<Redirect method="GET">/not-there?a=b</Redirect></Response>'
+        )
+        call = await w.over(await w.dial_in())
+        verbs = [row["verb"] for row in call["events"] if row["event"] == "verb"]
+        assert verbs == ["Say", "Play", "Pause", "Redirect"]
+        assert call["played"], "the person heard it"
+        assert call["played_bytes"] == 0, "it was not the hub's sound"
+        redirected = [row["url"] for row in call["events"] if row["event"] == "webhook" and row["kind"] == "call"]
+        assert redirected[1].startswith(f"{w.hub.url}/not-there?a=b&CallSid={call['sid']}")
+
+
+async def test_what_a_hub_is_known_as_is_signed_and_its_local_address_dialled() -> None:
+    async with world(known_as="https://hub.example.test") as w:
+        call = await w.over(await w.dial_in({"pause_ms": 60}, {"hang_up": True}))
+        assert call["streams"][0]["url"] == "wss://hub.example.test/hooks/call/media"
+        assert call["streams"][0]["status"] == 101
+        assert w.hub.refused == []
+
+
+async def test_a_message_that_is_none_ends_the_stream_and_the_next_verb_follows() -> None:
+    async def talk(leg: Leg) -> None:
+        await leg.send("juggle")
+        await leg.to_the_end()
+
+    async with world() as w:
+        w.hub.talk = talk
+        w.hub.twiml["/hooks/call"] = w.hub.connect("<Say>Sorry</Say>")
+        call = await w.over(await w.dial_in())
+        assert (call["status"], call["error_code"]) == ("completed", 31951)
+        assert [row["verb"] for row in call["events"] if row["event"] == "verb"] == ["Connect", "Say"]
+
+
+async def test_a_refused_stream_is_told_and_the_next_verb_follows() -> None:
+    async with world() as w:
+        url = f"ws{w.hub.url.removeprefix('http')}/nowhere"
+        w.hub.twiml["/hooks/call"] = (
+            f'<Response><Connect><Stream url="{url}" statusCallback="/stream/status"/></Connect><Hangup/></Response>'
+        )
+        call = await w.over(await w.dial_in())
+        assert (call["reason"], call["error_code"]) == ("The hub hung up by <Hangup>.", 31920)
+        assert call["streams"][0]["status"] in (403, 404)
+
+
+# From the hub to the person, through the official SDK
+
+
+async def test_the_hub_calls_a_person_and_is_told_how_it_goes() -> None:
+    async with world() as w:
+        await w.control("POST", "voice/persons", {"script": [{"pause_ms": 60}, {"hang_up": True}], "after_ms": 20})
+        w.hub.twiml["/answer"] = w.hub.connect()
+        callback = f"{w.hub.url}/voice/status?intent=7#rc=1"
+        made = await w.dial_out(
+            status_callback=callback, status_callback_event=["initiated", "ringing", "answered", "completed"]
+        )
+        assert (made.status, made.direction, made.sid[:2]) == ("queued", "outbound-api", "CA")
+        call = await w.over(made.sid)
+        await w.call(made.sid, event="webhook", at_least=5)
+        told = w.hub.told("/voice/status")
+        assert [one["CallStatus"] for one in told] == ["initiated", "ringing", "in-progress", "completed"]
+        assert [one["SequenceNumber"] for one in told] == ["0", "1", "2", "3"]
+        assert "CallDuration" not in told[2]
+        assert told[3]["CallDuration"] == "1"
+        assert w.hub.told("/answer")[0]["CallStatus"] == "in-progress"
+        fetched = await w.twilio.calls(made.sid).fetch_async()
+        assert (fetched.status, fetched.duration, fetched.to, fetched._from) == ("completed", "1", PERSON, OURS)
+        assert fetched.start_time.tzinfo is not None
+        assert call["reason"] == "The person hung up."
+        assert w.hub.refused == []
+
+
+@pytest.mark.parametrize("answer", ["busy", "no_answer", "failed"])
+async def test_a_person_who_cannot_be_reached(answer: str) -> None:
+    async with world() as w:
+        await w.control("POST", "voice/persons", {"number": PERSON, "answer": answer, "after_ms": 10})
+        made = await w.dial_out(status_callback=f"{w.hub.url}/voice/status")
+        call = await w.over(made.sid)
+        assert call["status"] == answer.replace("_", "-")
+        await w.call(made.sid, event="webhook")
+        assert [one["CallStatus"] for one in w.hub.told("/voice/status")] == [call["status"]]
+        assert w.hub.told("/answer") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted", "found"),
+    [
+        ("yes", "Enable", "human"),
+        ("machine", "Enable", "machine_start"),
+        ("machine", "DetectMessageEnd", "machine_end_beep"),
+    ],
+)
+async def test_a_machine_is_told_from_a_person(answer: str, wanted: str, found: str) -> None:
+    async with world() as w:
+        person = {"answer": answer, "greeting": "Hi", "beep_ms": 100, "detect_ms": 20}
+        await w.control("POST", "voice/persons", person)
+        w.hub.twiml["/answer"] = "<Response><Hangup/></Response>"
+        call = await w.over((await w.dial_out(machine_detection=wanted)).sid)
+        assert call["answered_by"] == found
+        assert w.hub.told("/answer")[0]["AnsweredBy"] == found
+        if found == "machine_end_beep":
+            detected = next(row for row in call["events"] if row["event"] == "detected")
+            assert 300 <= detected["at_ms"] <= 1500, "after greeting and beep"
+
+
+async def test_detection_in_the_background_is_told_to_its_callback() -> None:
+    async with world() as w:
+        person = {"answer": "machine", "greeting": "Hi", "beep_ms": 100}
+        await w.control("POST", "voice/persons", person)
+        w.hub.twiml["/answer"] = w.hub.connect()
+        made = await w.dial_out(
+            machine_detection="DetectMessageEnd",
+            async_amd="true",
+            async_amd_status_callback=f"{w.hub.url}/amd/status",
+        )
+        await w.call(made.sid, event="webhook", at_least=2)
+        told = w.hub.told("/amd/status")[0]
+        assert (told["CallSid"], told["AnsweredBy"]) == (made.sid, "machine_end_beep")
+        assert w.hub.legs, "the call went on meanwhile"
+        assert "AnsweredBy" not in w.hub.told("/answer")[0]
+
+
+async def test_a_live_call_is_redirected_and_ended_by_the_api() -> None:
+    async with world() as w:
+        w.hub.twiml["/answer"] = w.hub.connect()
+        w.hub.twiml["/elsewhere"] = w.hub.connect(again="yes")
+        made = await w.dial_out()
+        await w.call(made.sid, event="stream_start")
+        await w.twilio.calls(made.sid).update_async(url=f"{w.hub.url}/elsewhere")
+        call = await w.call(made.sid, event="stream_start", at_least=2)
+        assert w.hub.legs[0].seen[-1]["event"] == "stop"
+        assert w.hub.legs[1].start["start"]["customParameters"] == {"again": "yes"}
+        assert call["streams"][0]["sid"] != call["streams"][1]["sid"]
+        updated = await w.twilio.calls(made.sid).update_async(twiml="<Response><Say>Bye</Say><Pause/></Response>")
+        assert updated.status == "in-progress"
+        await w.call(made.sid, event="verb", at_least=4)
+        await w.twilio.calls(made.sid).update_async(status="completed")
+        call = await w.over(made.sid)
+        assert (call["status"], call["reason"]) == ("completed", "The hub ended the call by the API.")
+        with pytest.raises(TwilioRestException) as caught:
+            await w.twilio.calls(made.sid).update_async(status="completed")
+        assert (caught.value.status, caught.value.code) == (400, 21220)
+
+
+async def test_a_ringing_call_is_canceled() -> None:
+    async with world() as w:
+        await w.control("POST", "voice/persons", {"after_ms": 30_000})
+        made = await w.dial_out()
+        await w.call(made.sid, status="ringing")
+        await w.twilio.calls(made.sid).update_async(status="canceled")
+        assert (await w.over(made.sid))["status"] == "canceled"
+
+
+async def test_calls_are_listed_by_filter_and_page() -> None:
+    async with world() as w:
+        await w.control("POST", "voice/persons", {"answer": "busy"})
+        made = [(await w.dial_out()).sid for _ in range(3)]
+        other = await w.dial_out(to="+12025550199")
+        await w.control("GET", "voice/calls?over=true&at_least=4")
+        assert [c.sid for c in await w.twilio.calls.list_async(to=PERSON, page_size=2)] == made[::-1]
+        assert len(await w.twilio.calls.list_async(status="busy")) == 4
+        assert [c.sid for c in await w.twilio.calls.list_async(to=other.to, from_=OURS)] == [other.sid]
+        since = (await w.twilio.calls(other.sid).fetch_async()).date_created
+        assert await w.twilio.calls.list_async(start_time_after=since.replace(year=since.year + 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"to": "not a number"}, 21211),
+        ({"to": "+15005550001"}, 21217),
+        ({"from_": "+15005550007"}, 21210),
+        ({"url": "ftp://example.test/x"}, 21205),
+        ({"url": None}, 21205),
+    ],
+)
+async def test_what_twilio_refuses_is_refused_with_its_code(asked: dict[str, Any], code: int) -> None:
+    async with world() as w:
+        given = {"to": PERSON, "from_": OURS, "url": f"{w.hub.url}/answer", **asked}
+        if given["url"] is None:
+            del given["url"]
+        with pytest.raises(TwilioRestException) as caught:
+            await w.twilio.calls.create_async(**given)
+        assert (caught.value.status, caught.value.code) == (400, code)
+        assert (await w.control("GET", "voice/calls"))["total"] == 0
+
+
+async def test_rules_for_messages_hold_for_calls() -> None:
+    async with world() as w:
+        await w.control("POST", "behaviour", {"mode": "429", "retry_after": 2, "count": 1})
+        with pytest.raises(TwilioRestException) as caught:
+            await w.dial_out()
+        assert (caught.value.status, caught.value.code) == (429, 20429)
+        await w.control("POST", "behaviour", {"mode": "drop_after_accept", "count": 1})
+        with pytest.raises(Exception, match="disconnected"):
+            await w.dial_out()
+        assert (await w.control("GET", "voice/calls?at_least=1"))["total"] == 1
+
+
+# Transfers
+
+
+async def test_a_dialled_person_is_joined_and_the_action_told() -> None:
+    async with world() as w:
+        other = "+12025550177"
+        script = [{"tone_ms": 200, "hz": 500}, {"hang_up": True}]
+        await w.control("POST", "voice/persons", {"number": other, "script": script})
+        w.hub.twiml["/hooks/call"] = (
+            f'<Response><Dial action="/dialled" callerId="{OURS}"><Number>{other}</Number></Dial></Response>'
+        )
+        w.hub.twiml["/dialled"] = "<Response><Hangup/></Response>"
+        call = await w.over(await w.dial_in({"tone_ms": 100, "hz": 700}))
+        told = w.hub.told("/dialled")[0]
+        legs = (await w.control("GET", f"voice/calls?parent={call['sid']}&events=1"))["calls"]
+        assert (told["DialCallStatus"], told["DialCallSid"]) == ("completed", legs[0]["sid"])
+        assert (told["DialCallDuration"], told["CallSid"]) == ("1", call["sid"])
+        assert (legs[0]["direction"], legs[0]["from"], legs[0]["to"]) == ("outbound-dial", OURS, other)
+        heard = call["played"][0]
+        assert 180 <= heard["to_ms"] - heard["from_ms"] <= 240, "the caller heard the dialled person"
+        assert legs[0]["played"], "and the other way round"
+
+
+async def test_a_busy_number_is_told_to_the_action() -> None:
+    async with world() as w:
+        await w.control("POST", "voice/persons", {"answer": "busy"})
+        w.hub.twiml["/hooks/call"] = '<Response><Dial action="/dialled">+12025550177</Dial></Response>'
+        w.hub.twiml["/dialled"] = "<Response><Say>Busy</Say></Response>"
+        call = await w.over(await w.dial_in())
+        assert w.hub.told("/dialled")[0]["DialCallStatus"] == "busy"
+        assert [row["verb"] for row in call["events"] if row["event"] == "verb"] == ["Dial", "Say"]
+
+
+# Misbehaviour
+
+
+async def test_after_a_reset_the_next_verb_resumes_the_call() -> None:
+    async with world() as w:
+        w.hub.twiml["/hooks/call"] = w.hub.connect("<Redirect>/resume</Redirect>")
+        w.hub.twiml["/resume"] = w.hub.connect(resumed="1")
+        sid = await w.dial_in(faults={"reset_ms": 100})
+        call = await w.call(sid, event="stream_start", at_least=2)
+        assert call["streams"][0]["end"] == "The connection was reset, as asked for."
+        assert 90 <= call["streams"][0]["ended_ms"] - call["streams"][0]["at_ms"] <= 200
+        assert w.hub.legs[1].start["start"]["customParameters"] == {"resumed": "1"}
+        assert not call["answered"] or call["status"] == "in-progress"
+
+
+async def test_a_second_stream_with_the_same_token_is_tried_and_what_became_of_it_kept() -> None:
+    async with world() as w:
+        w.hub.lone = True
+        w.hub.twiml["/hooks/call"] = w.hub.connect(token="once")
+        await w.control("POST", "voice/behaviour", {"faults": {"second_stream_ms": 40}, "count": 1})
+        sid = await w.dial_in()
+        call = await w.call(sid, event="second_stream")
+        first, second = call["streams"]
+        assert (first["sid"], first["ended_ms"]) == (second["sid"], None)
+        assert (second["second"], second["status"]) == (True, 403)
+
+
+async def test_marks_stay_away_frames_double_and_sizes_vary_on_command() -> None:
+    async def talk(leg: Leg) -> None:
+        await leg.play(BEEP)
+        await leg.mark("lost")
+        await leg.hear(30)
+
+    async with world() as w:
+        w.hub.talk = talk
+        faults = {"missing_marks": True, "odd_chunks": True, "duplicate": 3}
+        call = await w.over(await w.dial_in(faults=faults))
+        assert (call["marks"][0]["name"], call["marks"][0]["returned"]) == ("lost", False)
+        media = [m["media"] for m in w.hub.legs[0].seen if m["event"] == "media"]
+        assert len({len(b64decode(m["payload"])) for m in media}) > 5
+        chunks = [m["chunk"] for m in media]
+        assert chunks[2] == chunks[3] == "3"
+        assert "mark" not in [m["event"] for m in w.hub.legs[0].seen]
+
+
+async def test_a_half_open_stream_says_nothing_more_and_a_silent_one_goes_on() -> None:
+    async with world() as w:
+        quiet = await w.dial_in(faults={"silence": {"after_ms": 60, "for_ms": 200}})
+        await w.call(quiet, event="stream_start")
+        half = await w.dial_in(faults={"no_stop_ms": 60})
+        await w.call(half, event="half_open")
+        await w.control("POST", f"voice/calls/{half}/hang-up")
+        await w.control("POST", f"voice/calls/{quiet}/steps", {"script": [{"pause_ms": 400}, {"hang_up": True}]})
+        await w.over(quiet)
+        one, other = w.hub.legs
+        times = [int(m["media"]["timestamp"]) for m in one.seen if m["event"] == "media"]
+        assert [b - a for a, b in pairwise(times) if b - a != 20] == [220]
+        assert len(other.seen) == 3
+        assert other.seen[-1]["event"] == "media"
+
+
+async def test_status_callbacks_come_late_doubled_and_out_of_order_on_command() -> None:
+    async with world() as w:
+        faults = {"late_status_ms": 20, "duplicate_status": 1, "reorder_status": True}
+        await w.control("POST", "voice/persons", {"answer": "busy"})
+        await w.control("POST", "voice/behaviour", {"faults": faults})
+        made = await w.dial_out(
+            status_callback=f"{w.hub.url}/voice/status", status_callback_event=["initiated", "ringing", "completed"]
+        )
+        await w.call(made.sid, event="webhook", at_least=6)
+        told = w.hub.told("/voice/status")
+        assert [one["SequenceNumber"] for one in told] == ["2", "2", "1", "1", "0", "0"]
+
+
+async def test_a_reset_ends_what_goes_on_and_forgets_the_rules() -> None:
+    async with world() as w:
+        await w.control("POST", "voice/persons", {"answer": "busy"})
+        sid = await w.dial_in()
+        await w.call(sid, event="stream_start")
+        await w.control("POST", "reset")
+        assert (await w.over(sid))["reason"] == "The sandbox was reset."
+        assert (await w.control("GET", "voice/persons"))["persons"] == []
+
+
+async def test_what_is_wrong_in_a_script_is_said() -> None:
+    async with world() as w:
+        for step, words in [
+            ({"say": "a", "pause_ms": 3}, "A step is one of"),
+            ({"digits": "x"}, "`digits`"),
+            ({"wav": "AAAA"}, "`wav` is a WAV file"),
+            ({"say": "a", "voice": "nobody"}, "no voice nobody"),
+        ]:
+            answer = await w.http.post("/control/voice/calls", json={"from": PERSON, "script": [step]})
+            assert answer.status_code == 400
+            assert words in answer.text
+
+
+async def test_sixty_calls_at_once_keep_their_time() -> None:
+    async with world() as w:
+        sids = await asyncio.gather(*(w.dial_in({"pause_ms": 1000}, {"hang_up": True}) for _ in range(60)))
+        calls = [await w.over(sid) for sid in sids]
+        assert {call["status"] for call in calls} == {"completed"}
+        assert all(1000 <= call["clock_ms"] <= 1300 for call in calls)
+        assert sum(call["streams"][0]["frames_sent"] for call in calls) >= 60 * 49
