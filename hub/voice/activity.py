@@ -10,7 +10,7 @@ from collections import deque
 from typing import Literal
 
 import numpy as np
-import webrtcvad  # type: ignore[import-untyped]
+import webrtcvad
 
 from hub.models.voice import VadConfig
 from hub.voice.codecs import Converter, audioop, width
@@ -39,8 +39,8 @@ class Activity:
 
     __slots__ = (
         "_back", "_confident", "_converter", "_first", "_format", "_frame", "_gap", "_held", "_loud", "_lowest",
-        "_noise", "_quiet", "_rate", "_run", "_span", "_spans", "_start", "_stop", "_vad", "_wide", "began_ms", "ended_ms",
-        "heard_ms", "speaking", "volume",
+        "_noise", "_quiet", "_rate", "_run", "_span", "_spans", "_start", "_stop", "_vad", "_wide", "began_ms",
+        "ended_ms", "heard_ms", "speaking", "volume",
     )  # fmt: skip
 
     def __init__(self, format: Format, config: VadConfig) -> None:
