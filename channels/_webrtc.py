@@ -87,7 +87,6 @@ async def answered(
     line = WebCallLine(peer, connect_seconds, lost_seconds, ended)
     try:
         await peer.setRemoteDescription(asked)
-        line.attach()
         await peer.setLocalDescription(await peer.createAnswer())
     except BaseException as error:
         await line.hangup()
@@ -160,14 +159,11 @@ class WebCallLine:
         self._watch: asyncio.Task[None] | None = None
         peer.on("connectionstatechange", self._changed)
         peer.on("datachannel", self._channel_opened)
-
-    def attach(self) -> None:
-        """Put our own ends on the audio section; the offer has been set."""
-        transceiver = self._peer.getTransceivers()[0]
+        transceiver = peer.addTransceiver(self._speech)
         opus = [codec for codec in RTCRtpSender.getCapabilities("audio").codecs if codec.name.lower() == "opus"]
         transceiver.setCodecPreferences(opus)
-        self._peer.addTrack(self._speech)
         setattr(transceiver.receiver, _JITTER_BUFFER, _Arrivals(self._arrived))
+
 
     # what the hub asks of a line
 

@@ -46,6 +46,7 @@ class Decoder:
         self._codec = CodecContext.create("libopus", "r")
         self._codec.format, self._codec.layout, self._codec.sample_rate = "s16", "mono", RTP_RATE
         self._samples = np.zeros(self._KEPT + _LONGEST_PACKET, np.float32)
+        self._views: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     def decode(self, payload: bytes) -> bytes:
         """What a packet holds; nothing when it is no Opus."""
@@ -55,16 +56,23 @@ class Decoder:
             frames = self._codec.decode(Packet(payload))
         except FFmpegError:
             return b""
+        if len(frames) == 1 and frames[0].samples <= _LONGEST_PACKET:
+            return self._thirds(frames[0])
         return b"".join([self._thirds(frame) for frame in frames if frame.samples <= _LONGEST_PACKET])
 
     def _thirds(self, frame: AudioFrame) -> bytes:
-        samples, count = self._samples, frame.samples // _RATIO
+        count = frame.samples // _RATIO
         end = self._KEPT + count * _RATIO
-        samples[self._KEPT : end] = np.frombuffer(memoryview(frame.planes[0]), np.int16, count * _RATIO)
-        windows = as_strided(samples, (count, _TAPS), (4 * _RATIO, 4))
-        sound = np.rint(windows @ _FILTER)
-        samples[: self._KEPT] = samples[end - self._KEPT : end]
-        return bytes(np.clip(sound, -32768, 32767, out=sound).astype(np.int16))
+        self._samples[self._KEPT : end] = np.frombuffer(memoryview(frame.planes[0]), np.int16, count * _RATIO)
+        if count not in self._views:
+            self._views[count] = as_strided(self._samples, (count, _TAPS), (4 * _RATIO, 4)), np.zeros(count, np.float32)
+        windows, sound = self._views[count]
+        np.dot(windows, _FILTER, out=sound)
+        self._samples[: self._KEPT] = self._samples[end - self._KEPT : end]
+        np.rint(sound, out=sound)
+        np.maximum(sound, -32768, out=sound)
+        np.minimum(sound, 32767, out=sound)
+        return bytes(sound.astype(np.int16))
 
 
 class Encoder:

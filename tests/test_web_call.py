@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import gc
 import json
-import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import aioice.ice
@@ -24,6 +24,10 @@ from hub.channel import Hook, Inbound, Pressed, Sound, Undeliverable
 pytestmark = pytest.mark.anyio
 URL = "https://hub.example/hooks/web_call"
 SETTINGS = {"HUB_SECRET_KEY": "the key of the tests"}
+GARBAGE = (
+    "", "{", "[]", "null", "7", b"\0", '{"type":"digit"}', '{"type":"digit","digit":"55"}', "[" * 900, "x" * 5_000,
+    '{"type":"digit","digit":5}', '{"type":"mute","muted":true}', '{"type":"digit","digit":["5"]}',
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +122,7 @@ def hook(body: dict[str, Any]) -> Hook:
 
 async def until(condition: Callable[[], object], within_seconds: float = 5) -> None:
     async with asyncio.timeout(within_seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
@@ -271,8 +275,7 @@ async def test_notes_and_keys_go_over_the_data_channel(channel: WebCall) -> None
         line.tell({"type": "caption", "text": "Grüße"})
         await until(lambda: browser.told)
         assert browser.told == [{"type": "caption", "text": "Grüße"}]
-        for message in ("", "{", "[]", "null", "7", '{"type":"digit"}', '{"type":"digit","digit":"55"}', b"\0",
-                        '{"type":"mute","muted":true}', "[" * 900, '{"type":"digit","digit":5}', "x" * 5_000):  # fmt: skip
+        for message in GARBAGE:
             browser.channel.send(message)
         for digit in "5*#":
             browser.channel.send(json.dumps({"type": "digit", "digit": digit}))
@@ -341,15 +344,14 @@ async def test_fifty_calls_in_a_row_leave_nothing_behind(channel: WebCall) -> No
             await until(lambda: heard.sounds)
             await line.hangup()
 
-    async def left() -> tuple[int, int, int]:
-        await asyncio.sleep(0.05)
+    def left() -> tuple[int, int, int]:
         gc.collect()
-        return len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd")), threading.active_count()
+        return len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
     await once()
-    before = await left()
+    before = left()
     for _ in range(50):
         await once()
-    after = await left()
+    after = left()
     assert after <= tuple(count + 1 for count in before)
     assert channel.calls == 0
