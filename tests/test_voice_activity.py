@@ -13,7 +13,7 @@ from hub.voice.activity import Activity
 from hub.voice.codecs import Converter, audioop, silence
 from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, Format
 
-SENTENCES = Path("fixtures/audio/sentences.ulaw").read_bytes()
+SENTENCES = (Path(__file__).parents[1] / "fixtures/audio/sentences.ulaw").read_bytes()
 PCM_8K = Format("pcm16", 8000)
 SPOKEN = [(800, 3060), (3860, 5380), (6180, 9260), (10060, 11080)]  # ms
 LEVEL = -22  # dB below full scale, of the sentences

@@ -122,12 +122,27 @@ async def test_neighbouring_stretches_join_without_a_gap(tmp_path: Path) -> None
     while position < 8000:
         count = min(rng.randrange(100, 900), 8000 - position)
         at += count / 8000
-        recorder.others(audioop.lin2ulaw(ramp, 2)[position : position + count], at + rng.uniform(0, 0.05))
+        recorder.others(
+            audioop.lin2ulaw(ramp, 2)[position : position + count], at + rng.uniform(0, 0.05 if position else 0)
+        )
         position += count
     await recorder.close(at)
     expected = audioop.ulaw2lin(audioop.lin2ulaw(ramp, 2), 2)
     assert both(tmp_path / "call.wav")[:8000, 1].tobytes() == expected
     assert recorder.others_lane.dropped == 0
+
+
+@pytest.mark.parametrize("begin_ms", [0, 10, 50, 55, 300])
+async def test_the_first_sound_of_all_is_at_its_time(tmp_path: Path, begin_ms: int) -> None:
+    recorder = Recorder(tmp_path / "call.wav", 8000, PCM_8K, START)
+    for index in range(10):
+        end = START + (begin_ms + 20 * (index + 1)) / 1000
+        recorder.others(loud(PCM_8K, 20), end)
+        recorder.customer(loud(PCM_8K, 20), -1, end)
+    await recorder.close(START + 1)
+    samples = both(tmp_path / "call.wav")
+    assert found_at(samples[:, 0], 8000) == found_at(samples[:, 1], 8000) == [pytest.approx(begin_ms, abs=0.2)]
+    assert np.count_nonzero(samples) == 2 * 1600
 
 
 async def test_what_is_played_always_a_little_late_is_put_right(tmp_path: Path) -> None:

@@ -146,7 +146,10 @@ class SenderClock:
     __slots__ = ("_early", "_offset", "_steady", "_strays")
 
     def __init__(self) -> None:
-        self._begin_anew()
+        self._offset: float | None = None
+        self._early = 0.0  # what was there before the recording began begins with it
+        self._strays = 0
+        self._steady = _settling()
 
     def place(self, at_ms: int, arrived: float) -> float:
         """Where sound of the sender's `at_ms` belongs that was all there `arrived` plus its own length; ms, ours."""
@@ -157,14 +160,12 @@ class SenderClock:
         if abs(late) > _PLAUSIBLE:
             self._strays += 1
             if self._strays >= _STRAYS:
-                self._begin_anew()
+                self._offset, self._strays, self._steady = None, 0, _settling()
             return arrived
         self._strays = 0
         self._offset += self._steady.shift(late)
         return at_ms + self._offset
 
-    def _begin_anew(self) -> None:
-        self._offset: float | None = None
-        self._early = 0.0  # what was there before the recording began begins with it
-        self._strays = 0
-        self._steady = Steady((10, 50, 500), 8)
+
+def _settling() -> Steady:
+    return Steady((10, 50, 500), 8)

@@ -47,17 +47,16 @@ class Peaks:
         whole = len(block) // self._stretch * self._stretch
         self._rest = block[whole:].copy()
         if whole:
-            loud = _loudest(block[:whole].reshape(-1, self._stretch, LANES))
-            for lane, peaks in zip(self._lanes, loud.T, strict=True):
-                lane.extend(peaks.tobytes())
+            for lane, loud in zip(self._lanes, _loudest(block[:whole], self._stretch), strict=True):
+                lane.extend(loud.tobytes())
 
     def waveform(self) -> Waveform:
         """The outline of what was added by now; a last stretch that is not full counts as one."""
-        last = _loudest(self._rest[None])[0].tolist() if len(self._rest) else None
+        last = _loudest(self._rest, len(self._rest)) if len(self._rest) else None
         customer, others = (list(bytes(lane)) for lane in self._lanes)
-        if last:
-            customer.append(last[0])
-            others.append(last[1])
+        if last is not None:
+            customer.append(int(last[0, 0]))
+            others.append(int(last[1, 0]))
         return Waveform(
             rate=self._rate,
             per_second=self._per_second,
@@ -98,9 +97,10 @@ def read_peaks(path: Path) -> Waveform:
     return kept
 
 
-def _loudest(stretches: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """Of shape (stretches, samples, lanes): the peak of each stretch in each lane."""
-    high = stretches.max(axis=1).astype(np.int32)
-    low = stretches.min(axis=1).astype(np.int32)
+def _loudest(block: Samples, stretch: int) -> NDArray[np.uint8]:
+    """The peaks of a block of whole stretches, of shape (2, stretches)."""
+    lanes = np.ascontiguousarray(block.T).reshape(LANES, -1, stretch)
+    high = lanes.max(axis=2).astype(np.int32)
+    low = lanes.min(axis=2).astype(np.int32)
     loud: NDArray[np.uint8] = (np.maximum(high, -low) * 100 // 32768).astype(np.uint8)
     return loud

@@ -99,7 +99,7 @@ class Recorder:
         lane = self.others_lane
         at = (now - self._begin) * 1000 - lane.samples(audio) * 1000 / lane.rate
         late = at - lane.end * 1000 / lane.rate
-        if abs(late) <= _JOIN_LOOSELY and self._lag.shift(late):
+        if lane.given and abs(late) <= _JOIN_LOOSELY and self._lag.shift(late):
             self._put(lane, audio, at, 0)
         else:
             self._put(lane, audio, at, _JOIN_LOOSELY)
@@ -144,7 +144,9 @@ class Recorder:
 
     def _put(self, lane: Lane, audio: bytes, at_ms: float, join: int) -> None:
         at = round(at_ms * lane.rate / 1000)
-        if abs(at - lane.end) * 1000 <= join * lane.rate:
+        if not lane.given:
+            at = max(at, 0)
+        elif abs(at - lane.end) * 1000 <= join * lane.rate:
             at = lane.end
         if self._closed:
             lane.leave_out(audio)

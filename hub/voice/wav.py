@@ -101,7 +101,8 @@ def _lane(path: Path, which: Which, known: Extent, start: int, stop: int) -> Ite
 
 
 def _mixed(block: Samples) -> Samples:
-    return block.sum(axis=1, dtype=np.int32).clip(-32768, 32767).astype("<i2")
+    mono: Samples = block.sum(axis=1, dtype=np.int32).clip(-32768, 32767).astype("<i2")
+    return mono
 
 
 def _frames(path: Path, first: int, count: int) -> Iterator[Samples]:
