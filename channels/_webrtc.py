@@ -164,7 +164,6 @@ class WebCallLine:
         transceiver.setCodecPreferences(opus)
         setattr(transceiver.receiver, _JITTER_BUFFER, _Arrivals(self._arrived))
 
-
     # what the hub asks of a line
 
     async def audio(self) -> AsyncIterator[Sound | Pressed]:
