@@ -87,7 +87,7 @@ class Hearing:
         self._partial = ""
         self._began_at = self._quiet_at = self._settled_at = self._loop.time()
         self._settling = self._in_turn = self._signs = False
-        self._loudest_ms = 0.0
+        self._spoken_ms = self._over_at_ms = 0
 
     @property
     def text(self) -> str:
@@ -125,10 +125,15 @@ class Hearing:
             if edge == "began":
                 self._speech_begins()
             self._keep(audio)
-            self._loudest_ms = max(self._loudest_ms, self.activity.spoken_ms)
-            self._listener.speech_goes_on(self.activity.spoken_ms, self.text)
-        elif edge == "ended":
+            if not self.activity.quiet_ms:
+                self._spoken_ms = self._since_last_turn()
+                self._listener.speech_goes_on(self._spoken_ms, self.text)
+        elif edge == "ended" and self._in_turn:
             self._quiet_begins()
+
+    def _since_last_turn(self) -> int:
+        """How long the present speech is, without what belongs to the turn that is over."""
+        return self.activity.ended_ms - max(self.activity.began_ms, self._over_at_ms)
 
     def _keep(self, audio: bytes) -> None:
         self._ring.append(audio)
@@ -139,7 +144,7 @@ class Hearing:
     def _speech_begins(self) -> None:
         self._stop_timer()
         if not self._in_turn:
-            self._in_turn, self._signs, self._loudest_ms = True, False, 0.0
+            self._in_turn, self._signs, self._spoken_ms = True, False, 0
             self._began_at = self._loop.time() - self.activity.spoken_ms / 1000
         self._listener.goes_on()
 
@@ -191,7 +196,7 @@ class Hearing:
             case SpeechBegan():
                 if not self._in_turn:
                     self._in_turn, self._began_at = True, self._loop.time()
-                self._listener.speech_goes_on(self.activity.spoken_ms, self.text)
+                self._listener.speech_goes_on(self._spoken_ms, self.text)
 
     def _words(self, heard: Words) -> None:
         now, before = self._loop.time(), self.text
@@ -205,9 +210,9 @@ class Hearing:
         if self.text != before or heard.final:
             self._listener.words(self.text, heard.final)
         if self.activity.speaking:
-            self._listener.speech_goes_on(self.activity.spoken_ms, self.text)
+            self._listener.speech_goes_on(self._spoken_ms, self.text)
         elif self._in_turn:
-            if not self._loudest_ms and self.text != before:  # too faint for us, but not for the engine
+            if not self._spoken_ms and self.text != before:  # too faint for us, but not for the engine
                 self._quiet_at = max(self._quiet_at, now - self._pause_seconds)
             eager = heard.final and not self._engine_decides and self.text
             self._arm()
@@ -217,13 +222,13 @@ class Hearing:
     def _over(self) -> None:
         self._stop_timer()
         text, now = self.text, self._loop.time()
-        spoken, signs, began = self._loudest_ms, self._signs, self._began_at
+        spoken, signs, began = self._spoken_ms, self._signs, self._began_at
         ended = self._quiet_at if not self.activity.speaking else now
         if self._settled_at < began:
             self._settled_at = now
         turn = CustomerTurn(text, began, max(ended, began), now, self._settled_at)
         self._finals, self._partial, self._in_turn, self._settling = [], "", False, False
-        self._loudest_ms = 0.0
+        self._spoken_ms, self._over_at_ms = 0, self.activity.heard_ms
         self._ring.clear()
         self._ring_size = 0
         if text:

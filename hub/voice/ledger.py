@@ -1,25 +1,25 @@
 """What the customer heard of what was said: counted in bytes that the line has played, never in promises."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hub.voice.speech import Format
-
-_NEARLY = 0.02
-"""A word whose end is this close, as a share of its sentence, counts as heard."""
 
 
 @dataclass(slots=True)
 class Sentence:
     """One sentence on its way: `begin` and `end` are places in all that was ever given to the line, in bytes.
 
-    `end` is what was given so far; `whole` says that nothing follows.
+    `end` is what was given so far; `whole` says that nothing follows. `size` tells how many bytes it will have,
+    0 while that is not known.
     """
 
     text: str
     begin: int
     end: int
     whole: bool = False
+    size: Callable[[], int] = lambda: 0
 
 
 @dataclass(slots=True)
@@ -109,8 +109,8 @@ class Ledger:
         """The words of a sentence that fit into the share of its sound that was played."""
         length = sentence.end - sentence.begin
         if not sentence.whole:
-            length = max(length, self.format.size(_expected_ms(sentence.text)))
-        share = (position - sentence.begin) / max(length, 1) + _NEARLY
+            length = sentence.size() or max(length, self.format.size(_expected_ms(sentence.text)))
+        share = (position - sentence.begin) / max(length, 1)
         kept, at, total = [], 0, max(len(sentence.text), 1)
         for word in sentence.text.split():
             at = sentence.text.index(word, at) + len(word)

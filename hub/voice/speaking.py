@@ -50,7 +50,7 @@ class Speaking:
         self._held: Said | None = None
         self._muted = False
         self.voiceless = False
-        self.last_given_at = began_at
+        self._sounds_until = began_at
 
     # what others ask
 
@@ -78,6 +78,11 @@ class Speaking:
 
     def position(self) -> int:
         return self.ledger.position(self.line.played())
+
+    @property
+    def quiet_since(self) -> float:
+        """When the last sound ended for the person; now, while there still is some."""
+        return min(self._sounds_until, self.now)
 
     def ahead_seconds(self) -> float:
         """How long what was given will still sound."""
@@ -146,6 +151,7 @@ class Speaking:
         if self.ledger.unplayed(played):
             await self.line.clear()
         self.ledger.clear(played)
+        self._sounds_until = self.quiet_since
         if said is None:
             return None
         self._held = said
@@ -256,10 +262,12 @@ class Speaking:
     async def _sentence(self, said: Said, ahead: deque[Synthesis]) -> None:
         synthesis, whole = ahead.popleft(), said.waiting.popleft()
         sentence = self.ledger.begin(said.utterance, whole)
+        sentence.size = synthesis.size
         self._news.set()
         try:
             sound = KEPT.get(self._mouths.name, whole, self.format) if said.filler else None
             if sound is not None:
+                sentence.size = sound.__len__
                 await self._give(said, sentence, sound)
             else:
                 async for chunk in synthesis.chunks(self.ahead_seconds):
@@ -296,7 +304,7 @@ class Speaking:
         if first:
             said.first_chunk_at = said.utterance.begun_at = self.now
         self.ledger.give(sound, sentence)
-        self.last_given_at = self.now
+        self._sounds_until = max(self._sounds_until, self.now) + len(sound) / self.format.bytes_per_second
         if first or (sentence is not None and sentence.end - sentence.begin == len(sound)):
             if first and said.begun is not None:
                 said.begun(said)

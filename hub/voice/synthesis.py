@@ -34,6 +34,7 @@ class Synthesis:
         self._converter = Converter(opened.format, wanted)
         self._most = wanted.size(LONGEST_SENTENCE_SECONDS * 1000)
         self._chunks: list[bytes] = []
+        self._size = 0
         self._fault: EngineFailed | None = None
         self._done = False
         self._news = asyncio.Event()
@@ -61,9 +62,14 @@ class Synthesis:
             self._done = True
             self._news.set()
 
+    def size(self) -> int:
+        """How many bytes it has; 0 while they are not all made, or never will be."""
+        return self._size if self._done and self._fault is None else 0
+
     def _add(self, audio: bytes) -> None:
         if audio:
             self._chunks.append(audio)
+            self._size += len(audio)
             self._news.set()
 
     async def chunks(self, ahead_seconds: Callable[[], float]) -> AsyncIterator[bytes]:

@@ -87,7 +87,7 @@ class Watch:
         if reply is None or not reply.sure.is_set():
             return
         waited = call.now - self._turn_over_at
-        answered_at = max(self._turn_over_at, speaking.last_given_at + speaking.ahead_seconds())
+        answered_at = max(self._turn_over_at, speaking.quiet_since)
         if not reply.kept and waited >= FALLBACK_SECONDS and not self._fell_back:
             self._fell_back = True
             call.think_again()
@@ -114,7 +114,7 @@ class Watch:
 
     def _quiet(self) -> None:
         call = self._call
-        last = max(call.last_customer_at, call.speaking.last_given_at + call.speaking.ahead_seconds())
+        last = max(call.last_customer_at, call.speaking.quiet_since)
         if call.silent or call.reply is not None or call.speaking.busy or call.hearing.under_way:
             return
         if call.now - call.last_customer_at >= call.settings.silence_hangup_seconds:
