@@ -120,6 +120,7 @@ class Hearing:
         self._next = -1
         self._timestamp = self._sender_samples = 0
         self._offset = self._at = self._late = 0
+        self._anchored = False
         self._began = self._last_tick = 0.0
 
     def begin(self, now: float) -> None:
@@ -172,7 +173,9 @@ class Hearing:
         self._sender_samples += (step - 0x100000000 if step >= 0x80000000 else step) // _RATIO
         place = self._sender_samples + self._offset
         due = int((now - self._began) * RATE)
-        if not self._at - self._FARTHEST_SAMPLES <= place <= due + self._FARTHEST_SAMPLES:
+        plausible = self._at - self._FARTHEST_SAMPLES <= place <= due + self._FARTHEST_SAMPLES
+        if not (self._anchored and plausible):
+            self._anchored = True
             place = self._moved(place, max(self._at, due))
         if place > self._at and self._late:
             made_up = min(self._late, place - self._at)
