@@ -8,6 +8,7 @@ from hub.channel import Channel
 CHANNELS = {
     "call": "channels.call:Call",
     "sms": "channels.sms:Sms",
+    "web_call": "channels.web_call:WebCall",
     "webchat": "channels.webchat:Webchat",
 }
 """The roster: name (= URL segment = column value) > class."""

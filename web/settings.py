@@ -22,6 +22,10 @@ class Settings(BaseSettings):
     hub_secret_key: str = Field(default="", description="seals credentials and signs links; kept in the data folder")
     hub_webhook_allow_private: bool = Field(default=False, description="outbound requests may reach private addresses")
     hub_node: str = Field(default="", description="this process's name; stable over restarts")
+    hub_ice_servers: str = Field(
+        default="", description="stun:, turn: and turns: URLs for browser calls, separated by commas; none by default"
+    )
+    hub_turn_secret: str = Field(default="", description="secret shared with the TURN server, for passwords of an hour")
     hub_sandbox_url: str = Field(default="", description="the sandbox carrier's own pages, for `hub demo`")
     hub_work: bool = Field(default=True, description="carry out background work in this process")
     hub_api_rate: float = Field(default=50, gt=0, description="API requests a second that one key may make")

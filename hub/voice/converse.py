@@ -15,6 +15,7 @@ from hub.voice.hearing import CustomerTurn, Hearing, OpenEars
 from hub.voice.journal import Journal
 from hub.voice.ledger import Ledger
 from hub.voice.mind import Mind, Thought
+from hub.voice.room import Room
 from hub.voice.speaking import Said, Speaking
 from hub.voice.speech import EngineFailed, Format
 from hub.voice.synthesis import OpenMouth
@@ -90,7 +91,7 @@ class Conversation:
         self._closing = False
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._listeners: list[Callable[[bytes, int], None]] = []
+        self.room: Room | None = None
         self._state = ""
 
     # the whole of it
@@ -128,7 +129,6 @@ class Conversation:
         await self.speaking.aclose()
         await self._ears.close()
         await self._mouths.close()
-        self._listeners.clear()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run it as long as the call; its failure is logged and ends nothing else."""
@@ -166,8 +166,8 @@ class Conversation:
                 self.lanes.customer(sound.audio, sound.at_ms, self.now)
             if not self.deaf:
                 self.hearing.feed(sound.audio)
-            for listener in self._listeners:
-                listener(sound.audio, sound.at_ms)
+            if self.room is not None:
+                self.room.customer(sound.audio)
         self.end("customer_hangup")
 
     async def _hear(self) -> None:
@@ -200,14 +200,6 @@ class Conversation:
         self.journal.happened("call.digit", digit=digit)
         self.last_customer_at = self.now
         self.watch.digit(digit)
-
-    def listen_along(self, listener: Callable[[bytes, int], None]) -> None:
-        """Give somebody the customer's sound as it comes."""
-        self._listeners.append(listener)
-
-    def stop_listening_along(self, listener: Callable[[bytes, int], None]) -> None:
-        if listener in self._listeners:
-            self._listeners.remove(listener)
 
     # what the hearing tells
 
@@ -495,8 +487,11 @@ class Conversation:
 
     def record(self) -> None:
         """Keep what has been played since the last time."""
-        if (audio := self.ledger.take_played(self.line.played())) and self.lanes is not None:
-            self.lanes.others(audio, self.now)
+        if audio := self.ledger.take_played(self.line.played()):
+            if self.lanes is not None:
+                self.lanes.others(audio, self.now)
+            if self.room is not None:
+                self.room.others(audio)
 
     def state(self) -> str:
         """`speaking`, `thinking`, `listening` or `idle`."""

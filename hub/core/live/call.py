@@ -16,14 +16,15 @@ from hub.core.write import finish
 from hub.dialogue.turn import Cue, Entry, HandToHuman, Piece
 from hub.engines import TRANSCRIBERS, VOICES, transcriber, voice
 from hub.feed import TICK_SECONDS
-from hub.models import Command, Interaction
+from hub.models import Command, Interaction, User
 from hub.models.interaction import FINAL
 from hub.models.voice import Call
 from hub.store import calls, interactions, people
 from hub.voice.chain import Chain
 from hub.voice.codecs import Converter
 from hub.voice.converse import Conversation
-from hub.voice.hearing import OpenEars
+from hub.voice.hearing import CustomerTurn, Hearing, OpenEars
+from hub.voice.room import Room
 from hub.voice.speech import EngineFailed, Format, Hints
 from hub.voice.synthesis import OpenMouth
 
@@ -52,6 +53,7 @@ class LiveCall:
         self.fenced = False
         self.format = Format(line.codec, line.rate)
         self.tape = Tape(hub, interaction, self.format) if self.settings.record else None
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fault = ""
         language = str(interaction.agent.get("language", "en-US"))
         self._language = language
@@ -73,15 +75,15 @@ class LiveCall:
         chosen = self.settings.hearing if kind == "ears" else self.settings.speaking
         return [chosen.engine, *chosen.fallbacks, LAST_RESORT[kind]]
 
-    async def _ears(self, name: str) -> OpenEars:
+    async def _ears(self, name: str, given: Format | None = None) -> OpenEars:
         if name not in TRANSCRIBERS:
             raise EngineFailed(f"there is no transcriber {name!r}")
-        engine = transcriber(name)
-        taken = self.format if self.format in engine.takes else engine.takes[0]
+        engine, given = transcriber(name), given or self.format
+        taken = given if given in engine.takes else engine.takes[0]
         hearing = self.settings.hearing
         hints = Hints(self._language, words=hearing.keywords, definition=self.definition)
         opened = await engine.open(taken, hints, hearing.options if name == hearing.engine else {})
-        return OpenEars(opened, Converter(self.format, taken), engine.ends_turns)
+        return OpenEars(opened, Converter(given, taken), engine.ends_turns)
 
     async def _mouth(self, name: str) -> OpenMouth:
         if name not in VOICES:
@@ -119,6 +121,7 @@ class LiveCall:
             self._fault = "The call broke off because of a fault of ours; see the server's log."
         finally:
             obeying.cancel()
+            self.over.set_result(None)
             self._end(reason)
             self.writer.close()
             with contextlib.suppress(TimeoutError):  # the carrier is told after the database, if that is not down
@@ -185,11 +188,13 @@ class LiveCall:
         self.conversation.end("fenced")
 
     async def _owner_changed(self, interaction: Interaction) -> None:
-        before, self.owner, self.operator_id = self.owner, interaction.owner, interaction.operator_id
+        self.owner, self.operator_id = interaction.owner, interaction.operator_id
         silent = self.owner != "ai"
-        if before == "ai" and self.owner == "queue":
-            return  # the agent itself asked for a person, and is still saying so
+        if self.conversation.room is not None:
+            self.conversation.room.speaker(str(self.operator_id) if self.owner == "operator" else None)
         await self.conversation.be_silent(silent or self.paused)
+        if self.owner == "queue":
+            self.conversation.spawn(self._hold())
         if not silent and not self.paused:
             await self._remember_what_was_said()
             self.conversation.answer("handed_back")
@@ -199,6 +204,32 @@ class LiveCall:
         async with self.hub.store.glance() as db:
             said = await interactions.messages(db, self.workspace_id, self.id, limit=HISTORY)
         self.mind.memory.history = remembered(said)
+
+    # operators
+
+    async def join(self, operator: User, line: Line) -> None:
+        """An operator's browser is in the call until it goes: it hears everything, and speaks after a take-over."""
+        conversation = self.conversation
+        if conversation.room is None:
+            conversation.room = Room(
+                self.line, conversation.ledger, conversation.record, self._operator_ears, self._operator_said,
+                lambda spoken, turns: Hearing(spoken, conversation.turns, turns),
+            )  # fmt: skip
+        self.writer.happened("call.joined", operator_id=str(operator.id), operator=operator.name)
+        mine = self.owner == "operator" and self.operator_id == operator.id
+        try:
+            await conversation.room.join(str(operator.id), operator.name, line, speaks=mine)
+        finally:
+            self.writer.happened("call.left", operator_id=str(operator.id), operator=operator.name)
+            if not conversation.room.guests:
+                conversation.room = None
+
+    async def _operator_ears(self, format: Format) -> OpenEars:
+        return await self._ears(self.settings.hearing.engine, format)
+
+    def _operator_said(self, operator_id: str, turn: CustomerTurn) -> None:
+        ms = self.conversation.speaking.ms
+        self.writer.operator_said(operator_id, turn.text, ms(turn.began_at), ms(turn.ended_at))
 
     # what it is asked to do
 
