@@ -300,6 +300,22 @@ def test_clearing_freezes_what_was_heard_and_tells_the_carrier() -> None:
     on_a_line(test)
 
 
+def test_marks_that_come_back_because_of_a_clear_teach_no_delay() -> None:
+    async def test(line: CallLine, carrier: Carrier) -> None:
+        await line.play(SECOND[:800])
+        await asyncio.sleep(1)
+        await line.play(SECOND)
+        await asyncio.sleep(0.8)
+        await line.clear()
+        await asyncio.sleep(1)
+        await line.play(SECOND)
+        before = line.played()
+        await asyncio.sleep(0.5)
+        assert line.played() - before == round((0.5 - 0.3) * 8000)
+
+    on_a_line(test, delay=0.3)
+
+
 def test_what_has_been_played_needs_no_clearing() -> None:
     async def test(line: CallLine, carrier: Carrier) -> None:
         await line.play(SECOND)
