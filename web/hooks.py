@@ -5,31 +5,18 @@ import logging
 from typing import Any
 
 from litestar import Request, Response, route
-from litestar.connection import ASGIConnection
 from litestar.exceptions import ClientException
 from litestar.params import FromPath
 
-from hub.channel import Hook, Refused, Reply
+from hub.channel import Refused, Reply
 from hub.core import Hub
 from web.problems import problem
+from web.provider import hook_of
 
 STORED_WITHIN_SECONDS = 3.0
 """How long a provider that must be given something it understands is kept waiting."""
 
 log = logging.getLogger("hub.hooks")
-
-
-def hook_of(connection: ASGIConnection[Any, Any, Any, Any], method: str, body: bytes, public_url: str) -> Hook:
-    """The request as the provider made it: public URL, raw path and query; of a socket, its `ws` spelling."""
-    scope: Any = connection.scope
-    raw_path = scope.get("raw_path") or scope["path"].encode()
-    path = raw_path.partition(b"?")[0].decode("latin-1")
-    query = scope.get("query_string", b"").decode("latin-1")
-    base = public_url or f"{scope['scheme']}://{connection.headers.get('host', '')}"
-    if scope["type"] == "websocket" and base.startswith("http"):
-        base = "ws" + base.removeprefix("http")
-    headers = {name.lower(): value for name, value in connection.headers.items()}
-    return Hook(method, base + path + (f"?{query}" if query else ""), headers, body)
 
 
 @route("/hooks/{channel:str}", http_method=["GET", "POST"], opt={"public": True}, include_in_schema=False)
