@@ -61,6 +61,7 @@ class CallLine:
         self._clearing = f'{{"event":"clear","streamSid":"{stream}"}}'
         self._clock = PlayClock(RATE, asyncio.get_running_loop().time)
         self._over = self._closed = False
+        self.broken = False
         self.garbled = 0
 
     async def audio(self) -> AsyncIterator[Sound | Pressed]:
@@ -81,6 +82,8 @@ class CallLine:
                 yield Pressed(frame.dtmf.digit)
             elif frame.event == "stop":
                 break
+        else:
+            self.broken = not self._closed
         self._over = True
 
     async def play(self, audio: bytes) -> None:

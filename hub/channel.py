@@ -220,11 +220,13 @@ class Line(Protocol):
     """Live audio, both ways: a carrier's socket, a WebRTC peer, an operator's browser, a pair in a test.
 
     `codec` is `mulaw` (G.711, one byte a sample) or `pcm16` (signed, little-endian, mono), `rate` in samples
-    a second. One task listens, one plays; both may be cancelled at any point.
+    a second. One task listens, one plays; both may be cancelled at any point. `broken`: `audio` ended although nobody
+    hung up, so that the person may come back by another line.
     """
 
     rate: int
     codec: str
+    broken: bool
 
     def audio(self) -> AsyncIterator[Sound | Pressed]:
         """What the person says, until they go. It never raises for a connection that broke: it ends."""

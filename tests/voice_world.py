@@ -27,7 +27,7 @@ SPEECH = Path("fixtures/audio/sentences.ulaw").read_bytes()[7_200:24_000]
 class Phone:
     """The customer's telephone, and the carrier between. `spoken` is sent frame by frame, quiet otherwise."""
 
-    codec, rate = "mulaw", 8000
+    codec, rate, broken = "mulaw", 8000, False
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

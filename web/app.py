@@ -100,6 +100,8 @@ def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
             async with _work(settings, context):
                 yield
         finally:
+            for live in list(context.calls.values()):
+                live.leave()
             await context.settle()
             for channel in context.channels.values():
                 await channel.close()

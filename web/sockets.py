@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from hub.channel import Channel, Inbound, Refused
 from hub.core import Hub
 from web.provider import hook_of
+from web.websocket import DoorSocket, Handshake
 
 CONNECTED_WITHIN_SECONDS = 10.0
 """How long a channel may take to get a socket under way; most set themselves a shorter time."""

@@ -8,7 +8,7 @@ import struct
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from hub.engines.espeak_text import LONGEST, speakable
+from hub.engines.espeak_text import speakable
 from hub.engines.worker_frames import CANCEL, END, SPEAK, TAKEN, packed
 from hub.engines.workers import Pool
 from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, EngineFailed, Format

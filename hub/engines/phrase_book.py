@@ -21,9 +21,12 @@ _ALWAYS = (
     (english.GOODBYE, 3.0),
     (english.QUESTIONS, 3.0),
 )
-_SHARES = {"date": 8.0, "time": 8.0, "phone": 8.0, "name": 8.0, "email": 6.0, "number": 5.0, "amount": 5.0, "code": 6.0}
+_SHARES = {"date": 8.0, "time": 8.0, "phone": 7.0, "name": 5.0, "email": 6.0, "number": 5.0, "amount": 5.0, "code": 6.0}
 _SHARES |= {"company": 4.0, "choice": 5.0, "intent": 12.0, "topic": 5.0, "own": 3.0}
-_ASKED, _OFFERED = 60.0, 40.0
+_ASKED, _OFFERED = 500.0, 150.0
+_UNASKED = 0.3
+_PAIRED = 60
+_ALL_COMMON = sum(12 / (place + 12) for place in range(_PAIRED))
 _KINDS = {"date": ("date",), "time": ("time",), "datetime": ("date", "time")}
 
 
@@ -55,6 +58,8 @@ class Book:
             for asked, name in self.asks:
                 if asked in low:
                     shares[name] = _ASKED
+        if expected and shares == self.shares:
+            shares |= {name: shares[name] * _UNASKED for name in ("name", "phone") if name in shares}
         made = [(part, shares[name]) for name, part in self.parts.items()]
         offered = _offers([phrase for phrase in expected if len(phrase) < 60])
         return blend([*made, (offered, _OFFERED)])
@@ -195,10 +200,11 @@ def _phone(made: PhraseModel) -> None:
     digits = english.DIGITS
     for one in digits:
         for two in digits:
-            made.add([one, two], 9.0 if one == two else 7.0, whole=False)
+            made.add([one, two], 12.0 if one == two else 7.0, whole=False)
             for three in digits:
-                made.add([one, two, three], 0.7, whole=False)
+                made.add([one, two, three], 2.0 if one == two == three else 0.7, whole=False)
             made.add([one, two, "</s>"], 0.8, whole=False)
+        made.add(["five", "five", one], 6.0 if one in ("five", "zero", "oh") else 0.7, whole=False)
         made.add(["double", one], 0.5, whole=False)
         made.add([one, "double", one], 0.2, whole=False)
         made.add(["<s>", "plus", one], 0.3, whole=False)
@@ -226,13 +232,24 @@ def _codes(made: PhraseModel) -> None:
 def _names(made: PhraseModel) -> None:
     """A first name and a last name, any with any: the last is found by how common it is alone."""
     for at, first in enumerate(FIRST):
+        common = _common(at)
         for frame in english.NAME_FRAMES[at % 3 :: 3]:
-            made.add(frame.replace("{}", f"{first} {LAST[at % len(LAST)]}").split())
-        made.add([first])
+            made.add(frame.replace("{}", f"{first} {LAST[at % len(LAST)]}").split(), common)
+        made.add([first], common)
+        for lead in english.NAME_LEADS:
+            made.add([*lead.split(), first], common, whole=False)
+        if at < _PAIRED:
+            for place, last in enumerate(LAST[:_PAIRED]):
+                made.add([first, last], 6 * common * _common(place) / _ALL_COMMON)
     for at, last in enumerate(LAST):
-        made.add([FIRST[at % len(FIRST)], last])
-        made.add([last, "</s>"], 4.0, whole=False)
+        made.add([FIRST[at % len(FIRST)], last], _common(at) / 2)
+        made.add([last, "</s>"], 8.0 * _common(at), whole=False)
     made.open_after(FIRST)
+
+
+def _common(place: int) -> float:
+    """How common the name at a place of its list is, beside the first."""
+    return 12 / (place + 12)
 
 
 def _own_names(made: PhraseModel, words: Iterable[str]) -> None:

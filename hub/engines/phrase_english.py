@@ -130,6 +130,7 @@ NAME_FRAMES = _lines("""
     {} | {} | {} | my name is {} | my name is {} | it's {} | it's for {} | this is {} | i'm {} | i am {} | the name is {} | name is {} | for {} | {} please
     it's under {} | no it's {} | no my name is {} | hi this is {} | hello this is {} | hi my name is {} | hello my name is {} | hi i'm {} | you can call me {} | sure it's {} | yes it's {}
 """)
+NAME_LEADS = ["<s> name is", "my name is", "it's for", "<s> it's", "this is", "<s> i'm", "i am", "<s> for", "it's under", "hi i'm"]
 NUMBER_FRAMES = _lines("""
     {} | {} | about {} | around {} | {} people | about {} people | we have {} people | {} of us | there are {} of us | it's {} | we are {} | we're {} people | maybe {} | roughly {}
     i'd say {} | {} employees | no {} | actually {} | we have {} | around {} people | more than {} | less than {} | just {} | up to {}

@@ -2,14 +2,14 @@
 
 import re
 
-from hub.engines.phrase_english import HOURS, MONTHS, TENS, UNITS, WEEKDAYS
+from hub.engines.phrase_english import HOURS, MONTHS, UNITS, WEEKDAYS
 from hub.engines.phrase_names import FIRST, LAST
 from hub.engines.phrase_said import number
 
 _DIGITS = {"zero": "0", "oh": "0"} | {word: str(at) for at, word in enumerate(UNITS, 1)}
 _DIGIT = "|".join(_DIGITS)
 _RUN = re.compile(
-    rf"(?:\b([a-z]) )?\b((?:(?:double |triple )?(?:{_DIGIT})(?: |$)){{3,}}|(?:double |triple )(?:{_DIGIT})(?: |$)(?:(?:double |triple )?(?:{_DIGIT})(?: |$))+)"
+    rf"(?:(?<![\w'])([a-z]) )?\b((?:(?:double |triple )?(?:{_DIGIT})(?: |$)){{3,}}|(?:double |triple )(?:{_DIGIT})(?: |$)(?:(?:double |triple )?(?:{_DIGIT})(?: |$))+)"
 )
 _ONE = re.compile(rf"(double |triple )?({_DIGIT})")
 _HOUR = "|".join(HOURS)

@@ -9,12 +9,12 @@ import webrtcvad
 
 from hub.engines.phrase_written import written
 from hub.engines.sphinx_library import RATE, Shelved
-from hub.engines.worker_frames import BEGAN, FEED, FINAL, FINISH, PARTIAL, EXPECT, Out
+from hub.engines.worker_frames import BEGAN, EXPECT, FEED, FINAL, FINISH, PARTIAL, Out
 from hub.engines.worker_sound import Decoder
 
 FRAME_MS, BLOCK_FRAMES = 20, 5
 FRAME_BYTES = RATE * 2 * FRAME_MS // 1000
-PRE_ROLL, PAUSE = 300 // FRAME_MS, 400 // FRAME_MS
+PRE_ROLL, PAUSE = 300 // FRAME_MS, 800 // FRAME_MS
 LONGEST = 60_000 // FRAME_MS
 PARTIAL_EVERY = 200 // FRAME_MS
 MOST_BACKLOG_SECONDS = 60
@@ -26,7 +26,7 @@ class TooMuch(Exception):
 
 
 class Call:
-    """The words of one person, since the last final ones. A stretch of speech ends with 400 ms of quiet."""
+    """The words of one person, since the last final ones. A stretch of speech ends with 800 ms of quiet."""
 
     def __init__(self, about: int, book: Shelved, codec: str, rate: int, out: Out) -> None:
         self.about, self._book, self._out = about, book, out
@@ -41,7 +41,7 @@ class Call:
         self._recent: deque[bytes] = deque(maxlen=PRE_ROLL)
         self._voiced: deque[bool] = deque([False] * 6, maxlen=6)
         self._at = self._began = self._spoke = self._decoded = self._quiet = self._told = 0
-        self._open = False
+        self._open = self._skipping = False
         self._settled: list[str] = []
         self._partial = ""
 
@@ -110,12 +110,20 @@ class Call:
         self._quiet = 0 if voiced else self._quiet + 1
         if voiced:
             self._spoke = self._at
-        if self._open:
-            return frame if self._quiet <= PAUSE else b""
         self._recent.append(frame)
+        if self._open:
+            return self._go_on(frame)
         if sum(self._voiced) < 3:
             return b""
         return self._begin()
+
+    def _go_on(self, frame: bytes) -> bytes:
+        """Inside a stretch of speech: short quiet is decoded as it is, of longer quiet only the last before speech."""
+        if self._skipping and sum(self._voiced) >= 2:
+            self._skipping = False
+            return b"".join(self._recent)
+        self._skipping = self._skipping or self._quiet > PRE_ROLL
+        return b"" if self._skipping else frame
 
     def _begin(self) -> bytes:
         if not self._settled:
@@ -123,10 +131,8 @@ class Call:
             self._decoded = 0
             self._out.send(BEGAN, self.about)
         self._decoder.start_utt()
-        self._open, self._quiet = True, 0
-        before = b"".join(self._recent)
-        self._recent.clear()
-        return before
+        self._open, self._skipping, self._quiet = True, False, 0
+        return b"".join(self._recent)
 
     def _decode(self, speech: bytes) -> None:
         self._decoder.process_raw(speech, False, False)

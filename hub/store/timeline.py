@@ -15,6 +15,9 @@ SHOWN_EVENTS = (
     "tool.called", "stage.entered", "field.collected", "interaction.started", "interaction.ended",
     "interaction.needs_human", "interaction.taken_over", "interaction.handed_back", "interaction.assigned",
     "interaction.snoozed", "interaction.tagged", "consent.revoked", "consent.granted", "message.unsure",
+    "call.connected", "call.interrupted", "call.digit", "call.machine", "call.transferring", "call.transferred",
+    "call.transfer_failed", "call.commanded", "call.apologised", "call.voiceless", "call.deaf", "call.lost",
+    "engine.failed", "recording.started", "recording.finished",
 )  # fmt: skip
 _PAGE = 50
 _MOST_EVENTS = 400

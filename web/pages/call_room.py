@@ -20,8 +20,8 @@ from hub.channel import Pressed, Sound, Undeliverable
 from hub.core.live import LiveCall
 from hub.store import interactions
 from web import auth
-from web.sockets import DoorSocket, Handshake
 from web.webchat.live import own_origin
+from web.websocket import DoorSocket, Handshake
 
 RATE = 16_000
 MOST_FRAME_BYTES = 16_000
@@ -38,6 +38,7 @@ class OperatorLine:
 
     def __init__(self, door: DoorSocket) -> None:
         self._door = door
+        self.broken = False
         self._given = 0
         self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
         self._news = asyncio.Event()

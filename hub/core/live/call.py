@@ -32,6 +32,7 @@ log = logging.getLogger("hub.live")
 
 LAST_RESORT = {"ears": "sphinx", "mouth": "espeak"}
 HOLD_SECONDS = 20.0
+MOVED = "moved"
 ENDED_WITHIN_SECONDS = 2.0
 HISTORY = 60
 
@@ -136,7 +137,7 @@ class LiveCall:
 
     def _end(self, reason: str) -> None:
         """How it ended. A line that merely broke may come back; another node or stream may have it already."""
-        broken = reason == "customer_hangup" and getattr(self.line, "broken", False)
+        broken = reason == MOVED or (reason == "customer_hangup" and self.line.broken)
         if self.fenced:
             return
         now = self.hub.clock.now()
@@ -186,6 +187,10 @@ class LiveCall:
         """Somebody else has this call now; nothing of it is ours any more."""
         self.fenced = True
         self.conversation.end("fenced")
+
+    def leave(self) -> None:
+        """This process stops: the carrier asks again, and whoever answers takes the call up where it is."""
+        self.conversation.end(MOVED)
 
     async def _owner_changed(self, interaction: Interaction) -> None:
         self.owner, self.operator_id = interaction.owner, interaction.operator_id

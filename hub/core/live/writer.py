@@ -21,6 +21,7 @@ log = logging.getLogger("hub.live")
 
 EPHEMERAL = frozenset({"caption", "state"})
 TRY_AGAIN_SECONDS = 1.0
+MOST_FAILURES = 30
 MOST_WAITING = 10_000
 
 Entry = Callable[[AsyncSession, Interaction], Any]
@@ -34,6 +35,7 @@ class Writer:
         self._waiting: list[Entry] = []
         self._news = asyncio.Event()
         self._closing = False
+        self._failures = 0
         self._messages: dict[int, UUID] = {}
         self._growing: dict[int, dict[str, Any]] = {}
         self.watchers: set[Callable[[str, Mapping[str, Any]], None]] = set()
@@ -64,9 +66,15 @@ class Writer:
                         if inspect.isawaitable(made):
                             await made
         except Exception:
+            self._failures += 1
+            if self._closing and self._failures >= MOST_FAILURES:
+                log.exception("the end of call %s could not be written down", self._interaction_id)
+                return
             log.exception("a call could not be written down; it is tried again")
             self._waiting = entries + self._waiting
             await self._hub.clock.sleep(TRY_AGAIN_SECONDS)
+        else:
+            self._failures = 0
 
     def close(self) -> None:
         """What waits is written, then `run` ends."""
