@@ -119,6 +119,8 @@ class Hub:
             elif fresh:
                 await self._check(db, interaction, "opening")
                 owe_turn(db, interaction, "opened", now)
+        if is_live:
+            context.spawn(live.warm_up(interaction.agent))
         if text or is_live:
             context.spawn(deliver(context, interaction.id))
         elif fresh:

@@ -378,7 +378,7 @@ class Conversation:
         """The first sound of an answer is on its way: it has happened."""
         now = self.now
         reply.timing |= {
-            "model_ms": round((reply.first_piece_at - reply.asked_at) * 1000),
+            "model_ms": max(round((reply.first_piece_at - reply.asked_at) * 1000), 0),
             "voice_ms": round((said.first_chunk_at - max(said.first_request_at, reply.asked_at)) * 1000),
             "response_ms": round((now - reply.ended_at) * 1000),
         }
@@ -473,6 +473,11 @@ class Conversation:
         said = self.speaking.begin(author=author, ended=self._remembered)
         said.waiting.extend(sentences(text))
         self.speaking.close(said)
+
+    async def sound(self, audio: bytes) -> None:
+        """Let the customer hear this, which is no speech."""
+        self.ledger.give(audio)
+        await self.line.play(audio)
 
     def leave_message(self, text: str) -> None:
         """Say this to a machine, then hang up."""

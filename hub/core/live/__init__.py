@@ -4,5 +4,6 @@ from hub.core.live.call import LiveCall
 from hub.core.live.commands import command
 from hub.core.live.receive import receive
 from hub.core.live.report import report
+from hub.core.live.warming import warm_up
 
-__all__ = ["LiveCall", "command", "receive", "report"]
+__all__ = ["LiveCall", "command", "receive", "report", "warm_up"]

@@ -24,6 +24,7 @@ from hub.voice.chain import Chain
 from hub.voice.codecs import Converter
 from hub.voice.converse import Conversation
 from hub.voice.hearing import CustomerTurn, Hearing, OpenEars
+from hub.voice.hold import hold_sound
 from hub.voice.room import Room
 from hub.voice.speech import EngineFailed, Format, Hints
 from hub.voice.synthesis import OpenMouth
@@ -336,11 +337,17 @@ class LiveCall:
         await self._hold()
 
     async def _hold(self) -> None:
-        """Tell them now and then that somebody will come."""
-        while self.owner == "queue" and not self.conversation.over:
-            await asyncio.sleep(HOLD_SECONDS)
-            if self.owner == "queue" and self.settings.hold_message:
-                self.conversation.say(self.settings.hold_message, "agent")
+        """Let them hear that the line is alive, and tell them now and then that somebody will come."""
+        conversation, told_at = self.conversation, self.conversation.now
+        while self.owner == "queue" and not conversation.over:
+            if conversation.speaking.busy or conversation.speaking.sounding:
+                await asyncio.sleep(0.2)
+            elif conversation.now - told_at >= HOLD_SECONDS and self.settings.hold_message:
+                told_at = conversation.now
+                conversation.say(self.settings.hold_message, "agent")
+            else:
+                await conversation.sound(hold_sound(self.format))
+                await asyncio.sleep(0.5)
 
 
 def remembered(said: list[Any]) -> list[Entry]:

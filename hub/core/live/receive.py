@@ -10,6 +10,7 @@ from hub import identity
 from hub.channel import Channel, Inbound, Refused
 from hub.core.context import Context
 from hub.core.live.call import LiveCall, memory_of
+from hub.core.live.warming import warm_up
 from hub.core.receive import Receipt, cleaned, place
 from hub.core.write import open_interaction
 from hub.dialogue.turn import Cue
@@ -29,6 +30,7 @@ async def receive(hub: Context, inbound: Inbound) -> Receipt:
     if inbound.line is None:
         async with hub.store.write(urgent=True) as db:
             interaction = await _ringing(db, hub, inbound)
+        hub.spawn(warm_up(interaction.agent))
         return Receipt(True, interaction.id)
     if len(hub.calls) >= MOST_CALLS:
         raise Refused("All lines are busy. Try again in a moment.", 503)
