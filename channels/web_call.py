@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 65_536
 MOST_TICKET_CHARACTERS = 2_000
-MOST_CALLS = 100
+MOST_CALLS = 60
 """Calls that one process takes at a time; more would make all of them stutter."""
 TURN_SECONDS = 3_600
 BUSY = "All lines are busy just now. Try again in a minute."

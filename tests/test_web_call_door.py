@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -228,6 +229,11 @@ async def test_answering_a_call_asks_nobody_outside(channel: WebCall, outside: l
     await channel.receive(hook({"sdp": sdp, "type": "offer", "ticket": channel.ticket("visitor", "shop")}))
     await channel.close()
     assert [seen for seen in outside if "127.0.0.1" not in str(seen)] == []
+
+
+def test_aiortc_is_loaded_when_it_is_needed() -> None:
+    loaded = "import sys, channels.web_call; print(any(name in sys.modules for name in ('aiortc', 'av', 'numpy')))"
+    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_this_aiortc_can_be_given_our_own_ears() -> None:

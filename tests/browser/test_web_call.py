@@ -106,6 +106,7 @@ class Site:
             before_send=[safe_headers(False)],
             on_startup=[self.channel.warm_up],
             on_shutdown=[self.channel.close],
+            logging_config=None,
         )
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))

@@ -2,7 +2,8 @@
 
    const call = new Call();
    call.addEventListener("state", ({ detail }) => show(detail.state, detail.words));
-   await call.start({ ticketUrl: "/calls/ticket", headers, body });   // or { ticket, iceServers }
+   await call.start({ ticketUrl, headers, body });   // answers { ticket, iceServers, interaction }; or { ticket, iceServers }
+   call.interaction and call.id name our interaction, if the ticket did, and the call.
 
    Events, each with a `detail`:
      state       { state, reason, words }: idle, asking (the browser asks for the microphone), connecting, live, ended, failed.
@@ -130,7 +131,8 @@ export class Call extends EventTarget {
       this.#become("connecting");
       if (ticketUrl) {
         const given = await post(ticketUrl, body, headers);
-        [ticket, iceServers] = [given.ticket, given.ice_servers ?? iceServers];
+        [ticket, iceServers] = [given.ticket, given.iceServers ?? given.ice_servers ?? iceServers];
+        this.interaction = given.interaction;
       }
       if (this.#run === run) await this.#connect(run, ticket, iceServers);
     } catch (error) {
