@@ -1,0 +1,161 @@
+"""The voice loop at speed: `make bench-voice`.
+
+One server on one core; the callers, the carrier between and engines without latency of their own on the other. Every
+call is a real Media Stream in real time, with turns, interruptions, recording, ledger and voice activity.
+"""
+
+import argparse
+import asyncio
+import json
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.bench.text import percentile
+from tests.bench.voice import stage as stages
+from tests.bench.voice.figures import Figures, at, figures, machine, pair
+from tests.bench.voice.orders import Orders, Result
+from tests.bench.voice.profiled import profiled
+from tests.bench.voice.stage import BY_ENGINE, BY_SOUND, Stage
+
+LADDER = (10, 20, 40, 60, 80, 100, 120, 140, 160)
+WARM_UP = 4
+
+
+def calls(stage: Stage, folder: Path, count: int, seconds: float, **more: Any) -> Result:
+    """Let so many calls go on for so long."""
+    orders = Orders(
+        url=stage.url, core=stages.other_core(), pid=stage.server.process.pid, calls=count, seconds=seconds,
+        sounds=str(folder / "sounds"), out=str(stage.folder / "result"), **more,
+    )  # fmt: skip
+    command = [sys.executable, "-m", f"{stages.HERE}.callers"]
+    subprocess.run(command, input=json.dumps(asdict(orders)).encode(), check=True)
+    result: Result = pickle.loads(Path(orders.out).read_bytes())
+    return result
+
+
+def step(folder: Path, count: int, seconds: float, given: argparse.Namespace) -> Figures:
+    """So many calls on a fresh server."""
+    here = folder / f"{count}-{time.monotonic_ns()}"
+    with stages.stage(here, sign_ms=given.sign_ms, ws=given.ws) as stage:
+        numbers = {"numbers": [BY_ENGINE, BY_SOUND], "silent": [BY_SOUND]}
+        calls(stage, folder, WARM_UP, 6, first=9_000, **numbers)
+        stage.ended()
+        with profiled(stage.server.process.pid, given.profile and f"{given.profile}-{count}", count, seconds):
+            result = calls(stage, folder, count, seconds, **numbers)
+        stage.ended()
+        made = figures(result, stage)
+    print(made.line(), flush=True)
+    for example in made.examples[: given.examples]:
+        print("      ", example)
+    return made
+
+
+def shovelled(folder: Path, count: int, seconds: float, ws: str) -> tuple[Result, float]:
+    """The shovel's measurements, and its CPU seconds per call-minute."""
+    here = folder / f"shovel-{count}-{ws}"
+    here.mkdir()
+    with stages.shovel(here, ws) as stage:
+        result = calls(stage, folder, count, seconds, shovel=True)
+    cpu = result.server_cpu / (count * (result.end - result.begin) / 60)
+    each = result.server_cpu / max(len(result.echoes_ms), 1) * 1e6
+    print(f"shovel {ws}: {count} calls, there and back {pair(result.echoes_ms)} ms, CPU {cpu:.2f} s per call-minute, "
+          f"{each:.0f} us for a frame there and back, lost {result.echoes_lost}", flush=True)  # fmt: skip
+    return result, cpu
+
+
+def table(rows: list[tuple[str, str, str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join([lines[0], "-|-".join("-" * width for width in widths), *lines[1:]])
+
+
+def summary(steps: list[Figures], shovels: list[tuple[Result, float]], sign_ms: int) -> list[tuple[str, str, str]]:
+    first = steps[0]
+    held = [made for made in steps if made.held]
+    most = max(held, key=lambda made: made.calls, default=first)
+    costs = [made.cpu_per_minute for made in held or steps]
+    wrong = sum(made.lost.get("heard text wrong", 0) for made in steps)
+    rows = [
+        ("figure", "measured", "goal"),
+        (f"added latency at {first.calls} calls, p50 / p95", f"{pair(first.added_ms)} ms", "<= 10 / 25 ms"),
+        (f"the same with the engines' own time, at {first.calls} calls", f"{pair(first.raw_ms)} ms", ""),
+        ("CPU seconds per call-minute, least to most", f"{min(costs):.2f} to {max(costs):.2f}", "<= 0.45"),
+        ("calls held per core, p95 <= 200 ms, nothing lost", str(most.calls if held else 0), ">= 100"),
+        (f"added latency at {most.calls} calls, p50 / p95", f"{pair(most.added_ms)} ms", "p95 <= 200 ms"),
+        (f"memory per call, at {most.calls} calls", f"{most.mb_per_call:.2f} MB", "<= 1.5 MB"),
+    ]
+    for made in dict.fromkeys((id(first), id(most))):
+        made_of = first if made == id(first) else most
+        calls = f"at {made_of.calls} calls"
+        rows += [
+            (f"first speech > clear by the engine's sign (after {sign_ms} ms), p95, {calls}",
+             f"{at(made_of.clear_by_engine_ms)} ms", "<= 90 ms"),
+            (f"first speech > clear by voice activity, p95, {calls}", f"{at(made_of.clear_by_sound_ms)} ms",
+             "<= 70 ms"),
+            (f"outgoing jitter, p99, {calls}",
+             f"{at(made_of.late_ms, 0.99)} ms, {made_of.underruns} underruns", "<= 10 ms"),
+        ]  # fmt: skip
+    compared = sum(made.compared for made in steps)
+    rows.append(("answers whose heard text is not what was played", f"{wrong} of {compared}", "0"))
+    for result, cpu in shovels:
+        rows.append((f"shovel at {result.shovelled} calls: there and back, p50 / p95",
+                     f"{pair(result.echoes_ms)} ms", ""))  # fmt: skip
+        rows.append((f"shovel at {result.shovelled} calls: CPU seconds per call-minute", f"{cpu:.2f}", ""))
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, nargs="*", default=None, help="steps; the default is up a ladder")
+    parser.add_argument("--seconds", type=float, default=30, help="of each step, at its full number of calls")
+    parser.add_argument("--sign-ms", type=int, default=80, help="how much speech the ears need to tell of it")
+    parser.add_argument("--profile", default="", help="record where the server's time goes into files of this name")
+    parser.add_argument("--ws", default="", help="another WebSocket implementation of uvicorn's")
+    parser.add_argument("--examples", type=int, default=3, help="of each kind of fault to print")
+    parser.add_argument("--only", choices=["ladder", "shovel", "embedded", "browser"], nargs="*")
+    given = parser.parse_args()
+    parts = given.only or ["ladder", "shovel", "embedded", "browser"]
+    print(machine())
+    print(f"{given.seconds:g} s each; the ears' sign of speech after {given.sign_ms} ms", flush=True)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "sounds").mkdir()
+        asyncio.run(stages.speak(stages.LINES, folder / "sounds"))
+        steps: list[Figures] = []
+        for count in (given.calls or LADDER) if "ladder" in parts else ():
+            steps.append(step(folder, count, given.seconds * (2 if count <= 10 and not given.calls else 1), given))
+            if not steps[-1].held and not given.calls:
+                break
+        shovels = [shovelled(folder, count, 10, given.ws) for count in (10, 40)] if "shovel" in parts else []
+        rows = summary(steps, shovels, given.sign_ms) if steps else []
+        if "embedded" in parts:
+            from tests.bench.voice.embedded import embedded
+
+            rows += embedded(folder)
+        if "browser" in parts:
+            rows += browser()
+    if rows:
+        print(f"\n{table(rows)}")
+    for made in steps:
+        if made.callers_late_ms and percentile(made.callers_late_ms, 0.95) > 5:
+            print(f"At {made.calls} calls the callers themselves were late: p95 {at(made.callers_late_ms)} ms.")
+    return 0
+
+
+def browser() -> list[tuple[str, str, str]]:
+    """Browser calls have a bench of their own; what it says."""
+    if not Path(__file__).parent.with_name("web_legs.py").exists():
+        return []
+    command = [sys.executable, "-m", "tests.bench.web_legs", "28", "15"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip().splitlines()
+    return [("browser calls (Opus) per core", said[-1] if said else "did not run", ">= 28")]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

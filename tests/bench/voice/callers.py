@@ -1,0 +1,169 @@
+"""The callers' process: many calls in real time, then what they measured. Reads its orders as JSON, writes a pickle."""
+
+import asyncio
+import gc
+import json
+import os
+import pickle
+import random
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from time import monotonic
+from urllib.parse import urlencode, urlsplit
+from xml.etree.ElementTree import ParseError, fromstring
+
+import aiohttp
+import uvloop
+from twilio.request_validator import RequestValidator
+
+from tests.bench.processes import ACCOUNT_SID, AUTH_TOKEN
+from tests.bench.text import cpu_seconds
+from tests.bench.voice.check import played
+from tests.bench.voice.orders import CallResult, Orders, Result
+from tests.bench.voice.person import Carrier, Echoed, Person, Utterance, handshake
+from tests.bench.voice.sockets import Pacer, Socket, connected
+
+CALLS_PER_SECOND = 10
+SETTLE_SECONDS = 3.0
+
+
+def resident_kb(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def quiet_frames() -> list[bytes]:
+    """A second of a telephone line on which nobody speaks: soft noise."""
+    from base64 import b64encode
+
+    chance = random.Random(5)
+    frames = [bytes(chance.choice(b"\xff\xfe\xfd\xfc\x7f\x7e\x7d\x7c") for _ in range(160)) for _ in range(50)]
+    return [b64encode(frame) for frame in frames]
+
+
+class Calls:
+    """All calls of one run."""
+
+    def __init__(self, orders: Orders, http: aiohttp.ClientSession) -> None:
+        self.orders, self._http = orders, http
+        self._validator = RequestValidator(AUTH_TOKEN)
+        self._quiet = quiet_frames()
+        self._utterances = [Utterance.of(path.read_bytes()) for path in sorted(Path(orders.sounds).glob("*.ulaw"))]
+        self.pacer = Pacer()
+        self.people: list[tuple[Person, Socket, float]] = []
+        self.echoed: list[Echoed] = []
+        self.refused: list[str] = []
+
+    async def add(self, number: int) -> None:
+        try:
+            await (self._echo(number) if self.orders.shovel else self._call(number))
+        except (ConnectionError, OSError, ParseError, AttributeError) as error:
+            self.refused.append(f"call {number}: {error!r}")
+
+    async def _call(self, number: int) -> None:
+        ours = self.orders.numbers[number % len(self.orders.numbers)]
+        sid = f"CA{number:032x}"
+        form = {
+            "CallSid": sid, "AccountSid": ACCOUNT_SID, "From": f"+1202{number:07d}", "To": ours, "Caller": ours,
+            "Direction": "inbound", "CallStatus": "ringing", "ApiVersion": "2010-04-01",
+        }  # fmt: skip
+        url = f"{self.orders.url}/hooks/call"
+        headers = {
+            "X-Twilio-Signature": self._validator.compute_signature(url, form),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        async with self._http.post(url, data=urlencode(form), headers=headers) as answer:
+            response = fromstring(await answer.text())
+        stream = response.find(".//Stream")
+        media, ticket = stream.get("url"), stream.find("Parameter").get("value")  # type: ignore[union-attr]
+        carrier = Carrier(f"MZ{number:032x}")
+        signature = self._validator.compute_signature(media, {})
+        socket = await self._open(media or "", carrier, {"X-Twilio-Signature": signature})
+        handshake(carrier, ACCOUNT_SID, sid, ticket or "")
+        silent = ours in self.orders.silent
+        person = Person(number, carrier, self._utterances, self._quiet, silent, random.Random(number))
+        self.people.append((person, socket, monotonic()))
+        self.pacer.add(person.tick)
+
+    async def _echo(self, number: int) -> None:
+        carrier = Carrier(f"MZ{number:032x}")
+        echoed = Echoed(carrier, self._quiet)
+        await self._open(f"{self.orders.url.replace('http', 'ws')}/", carrier, {})
+        handshake(carrier, ACCOUNT_SID, "", "")
+        self.echoed.append(echoed)
+        self.pacer.add(echoed.tick)
+
+    async def _open(self, url: str, carrier: Carrier, headers: dict[str, str]) -> Socket:
+        parts = urlsplit(url)
+        carrier.socket = socket = await connected(
+            parts.hostname or "", parts.port or 80, parts.path, headers, carrier.take
+        )
+        return socket
+
+    def hang_up(self) -> list[CallResult]:
+        """End all calls; what became of each."""
+        self.pacer.stop()
+        results = []
+        for person, socket, began in self.people:
+            now, broken = monotonic(), socket.closed
+            person.carrier.stop()
+            socket.send(b'{"event":"stop","sequenceNumber":"0","streamSid":"%b"}' % person.carrier.stream.encode())
+            socket.close()
+            asked = {exchange.turn: exchange.sentences for exchange in person.exchanges}
+            results.append((person, now, began, broken, asked))
+        return [
+            CallResult(
+                person.number, f"+1202{person.number:07d}", person.exchanges,
+                played(person.number, person.carrier.log, now, asked), person.chunk, now - began, broken,
+            )
+            for person, now, began, broken, asked in results
+        ]  # fmt: skip
+
+
+async def run(orders: Orders) -> Result:
+    result = Result()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
+        calls = Calls(orders, http)
+        calls.pacer.start()
+        result.resident_kb = (resident_kb(orders.pid), 0)
+        await paced(orders.calls, lambda at: calls.add(orders.first + at))
+        await asyncio.sleep(0.5 if orders.quick else SETTLE_SECONDS)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        begin, cpu, ours = monotonic(), cpu_seconds(orders.pid), cpu_seconds(os.getpid())
+        first = len(calls.pacer.late)
+        before = [(echoed.chunk, echoed.back, len(echoed.took)) for echoed in calls.echoed]
+        await asyncio.sleep(orders.seconds)
+        result.begin, result.end = begin, monotonic()
+        result.server_cpu = cpu_seconds(orders.pid) - cpu
+        result.callers_cpu = cpu_seconds(os.getpid()) - ours
+        result.resident_kb = (result.resident_kb[0], resident_kb(orders.pid))
+        result.late_ms = [late * 1000 for late in calls.pacer.late[first:]]
+        for echoed, (sent, back, at) in zip(calls.echoed, before, strict=True):
+            result.echoes_ms += [took * 1000 for took in echoed.took[at:]]
+            result.echoes_lost += max(0, echoed.chunk - sent - (echoed.back - back) - 2)
+        result.calls = calls.hang_up()
+        result.refused, result.shovelled = calls.refused, len(calls.echoed)
+    return result
+
+
+async def paced(count: int, start: Callable[[int], Awaitable[None]]) -> None:
+    """Begin so many things, ten a second."""
+    begin, tasks = monotonic(), []
+    for at in range(count):
+        await asyncio.sleep(max(0.0, begin + at / CALLS_PER_SECOND - monotonic()))
+        tasks.append(asyncio.ensure_future(start(at)))
+    await asyncio.gather(*tasks)
+
+
+def main() -> None:
+    orders = Orders(**json.loads(sys.stdin.read()))
+    os.sched_setaffinity(0, {orders.core})
+    result = uvloop.run(run(orders))
+    Path(orders.out).write_bytes(pickle.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
