@@ -41,7 +41,7 @@ class Call:
         self._recent: deque[bytes] = deque(maxlen=PRE_ROLL)
         self._voiced: deque[bool] = deque([False] * 6, maxlen=6)
         self._at = self._began = self._spoke = self._decoded = self._quiet = self._told = 0
-        self._open = self._skipping = False
+        self._open, self._skipped = False, 0
         self._settled: list[str] = []
         self._partial = ""
 
@@ -119,11 +119,14 @@ class Call:
 
     def _go_on(self, frame: bytes) -> bytes:
         """Inside a stretch of speech: short quiet is decoded as it is, of longer quiet only the last before speech."""
-        if self._skipping and sum(self._voiced) >= 2:
-            self._skipping = False
-            return b"".join(self._recent)
-        self._skipping = self._skipping or self._quiet > PRE_ROLL
-        return b"" if self._skipping else frame
+        if self._quiet > PRE_ROLL or (self._skipped and sum(self._voiced) < 2):
+            self._skipped += 1
+            return b""
+        if not self._skipped:
+            return frame
+        left_out = list(self._recent)[-self._skipped - 1 :]
+        self._skipped = 0
+        return b"".join(left_out)
 
     def _begin(self) -> bytes:
         if not self._settled:
@@ -131,7 +134,7 @@ class Call:
             self._decoded = 0
             self._out.send(BEGAN, self.about)
         self._decoder.start_utt()
-        self._open, self._skipping, self._quiet = True, False, 0
+        self._open, self._skipped, self._quiet = True, 0, 0
         return b"".join(self._recent)
 
     def _decode(self, speech: bytes) -> None:
