@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hub.models.customer import called
+from web import spoken
 
 HERE = Path(__file__).parent
 
@@ -29,6 +30,7 @@ def environment() -> Environment:
     made.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str)
     made.filters["plain"] = plain
     made.globals["static"] = static
+    made.globals["spoken"] = spoken
     return made
 
 

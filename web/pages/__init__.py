@@ -18,10 +18,12 @@ from web.pages import (
     knowledge,
     live,
     playground,
+    recordings,
     settings,
     signin,
     skills,
     tools,
+    transcripts,
     users,
 )
 
@@ -30,6 +32,8 @@ PAGES: list[Any] = [
     *inbox.HANDLERS,
     *live.HANDLERS,
     *interactions.HANDLERS,
+    *transcripts.HANDLERS,
+    *recordings.HANDLERS,
     *call_room.HANDLERS,
     *calls.HANDLERS,
     *home.HANDLERS,

@@ -17,7 +17,7 @@ from hub.models import Interaction
 from hub.store import Store, access, inbox, interactions, timeline
 from web import auth
 from web.pages.page import AnyRequest
-from web.pages.thread import head_of, render, side_of
+from web.pages.thread import facts_of, head_of, render, side_of
 
 LEAST_PAUSE_SECONDS = 0.15
 LONGEST_PAUSE_SECONDS = 2.0
@@ -131,13 +131,18 @@ class Watch:
             return {}
         news = await timeline.changes(db, interaction, self.seq)
         head = await head_of(db, self.request, interaction)
-        context = {"head": head, "query": self.query, "tags": []}
-        update = {
+        alone = self.filters is None
+        context = {"head": head, "query": self.query, "tags": [], "full": alone}
+        update: dict[str, Any] = {
             "thread": interaction.id.hex,
             "items": render(self.request, "inbox/items.html", {**context, "items": news.items}),
             "head": render(self.request, "inbox/head.html", context),
             "ownership": render(self.request, "inbox/ownership.html", context),
         }
+        if alone:
+            facts = await facts_of(db, interaction, head.limits.live)
+            update["facts"] = render(self.request, "interaction/facts.html", {**context, **facts})
+            update["ended"] = head.ended
         if any(item.event and item.event.type in SIDE_EVENTS for item in news.items):
             side = await side_of(db, interaction)
             update["who"] = render(self.request, "inbox/who.html", context)

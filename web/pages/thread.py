@@ -15,10 +15,12 @@ from hub.models.customer import called
 from hub.models.interaction import FINAL
 from hub.segments import GSM_BASIC, GSM_EXTENSION
 from hub.store import access, interactions, people, timeline
+from web import spoken
 from web.auth import SUPPORT
 from web.pages.page import AnyRequest
 
 ANSWERERS = ("admin", "support")
+_MOST_TIMED = 1_000
 GSM = {"basic": GSM_BASIC, "extension": GSM_EXTENSION}
 
 
@@ -83,6 +85,18 @@ async def head_of(db: AsyncSession, request: AnyRequest, interaction: Interactio
         can_act=user.role in SUPPORT,
         mine=interaction.owner == "operator" and interaction.operator_id == user.id,
     )
+
+
+async def facts_of(db: AsyncSession, interaction: Interaction, live: bool) -> dict[str, Any]:
+    """The figures of the interaction's page: how long, how many messages, how fast the answers of a call were."""
+    begin = (interaction.answered_at or interaction.created_at) if live else interaction.created_at
+    end = interaction.ended_at or interaction.last_message_at
+    said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=_MOST_TIMED) if live else []
+    return {
+        "seconds": max(int((end - begin).total_seconds()), 0),
+        "count": await timeline.message_count(db, interaction),
+        "latencies": spoken.quantiles(said),
+    }
 
 
 async def side_of(db: AsyncSession, interaction: Interaction) -> dict[str, Any]:
