@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub import failpoints, policy
 from hub.channel import Media, Outbound, Undeliverable
 from hub.core.context import Context, alone
+from hub.core.write import finish
 from hub.models import Interaction, Message, OutboxEntry
 from hub.models.interaction import outranks
 from hub.store import interactions, transit
@@ -56,6 +57,8 @@ async def _cancel(hub: Context, db: AsyncSession, entry: OutboxEntry) -> None:
     message, _, interaction = await transit.held(db, entry.message_id)
     policy.cancel(message)
     interactions.log(db, interaction, "message.canceled", hub.clock.now(), reason="opted_out")
+    if interaction.status == "queued":
+        finish(db, interaction, "canceled", "", hub.clock.now())
 
 
 def outbound(entry: OutboxEntry, message: Message) -> Outbound:
@@ -79,6 +82,8 @@ async def settle(hub: Context, message_id: UUID, external_id: str) -> None:
         if entry is not None:
             entry.state = "sent"
         message.external_id = message.external_id or external_id
+        if interaction.status == "queued":  # a call that was placed
+            interaction.external_id = interaction.external_id or external_id
         if outranks(message.status, "sent"):
             message.status, message.error_code, message.error_words = "sent", "", ""
             interactions.log(db, interaction, "message.sent", hub.clock.now(), message_id=str(message_id))
@@ -115,6 +120,9 @@ def give_up(
 ) -> None:
     """It certainly did not arrive; the person who reads the thread is told why."""
     owed.state = "failed"
+    if interaction.status == "queued":  # a call that could not be placed
+        interaction.failure_reason = error.words
+        finish(db, interaction, "failed", "error", now)
     if outranks(message.status, "failed"):
         message.status, message.error_code, message.error_words = "failed", error.code, error.words
         interactions.log(

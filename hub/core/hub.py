@@ -129,12 +129,12 @@ class Hub:
 
     def _place(self, db: AsyncSession, interaction: Interaction, now: datetime) -> None:
         """Owe the carrier the request to ring them."""
-        interaction.status, interaction.idle_at = "queued", None
+        interaction.status, interaction.idle_at = "queued", now + live.PLACED_WITHIN
         if self.context.channels[interaction.channel].limits.pulled:
             return
         text = f"Calling {interaction.person}"
         owe(db, interaction, say_in(db, interaction, now, role="system", text=text), now)
-        interaction.idle_at = None
+        interaction.idle_at = now + live.PLACED_WITHIN
 
     async def command(
         self, workspace_id: UUID, interaction_id: UUID, verb: Verb, *, by: str = "", **arguments: Any

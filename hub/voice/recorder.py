@@ -104,14 +104,19 @@ class Recorder:
         else:
             self._put(lane, audio, at, _JOIN_LOOSELY)
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is kept now."""
+        return bool(self._pauses) and self._pauses[-1][1] == float("inf")
+
     def pause(self, now: float) -> None:
         """Keep nothing from now on; time goes on."""
-        if not self._pauses or self._pauses[-1][1] != float("inf"):
+        if not self.paused:
             self._pauses.append([self._ms(now), float("inf")])
 
     def resume(self, now: float) -> None:
         """Keep what is said from now on."""
-        if self._pauses and self._pauses[-1][1] == float("inf"):
+        if self.paused:
             self._pauses[-1][1] = self._ms(now)
 
     async def run(self, clock: Callable[[], float] | None = None, every: float = 1.0) -> None:

@@ -89,11 +89,12 @@ class Room:
         """Give the operator the call as it sounds, at an even pace."""
         loop = asyncio.get_running_loop()
         due = loop.time()
+        to_them = Converter(self.format, Format(guest.line.codec, guest.line.rate))
         while True:
             due = max(due + PACE_SECONDS, loop.time() - 1)
             await asyncio.sleep(max(due - loop.time(), 0))
             self._record()
-            await guest.line.play(self._mixer.take(PACE_SECONDS * 1000, but=key))
+            await guest.line.play(to_them.convert(self._mixer.take(PACE_SECONDS * 1000, but=key)))
 
     async def _talk(self, key: str, guest: Guest) -> None:
         heard = Format(guest.line.codec, guest.line.rate)

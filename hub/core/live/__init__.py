@@ -2,8 +2,9 @@
 
 from hub.core.live.call import LiveCall
 from hub.core.live.commands import command
+from hub.core.live.lost import PLACED_WITHIN, look_after
 from hub.core.live.receive import receive
 from hub.core.live.report import report
 from hub.core.live.warming import warm_up
 
-__all__ = ["LiveCall", "command", "receive", "report", "warm_up"]
+__all__ = ["PLACED_WITHIN", "LiveCall", "command", "look_after", "receive", "report", "warm_up"]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from hub.channel import Line, Undeliverable
 from hub.core.context import Context
+from hub.core.live.lost import COMES_BACK_WITHIN
 from hub.core.live.mind import LiveMind, Memory
 from hub.core.live.taping import Tape
 from hub.core.live.writer import Writer
@@ -52,6 +53,7 @@ class LiveCall:
         self.paused = interaction.status == "paused"
         self.writer = Writer(hub, interaction.id, str(interaction.agent.get("name", "")))
         self.mind = LiveMind(hub, memory, self.writer.state)
+        self._whispered: list[Entry] = []
         self.fenced = False
         self.format = Format(line.codec, line.rate)
         self.tape = Tape(hub, interaction, self.format) if self.settings.record else None
@@ -148,7 +150,7 @@ class LiveCall:
                 return
             if broken:
                 interactions.log(db, interaction, "call.lost", now)
-                interaction.node = ""
+                interaction.node, interaction.idle_at = "", now + COMES_BACK_WITHIN
                 return
             if self._fault:
                 interaction.failure_reason = self._fault
@@ -196,6 +198,7 @@ class LiveCall:
     async def _owner_changed(self, interaction: Interaction) -> None:
         self.owner, self.operator_id = interaction.owner, interaction.operator_id
         silent = self.owner != "ai"
+        self.show_standing()
         if self.conversation.room is not None:
             self.conversation.room.speaker(str(self.operator_id) if self.owner == "operator" else None)
         await self.conversation.be_silent(silent or self.paused)
@@ -209,9 +212,18 @@ class LiveCall:
         """The agent goes on knowing what was said while it was silent."""
         async with self.hub.store.glance() as db:
             said = await interactions.messages(db, self.workspace_id, self.id, limit=HISTORY)
-        self.mind.memory.history = remembered(said)
+        self.mind.memory.history = [*remembered(said), *self._whispered]
 
     # operators
+
+    def standing(self) -> dict[str, Any]:
+        """Who has the call, and what of it is held."""
+        recording = "off" if self.tape is None else "paused" if self.tape.paused else "on"
+        operator = str(self.operator_id or "") if self.owner == "operator" else ""
+        return {"owner": self.owner, "operator_id": operator, "paused": self.paused, "recording": recording}
+
+    def show_standing(self) -> None:
+        self.writer.happened("standing", **self.standing())
 
     async def join(self, operator: User, line: Line) -> None:
         """An operator's browser is in the call until it goes: it hears everything, and speaks after a take-over."""
@@ -268,7 +280,8 @@ class LiveCall:
             case "say":
                 conversation.say(str(given["text"]), str(given.get("author") or "agent"))
             case "whisper":
-                self.mind.memory.history.append(Entry("system", f"A colleague whispers to you: {given['text']}"))
+                self._whispered.append(Entry("system", f"A colleague whispers to you: {given['text']}"))
+                self.mind.memory.history.append(self._whispered[-1])
             case "digits":
                 await self.line.send_digits(str(given["digits"]))
             case "transfer":
@@ -295,6 +308,7 @@ class LiveCall:
 
     async def _pause(self, paused: bool) -> None:
         self.paused = paused
+        self.show_standing()
         await self.conversation.be_silent(paused or self.owner != "ai")
         status = "paused" if paused else "in_progress"
 
@@ -311,6 +325,7 @@ class LiveCall:
             self.tape.resume(self.conversation.now)
         else:
             self.tape.pause(self.conversation.now)
+        self.show_standing()
 
     async def _voicemail(self, greeting_over: bool) -> None:
         """An answering machine took the call: leave the message after the beep."""
@@ -326,6 +341,7 @@ class LiveCall:
     async def _to_a_person(self) -> None:
         """Connect them with a number, where the agent has one and the line can; else they wait in the queue."""
         self.owner = "queue"
+        self.show_standing()
         await self.conversation.hush()
         if self.settings.transfer_to:
             try:

@@ -10,6 +10,7 @@ from hub import identity
 from hub.channel import Channel, Inbound, Refused
 from hub.core.context import Context
 from hub.core.live.call import LiveCall, memory_of
+from hub.core.live.lost import RINGS_FOR
 from hub.core.live.warming import warm_up
 from hub.core.receive import Receipt, cleaned, place
 from hub.core.write import open_interaction
@@ -116,7 +117,7 @@ async def _opened(db: AsyncSession, hub: Context, inbound: Inbound, status: str)
         db, workspace, customer, inbound.channel, inbound.external_id, person,
         address=address, now=now, status=status, external_id=inbound.external_id,
     )  # fmt: skip
-    interaction.idle_at = None
+    interaction.idle_at = now + RINGS_FOR
     return _without_agent(interaction, address, now)
 
 

@@ -39,6 +39,11 @@ class Tape:
     def others(self, audio: bytes, now: float) -> None:
         self.recorder.others(audio, now)
 
+    @property
+    def paused(self) -> bool:
+        """Whether what is said now is not kept."""
+        return self.recorder.paused
+
     def pause(self, now: float) -> None:
         self.recorder.pause(now)
 

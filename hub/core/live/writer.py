@@ -19,7 +19,7 @@ from hub.store import interactions, people
 
 log = logging.getLogger("hub.live")
 
-EPHEMERAL = frozenset({"caption", "state"})
+EPHEMERAL = frozenset({"caption", "state", "standing"})
 TRY_AGAIN_SECONDS = 1.0
 MOST_FAILURES = 30
 MOST_WAITING = 10_000

@@ -1,0 +1,62 @@
+"""Calls that lost their line or their node: given a while in which the carrier may connect them anew, then ended."""
+
+import logging
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from hub.core.context import Context
+from hub.core.write import finish
+from hub.models import Interaction
+from hub.models.interaction import FINAL
+from hub.store import calls, interactions
+
+log = logging.getLogger("hub.live")
+
+COMES_BACK_WITHIN = timedelta(seconds=25)
+"""How long a call without a line is kept for the carrier to connect it anew."""
+RINGS_FOR = timedelta(minutes=2)
+PLACED_WITHIN = timedelta(minutes=10)
+
+
+async def look_after(hub: Context, dead: Collection[str]) -> None:
+    """One pass over the open live interactions, safe to run on every node at any time. `dead` are nodes that are gone."""
+    live = [name for name, channel in hub.channels.items() if channel.limits.live]
+    now = hub.clock.now()
+    async with hub.store.read() as db:
+        waiting = [one.id for one in await calls.open_of(db, live) if _needs(hub, one, dead, now)]
+    for interaction_id in waiting:
+        async with hub.store.write() as db:
+            interaction = await interactions.locked(db, interaction_id)
+            if interaction is None or interaction.status in FINAL or not _needs(hub, interaction, dead, now):
+                continue
+            if interaction.node:
+                log.warning("call %s lost its node %s", interaction.id, interaction.node)
+                interactions.log(db, interaction, "call.lost", now, node=interaction.node)
+                interaction.node, interaction.idle_at = "", now + COMES_BACK_WITHIN
+            else:
+                _end(interaction)
+                finish(db, interaction, interaction.status, interaction.ended_reason, now)
+                await calls.refuse_open(db, interaction.id, "The call ended before this could be done.", now)
+
+
+def _needs(hub: Context, interaction: Interaction, dead: Collection[str], now: datetime) -> bool:
+    if not interaction.node:
+        return interaction.idle_at is not None and interaction.idle_at <= now
+    forgotten = interaction.node == hub.node and interaction.id not in hub.calls
+    return interaction.node in dead or (forgotten and now - interaction.last_message_at > COMES_BACK_WITHIN)
+
+
+def _end(interaction: Interaction) -> None:
+    """How it ended, as far as can be told."""
+    if interaction.answered_at is not None:
+        interaction.status, interaction.ended_reason = "completed", "customer_hangup"
+    elif interaction.direction == "outbound" and interaction.external_id == "" and interaction.channel != "call":
+        interaction.status, interaction.ended_reason = "canceled", ""
+        interaction.failure_reason = "Nobody opened the call."
+    else:
+        interaction.status, interaction.ended_reason = "failed", "error"
+        interaction.failure_reason = (
+            "The carrier never told what became of the call."
+            if interaction.direction == "outbound"
+            else "The call rang, but its line never opened."
+        )
