@@ -137,6 +137,7 @@ class WebCallLine:
 
     rate = RATE
     codec = "pcm16"
+    broken = False
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from litestar import Request, Response, route
 from litestar.exceptions import ClientException
 from litestar.params import FromPath
 
-from hub.channel import Refused, Reply
+from hub.channel import Inbound, Refused, Reply
 from hub.core import Hub
 from web.problems import problem
 from web.provider import hook_of
@@ -57,7 +57,7 @@ async def _stored(hub: Hub, name: str, reply: Reply) -> Response[Any]:
     try:
         async with asyncio.timeout(None if reply.otherwise is None else STORED_WITHIN_SECONDS):
             for inbound in reply.events:
-                await hub.receive(inbound)
+                await _handed_over(hub, inbound)
     except Refused as refused:
         if reply.refused is None:
             raise
@@ -69,3 +69,13 @@ async def _stored(hub: Hub, name: str, reply: Reply) -> Response[Any]:
         log.exception("could not store a request for %s", name)
         return Response(reply.otherwise, status_code=200, media_type=reply.media_type)
     return Response(reply.body, status_code=reply.status, media_type=reply.media_type, headers=dict(reply.headers))
+
+
+async def _handed_over(hub: Hub, inbound: Inbound) -> None:
+    """Give it to the hub; a line that the hub does not take is hung up."""
+    try:
+        await hub.receive(inbound)
+    except BaseException:
+        if inbound.line is not None:
+            await inbound.line.hangup()
+        raise

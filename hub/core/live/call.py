@@ -44,7 +44,7 @@ class LiveCall:
 
     def __init__(self, hub: Context, interaction: Interaction, line: Line, memory: Memory, resumed: bool) -> None:
         self.hub, self.line = hub, line
-        self.id, self.workspace_id = interaction.id, interaction.workspace_id
+        self.id, self.workspace_id, self.external_id = interaction.id, interaction.workspace_id, interaction.external_id
         self.settings = Call(**interaction.agent.get("call", {}))
         self.definition: Mapping[str, Any] = interaction.agent
         self.resumed = resumed

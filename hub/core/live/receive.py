@@ -28,13 +28,13 @@ MOST_CALLS = 400
 async def receive(hub: Context, inbound: Inbound) -> Receipt:
     """Take in a call; with a line, the talk begins. Raises `Refused`: unknown, ended, a ticket used before, busy."""
     inbound = cleaned(inbound)
+    if len(hub.calls) >= MOST_CALLS and inbound.external_id not in {live.external_id for live in hub.calls.values()}:
+        raise Refused("All lines are busy. Try again in a moment.", 503)
     if inbound.line is None:
         async with hub.store.write(urgent=True) as db:
             interaction = await _ringing(db, hub, inbound)
         hub.spawn(warm_up(interaction.agent))
         return Receipt(True, interaction.id)
-    if len(hub.calls) >= MOST_CALLS:
-        raise Refused("All lines are busy. Try again in a moment.", 503)
     async with hub.store.write(urgent=True) as db:
         interaction = await _connected(db, hub, inbound)
     resumed = interaction.last_message_role != ""
