@@ -6,6 +6,7 @@ from litestar import Router
 
 from web.api.addresses import Addresses
 from web.api.agents import Agents
+from web.api.calls import Calls
 from web.api.consents import Consents
 from web.api.customers import Customers
 from web.api.events import Events
@@ -15,14 +16,19 @@ from web.api.keys import ApiKeys
 from web.api.knowledge import KnowledgeItems
 from web.api.messages import Messages
 from web.api.rate import RateLimit
+from web.api.recordings import Recordings
 from web.api.refusals import REFUSALS
 from web.api.request import ApiRequest, known_parameters
 from web.api.skills import Skills
+from web.api.transcripts import Transcripts
 from web.api.workspace import WorkspaceItself
 
 RESOURCES: list[Any] = [
     Interactions,
     Messages,
+    Calls,
+    Recordings,
+    Transcripts,
     Events,
     Agents,
     KnowledgeItems,

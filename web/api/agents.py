@@ -1,5 +1,6 @@
 """Agents: the stored definitions of AI workers."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -9,7 +10,7 @@ from litestar.params import JSONBody, QueryParameter
 from pydantic import Field, ValidationError
 from sqlmodel import col
 
-from hub.engines import ENGINES
+from hub.engines import ENGINES, TRANSCRIBERS, VOICES
 from hub.models import Agent, AgentDefinition
 from hub.store import agents, listing
 from web.api.paging import Cursor, Limit, Page, before, page
@@ -72,12 +73,20 @@ def public(agent: Agent) -> AgentPublic:
 
 
 def check_engine(definition: AgentDefinition, *location: object) -> None:
-    """Whether the engine is there. Raises `Malformed`."""
-    if definition.engine not in ENGINES:
-        raise Malformed(
-            f"There is no engine {definition.engine!r}.",
-            [{"pointer": pointer(*location, "engine"), "detail": f"One of: {', '.join(ENGINES)}."}],
-        )
+    """Whether the engines are there. Raises `Malformed` with every one that is not."""
+    call = definition.call
+    named: list[tuple[tuple[object, ...], str, Mapping[str, str]]] = [(("engine",), definition.engine, ENGINES)]
+    for part, chosen, roster in (("hearing", call.hearing, TRANSCRIBERS), ("speaking", call.speaking, VOICES)):
+        named.append((("call", part, "engine"), chosen.engine, roster))
+        named += [(("call", part, "fallbacks", n), name, roster) for n, name in enumerate(chosen.fallbacks)]
+    errors = [
+        {"pointer": pointer(*location, *where), "detail": f"There is no {name!r}; one of: {', '.join(roster)}."}
+        for where, name, roster in named
+        if name not in roster
+    ]
+    if errors:
+        unknown = next(name for _, name, roster in named if name not in roster)
+        raise Malformed(f"There is no engine {unknown!r}.", errors)
 
 
 class Agents(Controller):

@@ -65,6 +65,15 @@ def public(event: Event, trace_ids: dict[UUID, str]) -> EventPublic:
     )
 
 
+def place(last_event_id: str) -> int:
+    """The `seq` that an interaction's stream goes on after. Raises `Malformed`."""
+    if last_event_id == "":
+        return 0
+    if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 10):
+        raise bad_parameter("Last-Event-ID", "Give the `id:` of an event of this stream: its seq.")
+    return int(last_event_id)
+
+
 class Events(Controller):
     """Events."""
 
@@ -115,15 +124,12 @@ class Events(Controller):
         self, request: ApiRequest, interaction_id: PathId, last_event_id: LastEventId = ""
     ) -> Stream:
         """Server-sent events from the first on, or after `Last-Event-ID` (a `seq`): each once, in order, no gaps."""
-        if not (
-            last_event_id == "" or (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 10)
-        ):
-            raise bad_parameter("Last-Event-ID", "Give the `id:` of an event of this stream: its seq.")
+        seq = place(last_event_id)
         async with request.store.read() as db:
             found = await interactions.interaction(db, request.workspace_id, interaction_id)
         if found is None:
             raise missing("interaction")
         known = {found.id: found.trace_id}
         return streams.response(
-            streams.of_interaction(request, interaction_id, int(last_event_id or 0), lambda event: public(event, known))
+            streams.of_interaction(request, interaction_id, seq, lambda event: public(event, known))
         )

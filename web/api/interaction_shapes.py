@@ -48,7 +48,11 @@ _INTERACTION: dict[str, Any] = {
     "waiting_since": None,
     "snoozed_until": None,
     "created_at": "2026-01-31T09:00:00Z",
+    "answered_at": None,
     "ended_at": None,
+    "duration_seconds": None,
+    "recordings_url": None,
+    "external_id": "",
 }
 _MESSAGE = {
     "id": "0198c0de-0000-7000-8000-000000000021",
@@ -65,6 +69,10 @@ _MESSAGE = {
     "error_code": "",
     "error_words": "",
     "external_id": "SM9f86d081884c7d659a2feaa0c55ad015",
+    "heard": None,
+    "from_ms": None,
+    "to_ms": None,
+    "timing": {},
     "created_at": "2026-01-31T09:00:00Z",
 }
 
@@ -117,7 +125,11 @@ class InteractionPublic(Shape):
     waiting_since: datetime | None
     snoozed_until: datetime | None
     created_at: datetime
+    answered_at: datetime | None = Field(description="Of a call: when somebody could be talked with.")
     ended_at: datetime | None
+    duration_seconds: float | None = Field(description="Of a call that has ended: from `answered_at` to `ended_at`.")
+    recordings_url: str | None = Field(description="Of a call that was answered: where its recordings are listed.")
+    external_id: str = Field(description="What the carrier calls it.")
 
 
 class InteractionPage(Page[InteractionPublic]):
@@ -184,6 +196,14 @@ class MessagePublic(Shape):
     error_code: str
     error_words: str
     external_id: str
+    heard: str | None = Field(
+        description="Of something spoken: what the customer heard of `text`; null: all of it, or it was not spoken."
+    )
+    from_ms: int | None = Field(description="Where it begins in the call, counted from when it was answered.")
+    to_ms: int | None
+    timing: dict[str, Any] = Field(
+        description="Of a call: how long each part of the turn took, in ms; `sentences` are [from, to, text]."
+    )
     created_at: datetime
 
 
@@ -191,13 +211,17 @@ class MessagePage(Page[MessagePublic]):
     """Some of the messages."""
 
 
-_SAME = set(InteractionPublic.model_fields) - {"agent_name", "metadata"}
+_MADE = {"agent_name", "metadata", "duration_seconds", "recordings_url"}
+_SAME = set(InteractionPublic.model_fields) - _MADE
 
 
 def interaction_public(found: Interaction) -> InteractionPublic:
+    answered, ended = found.answered_at, found.ended_at
     return InteractionPublic(
         agent_name=found.agent.get("name", ""),
         metadata=found.meta,
+        duration_seconds=(ended - answered).total_seconds() if answered and ended else None,
+        recordings_url=f"/v1/interactions/{found.id}/recordings" if answered else None,
         **{name: getattr(found, name) for name in _SAME},
     )
 

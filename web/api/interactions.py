@@ -37,9 +37,10 @@ class Interactions(Controller):
     async def create_interaction(
         self, request: ApiRequest, data: JSONBody[InteractionCreate]
     ) -> Response[InteractionPublic]:
-        """Write to (or call) a person. What is said first is `text`, else the agent's opening message.
+        """Write to a person, or call them. What is said first is `text`, else the agent's opening message.
 
-        The answer comes once it is stored; delivery follows and shows in the events.
+        The answer comes once it is stored; delivery follows and shows in the events. A call is `queued` until the
+        carrier rings; it takes no `text`. A `web_call` waits for the person's browser: give it a ticket.
         """
         agent, address, known = await _chosen(request, data)
         given = {"agent_definition": data.agent.model_dump(mode="json")} if data.agent else {}
@@ -107,6 +108,10 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
         raise Refusal(
             422, f"The channel {data.channel} is not set up here.", pointer=pointer("channel"), code="channel"
         )
+    is_live = request.hub.context.channels[data.channel].limits.live
+    if is_live and data.text:
+        words = "A call begins with the agent's opening message. Change that, or use POST .../say during the call."
+        raise Refusal(422, words, pointer=pointer("text"), code="live")
     if data.agent is not None:
         if data.agent_id is not None:
             raise Refusal(422, "Give agent_id or agent, not both.", pointer=pointer("agent"), code="ambiguous")
@@ -134,4 +139,6 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
             422, f"You have no {data.channel} address to send from. Add one by POST /v1/addresses.",
             pointer=pointer("channel"), code="no_address",
         )  # fmt: skip
+    if is_live and data.agent is None and not (agent or any(one.agent_id for one in [address, *others[:1]] if one)):
+        raise Refusal(422, "Nobody would speak: give agent_id or agent.", pointer=pointer("agent_id"), code="no_agent")
     return agent, address, known

@@ -26,6 +26,7 @@ problem details (RFC 9457) with a `trace_id`; `errors` names each wrong field. L
 """
 _TAGS = {
     "Interactions": "One exchange with one customer on one channel.",
+    "Calls": "Calls while they go on, and what is kept of them.",
     "Events": "All that happens, as lists and as live streams.",
     "Agents": "The stored definitions of AI workers, and what they know.",
     "Skills": "Reusable units of instructions.",
@@ -45,6 +46,13 @@ _REFUSALS = {
     "429": "Too many requests; wait for `Retry-After` seconds.",
 }
 _REF = "#/components/schemas/{model}"
+_WAV = {"audio/wav": {"schema": {"type": "string", "contentMediaType": "audio/wav"}}}
+_SOUND = {
+    "200": {"description": "All of it.", "content": _WAV},
+    "206": {"description": "The range that was asked for.", "content": _WAV},
+    "304": {"description": "It is as you know it."},
+    "416": {"description": "The range lies behind the end; `Content-Range` says how long it is."},
+}
 
 
 class ProblemError(BaseModel):
@@ -171,8 +179,13 @@ def _common(path: str, method: str, operation: dict[str, Any]) -> None:
             "content": {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}},
         }
     if path.endswith("/stream"):
-        responses["200"]["description"] = "Events, for as long as you listen. `data:` is an EventPublic as JSON."
+        what = "a LinePublic of turns" if path.endswith("transcript/stream") else "an EventPublic"
+        responses["200"]["description"] = f"Events, for as long as you listen. `data:` is {what} as JSON."
         responses["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+    if path.endswith("transcript/stream"):
+        responses["204"] = {"description": "It has ended and you have seen all of it."}
+    if method == "get" and path.endswith(("/recording", "/recordings/{recording_id}")):
+        responses |= _SOUND
     if method == "post":
         operation.setdefault("parameters", []).append(
             {

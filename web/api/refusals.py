@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Validatio
 
 from hub.channel import Refused
 from hub.core.hub import NotFound
+from hub.core.live.commands import NotLive
 from hub.identity import NotAnIdentity
 from hub.ownership import NotYours, Taken
 from hub.policy import NotAllowed
@@ -93,6 +94,11 @@ def _not_found(request: AnyRequest, error: NotFound) -> Response[Any]:
     return problem(request, 404, "There is no interaction with this id in this workspace.", code="not_found")
 
 
+def _not_live(request: AnyRequest, error: NotLive) -> Response[Any]:
+    words = f"{error} This can be asked for only while somebody is on the line of a call."
+    return problem(request, 409, words, code="not_live")
+
+
 def _fenced(request: AnyRequest, error: Fenced) -> Response[Any]:
     return problem(request, 409, "Another request under this Idempotency-Key is being carried out.", code="concurrent")
 
@@ -127,6 +133,7 @@ REFUSALS: Handlers = {
     Taken: _taken,
     NotYours: _not_yours,
     NotFound: _not_found,
+    NotLive: _not_live,
     Fenced: _fenced,
     ValidationException: _validation,
     HTTPException: _http,

@@ -27,7 +27,8 @@ def response(parts: AsyncIterator[bytes]) -> Stream:
     return Stream(parts, media_type="text/event-stream", headers=_HEADERS)
 
 
-def _event(identifier: object, kind: str, shape: BaseModel) -> bytes:
+def event(identifier: object, kind: str, shape: BaseModel) -> bytes:
+    """One event as it goes over the wire."""
     return f"id: {identifier}\nevent: {kind}\ndata: {shape.model_dump_json()}\n\n".encode()
 
 
@@ -40,10 +41,10 @@ async def of_interaction(
         while True:
             async with request.store.read() as db:
                 rows = await listing.logged(db, Event, request.workspace_id, interaction_id, after=seq, limit=_BATCH)
-            if not await _still_welcome(request):
+            if not await still_welcome(request):
                 return
             for row in rows:
-                yield _event(row.seq, row.type, show(row))
+                yield event(row.seq, row.type, show(row))
                 seq = row.seq
             if len(rows) < _BATCH and not await hints.wait(HEARTBEAT_SECONDS):
                 yield b": still here\n\n"
@@ -67,20 +68,20 @@ async def of_workspace(
         while True:
             limit = len(sent) + _BATCH
             rows = await _look(request, _earlier(newest), limit)
-            if not await _still_welcome(request):
+            if not await still_welcome(request):
                 return
             fresh = [row for row in rows if row.id not in sent]
             async with request.store.read() as db:
                 known = await listing.trace_ids(db, request.workspace_id, {row.interaction_id for row in fresh})
             for row in fresh:
-                yield _event(row.id, row.type, show(row, known))
+                yield event(row.id, row.type, show(row, known))
             newest = max([newest, *(row.id for row in fresh)])
             sent = {one for one in (*sent, *(row.id for row in fresh)) if one > _earlier(newest)}
             if len(rows) < limit and not await hints.wait(HEARTBEAT_SECONDS):
                 yield b": still here\n\n"
 
 
-async def _still_welcome(request: ApiRequest) -> bool:
+async def still_welcome(request: ApiRequest) -> bool:
     """Whether the key has not been revoked; asked after reading, so that nothing said since is told."""
     async with request.store.read() as db:
         return await access.api_key(db, request.key.id) is not None
