@@ -1,20 +1,19 @@
 """The loop: hear, end of turn, decide, speak, and stop speaking at any moment."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hub.channel import Line, Pressed
-from hub.dialogue.turn import Collected, Cue, EnterStage, Finish, HandToHuman, Piece, Say, UsedTool
+from hub.dialogue.turn import Cue, HandToHuman, Piece
 from hub.models.voice import Call
+from hub.voice.answering import Answers, Reply
 from hub.voice.chain import Chain
 from hub.voice.hearing import CustomerTurn, Hearing, OpenEars
 from hub.voice.journal import Journal
 from hub.voice.ledger import Ledger
-from hub.voice.mind import Mind, Thought
+from hub.voice.mind import Mind
 from hub.voice.room import Room
 from hub.voice.speaking import Said, Speaking
 from hub.voice.speech import EngineFailed, Format
@@ -24,8 +23,6 @@ from hub.voice.watch import Watch
 
 log = logging.getLogger("hub.voice")
 
-Acts = UsedTool | EnterStage | Collected
-
 
 class Lanes(Protocol):
     """Where the sound of both sides is kept; see `hub.voice.recorder`."""
@@ -33,25 +30,6 @@ class Lanes(Protocol):
     def customer(self, audio: bytes, at_ms: int, now: float) -> None: ...
 
     def others(self, audio: bytes, now: float) -> None: ...
-
-
-@dataclass(slots=True)
-class Reply:
-    """One answer under way. Until its first sound it may be thrown away without a trace."""
-
-    cue: Cue
-    said: str
-    sure: asyncio.Event
-    asked_at: float
-    ended_at: float
-    timing: dict[str, Any]
-    thought: Thought
-    kept: bool = False
-    first_piece_at: float = 0.0
-    spoken: Said | None = None
-    acts: list[Acts] = field(default_factory=list)
-    last: Finish | HandToHuman | None = None
-    task: "asyncio.Task[None] | None" = None
 
 
 class Conversation:
@@ -74,7 +52,7 @@ class Conversation:
         self.format = Format(line.codec, line.rate)
         self.began_at = asyncio.get_running_loop().time()
         self.journal, self.lanes = journal, lanes
-        self._decide = decide
+        self.decide = decide
         self._ears = ears
         self.turns = Turns(settings.turn_taking, language)
         self.ledger = Ledger(self.format)
@@ -82,13 +60,11 @@ class Conversation:
         self.hearing = Hearing(self.format, self.turns, self)
         self._mouths = mouths
         self.watch = Watch(self)
-        self.reply: Reply | None = None
-        self.unanswered: list[str] = []
+        self.answers = Answers(self)
         self.silent = False
         self.deaf = False
         self.last_customer_at = self.began_at
         self._interrupted_at = 0.0
-        self._closing = False
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.room: Room | None = None
@@ -113,16 +89,14 @@ class Conversation:
             return
         self.spawn(self.speaking.prepare([*self.settings.filler_messages, self.settings.apology_message]))
         if self.settings.consent_message and cue == "opened":
-            self.speaking.say(self.settings.consent_message, interruptible=False, ended=self._remembered)
+            self.speaking.say(self.settings.consent_message, interruptible=False, ended=self.remembered)
         if cue is not None:
-            self.answer(cue)
+            self.answers.ask(cue)
         self.show()
 
     async def _clean_up(self) -> None:
-        self._closing = True
         self.hearing.stop()
-        reply = self.reply
-        for task in [*self._tasks, *([reply.task] if reply and reply.task else [])]:
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.record()
@@ -146,6 +120,15 @@ class Conversation:
         """The call is over."""
         if not self._over.done():
             self._over.set_result(reason)
+
+    @property
+    def reply(self) -> Reply | None:
+        """The answer under way."""
+        return self.answers.reply
+
+    @property
+    def ears(self) -> OpenEars | None:
+        return self._ears.engine
 
     @property
     def over(self) -> bool:
@@ -232,8 +215,7 @@ class Conversation:
         if not self.speaking.held:
             return
         self.journal.happened("call.interrupted", at_ms=self.speaking.ms(self._interrupted_at))
-        if self.reply is not None and self.reply.kept:
-            self._stop_reply()
+        self.answers.interrupted()
         self.speaking.drop()
 
     def words(self, text: str, final: bool) -> None:
@@ -244,17 +226,11 @@ class Conversation:
             self._confirm()
 
     def likely_over(self, text: str) -> None:
-        if self.settings.turn_taking.eager_turn_enabled and self._may_answer() and self.reply is None:
-            self.reply = self._think("message", "\n".join([*self.unanswered, text]), self.now, {}, sure=False)
+        self.answers.likely_over(text)
 
     def goes_on(self) -> None:
-        reply = self.reply
-        if reply is not None and not reply.kept and reply.cue == "message" and not self._sounds(reply):
-            self._stop_reply()
-            self.show()
-
-    def _sounds(self, reply: Reply) -> bool:
-        return reply.spoken is not None and bool(reply.spoken.utterance.begun_at)
+        self.answers.goes_on()
+        self.show()
 
     def turn_over(self, turn: CustomerTurn) -> None:
         self.last_customer_at = max(self.last_customer_at, turn.ended_at)
@@ -263,186 +239,40 @@ class Conversation:
         self.line.tell({"type": "caption", "role": "customer", "text": turn.text, "final": True})
         ms = self.speaking.ms
         self.journal.customer_said(turn.text, ms(turn.began_at), ms(turn.ended_at), turn.timing())
-        if acknowledged or not self._may_answer():
+        if acknowledged or not self.answers.allowed:
             self.mind.remember("customer", turn.text)
-            self._drop_eager()
+            self.answers.drop_eager()
             return
-        self.unanswered.append(turn.text)
-        said = "\n".join(self.unanswered)
-        eager = self.reply
-        if eager is not None and not eager.sure.is_set() and eager.said == said:
-            eager.ended_at, eager.timing = turn.ended_at, turn.timing()
-            eager.asked_at = turn.over_at
-            eager.sure.set()
-        else:
-            self._stop_reply()
-            self.reply = self._think("message", said, turn.ended_at, turn.timing())
+        self.answers.turn_over(turn)
         self.watch.turn_over()
         self.show()
 
     def not_understood(self, deaf: bool) -> None:
         if self.speaking.held:
             return  # the doubt about an interruption resolves itself
-        self._drop_eager()
+        self.answers.drop_eager()
         if deaf and (opened := self._ears.engine) is not None:
             self.spawn(self._replace_ears(opened))
-        if self._may_answer() and not self.speaking.busy and self.reply is None:
+        if self.answers.allowed and not self.speaking.busy and self.reply is None:
             self.watch.ask_again()
 
     async def _replace_ears(self, deaf: OpenEars) -> None:
         if self._ears.engine is deaf and await self._ears.next("heard nothing of what was said") is not None:
             self.spawn(self._hear())
 
-    # deciding
-
-    def _may_answer(self) -> bool:
-        return not (self.silent or self._closing or self.over)
-
-    def _drop_eager(self) -> None:
-        if self.reply is not None and not self.reply.sure.is_set():
-            self._stop_reply()
-
-    def answer(self, cue: Cue) -> None:
-        """Let the agent speak because of something other than the customer's words."""
-        if self._may_answer() and self.reply is None:
-            self.reply = self._think(cue, "\n".join(self.unanswered), self.now, {})
-            self.watch.turn_over()
-
-    def _think(self, cue: Cue, said: str, ended_at: float, timing: dict[str, Any], sure: bool = True) -> Reply:
-        event = asyncio.Event()
-        if sure:
-            event.set()
-        reply = Reply(cue, said, event, self.now, ended_at, timing, self.mind.think(said, cue, event))
-        reply.task = self.spawn(self._reply(reply))
-        return reply
-
-    def think_again(self) -> None:
-        """The engine of thought does not answer: ask the next one."""
-        reply = self.reply
-        if reply is None or reply.kept or not self.mind.another():
-            return
-        self._stop_reply()
-        self.reply = self._think(reply.cue, reply.said, reply.ended_at, reply.timing)
-
-    def _stop_reply(self) -> None:
-        reply, self.reply = self.reply, None
-        if reply is None:
-            return
-        if reply.task is not None:
-            reply.task.cancel()
-        if reply.spoken is not None:
-            reply.spoken.open = False
-            if not self._sounds(reply):
-                reply.spoken.waiting.clear()
-
-    async def _reply(self, reply: Reply) -> None:
-        try:
-            async with contextlib.aclosing(reply.thought.pieces()) as pieces:  # type: ignore[type-var]
-                async for piece in pieces:
-                    await self._take(reply, piece)
-            await reply.sure.wait()
-            await self._finish(reply)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            log.warning("an engine of thought failed: %s", error)
-            self.journal.happened("engine.failed", kind="mind", why=str(error)[:300])
-            self._failed(reply)
-        finally:
-            if self.reply is reply:
-                self.reply = None
-                self.show()
-
-    async def _take(self, reply: Reply, piece: Piece) -> None:
-        if not reply.first_piece_at:
-            reply.first_piece_at = self.now
-        match piece:
-            case Say():
-                await reply.sure.wait()
-                for sentence in sentences(piece.text):
-                    if reply.spoken is None:
-                        reply.spoken = self.speaking.begin(
-                            begun=lambda said: self._first_sound(reply, said),
-                            ended=self._remembered,
-                            interruptible=reply.cue != "opened" or self.settings.opening_interruptible,
-                        )
-                    await self.speaking.add(reply.spoken, sentence)
-            case Finish() | HandToHuman():
-                reply.last = piece
-            case UsedTool() | EnterStage() | Collected():
-                reply.acts.append(piece)
-                if reply.kept:
-                    self._keep(reply)
-
-    def _first_sound(self, reply: Reply, said: Said) -> None:
-        """The first sound of an answer is on its way: it has happened."""
-        now = self.now
-        reply.timing |= {
-            "model_ms": max(round((reply.first_piece_at - reply.asked_at) * 1000), 0),
-            "voice_ms": round((said.first_chunk_at - max(said.first_request_at, reply.asked_at)) * 1000),
-            "response_ms": round((now - reply.ended_at) * 1000),
-        }
-        said.timing = reply.timing
-        self.line.tell({"type": "latency", **reply.timing})
-        self._keep(reply)
-        self.show()
-
-    def _keep(self, reply: Reply) -> None:
-        if not reply.kept:
-            reply.kept = True
-            reply.thought.keep()
-            if reply.said:
-                self.mind.remember("customer", reply.said)
-                self.unanswered.clear()
-        acts, reply.acts = reply.acts, []
-        for act in acts:
-            self._decide(act)
-
-    async def _finish(self, reply: Reply) -> None:
-        """All is thought of; say it to the end, then do what it ends with."""
-        if reply.spoken is not None:
-            self.speaking.close(reply.spoken)
-        elif reply.last is None:
-            self._keep(reply)
-            if reply.cue == "message":
-                self.watch.ask_again()
-            return
-        self._keep(reply)
-        if (phrases := self.mind.offered()) and (opened := self._ears.engine) is not None:
-            opened.ears.expect(phrases)
-        if reply.spoken is not None:
-            await reply.spoken.over.wait()
-            if reply.spoken.utterance.cut and isinstance(reply.last, Finish):
-                return  # they had something to add
-        if reply.last is not None:
-            self._decide(reply.last)
-            if isinstance(reply.last, Finish):
-                self.end(reply.last.reason)
-
-    def _failed(self, reply: Reply) -> None:
-        if reply.spoken is not None:
-            self.speaking.close(reply.spoken)
-        if reply.kept:
-            return
-        if self.mind.another():
-            self.reply = self._think(reply.cue, reply.said, reply.ended_at, reply.timing)
-        else:
-            self.watch.apologise()
-
-    def _remembered(self, said: Said, heard: str) -> None:
+    def remembered(self, said: Said, heard: str) -> None:
         if heard and not said.filler:
             self.mind.remember(said.utterance.author, heard)
         self.line.tell({"type": "caption", "role": said.utterance.author, "text": heard, "final": True})
 
     def give_up(self) -> None:
         """Whatever is being thought of or said is not wanted any more."""
-        self._stop_reply()
-        self.unanswered.clear()
+        self.answers.forget()
         self.speaking.forget()
 
     def way_out(self) -> None:
         """There was no answer: somebody else must go on."""
-        self._decide(HandToHuman("The agent could not answer on the phone; the call's events say why."))
+        self.decide(HandToHuman("The agent could not answer on the phone; the call's events say why."))
 
     def typed(self, digits: str) -> None:
         """Keys count as said."""
@@ -457,7 +287,7 @@ class Conversation:
             return
         self.silent = silent
         if silent:
-            self._stop_reply()
+            self.answers.stop()
             await self.speaking.silence()
             self.record()
         self.show()
@@ -465,12 +295,12 @@ class Conversation:
     async def hush(self) -> None:
         """Think and say nothing more; what is being said is finished."""
         self.silent = True
-        self._stop_reply()
+        self.answers.stop()
         self.show()
 
     def say(self, text: str, author: str = "agent") -> None:
         """Say this, behind what is being said."""
-        said = self.speaking.begin(author=author, ended=self._remembered)
+        said = self.speaking.begin(author=author, ended=self.remembered)
         said.waiting.extend(sentences(text))
         self.speaking.close(said)
 

@@ -90,7 +90,7 @@ class Watch:
         answered_at = max(self._turn_over_at, speaking.quiet_since)
         if not reply.kept and waited >= FALLBACK_SECONDS and not self._fell_back:
             self._fell_back = True
-            call.think_again()
+            call.answers.think_again()
         if speaking.sounding or (speaking.current is not None and speaking.current.waiting):
             return
         hopeless = waited if not reply.kept else waited - HOPELESS_SECONDS
@@ -121,7 +121,7 @@ class Watch:
             call.end("silence")
         elif call.now - last >= call.settings.idle_seconds:
             self._idle_asked += 1
-            call.answer("silence")
+            call.answers.ask("silence")
 
     def _longest(self) -> None:
         call, settings = self._call, self._call.settings

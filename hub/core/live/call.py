@@ -206,7 +206,7 @@ class LiveCall:
             self.conversation.spawn(self._hold())
         if not silent and not self.paused:
             await self._remember_what_was_said()
-            self.conversation.answer("handed_back")
+            self.conversation.answers.ask("handed_back")
 
     async def _remember_what_was_said(self) -> None:
         """The agent goes on knowing what was said while it was silent."""
