@@ -78,18 +78,18 @@ async def sound(
     tag = "" if growing else f'"{changed:x}-{size:x}-{lane}"'
     headers = _headers(tag, download_name)
     if tag and _named(request_headers.get("if-none-match", ""), tag):
-        return Response(None, status_code=304, headers=headers)
+        return Response(b"", status_code=304, headers=headers)
     try:
         wanted = span(request_headers.get("range", ""), size) if _unchanged(request_headers, tag) else None
     except ValueError:
-        return Response(None, status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+        return Response(b"", status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
     first, stop = wanted or Span(0, size)
     headers["Content-Length"] = str(stop - first)
     if wanted:
         headers["Content-Range"] = f"bytes {first}-{stop - 1}/{size}"
     status = 206 if wanted else 200
     if method == "HEAD":
-        return Response(None, status_code=status, media_type="audio/wav", headers=headers)
+        return Response(b"", status_code=status, media_type="audio/wav", headers=headers)
     return Stream(_bytes(path, lane, known, first, stop), status_code=status, media_type="audio/wav", headers=headers)
 
 
