@@ -122,6 +122,25 @@ def test_a_noise_without_words_lets_the_agent_go_on_where_it_stopped() -> None:
     run(call())
 
 
+def test_a_long_answer_that_may_not_be_interrupted_is_said_to_the_end_and_then_the_next() -> None:
+    async def call() -> None:
+        async def long(said: str, sure: asyncio.Event) -> AsyncIterator[Piece]:
+            for number in range(12):
+                yield Say(f"This is sentence {number}.")
+                await asyncio.sleep(0.2)
+
+        t = talk(TestMind(long, [Say("And now you.")]), turn_taking={"interruption_sensitivity": 0})
+        await asyncio.sleep(0.2)
+        await t.says("tell me")
+        await asyncio.sleep(1)
+        await t.says("what about me", 1_200)
+        await t.quiet()
+        assert t.notes.heard[0].count("sentence") == 12
+        assert t.notes.heard[1:] == ["And now you."]
+
+    run(call())
+
+
 @pytest.mark.parametrize(("sensitivity", "cleared"), [(0.0, 0), (1.0, 1)])
 def test_sensitivity_decides_whether_speech_interrupts(sensitivity: float, cleared: int) -> None:
     async def call() -> None:
@@ -302,7 +321,7 @@ def test_whatever_a_voice_does_another_one_says_it(fault: str) -> None:
         assert t.phone.sounds_after(over) - over <= 4
         assert max(t.phone.silences(), default=0) <= 4
         assert engines.said(t.phone.heard())[-2:] == ["five", "six."]
-        assert " ".join(t.notes.heard).split()[-6:] == "One two three four five six.".split()
+        assert " ".join(t.notes.heard).split()[-6:] == ["One", "two", "three", "four", "five", "six."]
         assert ("mouth", "spare")[len(engines.failures) > 0] == "spare"
 
     run(call())

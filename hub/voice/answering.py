@@ -22,7 +22,10 @@ Acts = UsedTool | EnterStage | Collected
 
 @dataclass(slots=True)
 class Reply:
-    """One answer under way. Until its first sound it may be thrown away without a trace."""
+    """One answer under way. Until its first sound it may be thrown away without a trace.
+
+    `after` is the answer before it, where that is still being said and was not to be interrupted.
+    """
 
     cue: Cue
     said: str
@@ -37,6 +40,12 @@ class Reply:
     acts: list[Acts] = field(default_factory=list)
     last: Finish | HandToHuman | None = None
     task: "asyncio.Task[None] | None" = None
+    after: "Reply | None" = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the one before it is still being said."""
+        return self.after is not None and self.after.task is not None and not self.after.task.done()
 
 
 class Answers:
@@ -75,12 +84,14 @@ class Answers:
             eager.ended_at, eager.timing, eager.asked_at = turn.ended_at, turn.timing(), turn.over_at
             eager.sure.set()
         else:
-            self.stop()
-            self.reply = self._think("message", said, turn.ended_at, turn.timing())
+            before = self.reply if self.reply is not None and self.reply.kept else None
+            if before is None:
+                self.stop()
+            self.reply = self._think("message", said, turn.ended_at, turn.timing(), after=before)
 
     def interrupted(self) -> None:
         """They talk over what is being said."""
-        if self.reply is not None and self.reply.kept:
+        if self.reply is not None and (self.reply.kept or self.reply.waits):
             self.stop()
 
     def forget(self) -> None:
@@ -101,11 +112,15 @@ class Answers:
             self.reply = self._think(cue, "\n".join(self._unanswered), self._call.now, {})
             self._call.watch.turn_over()
 
-    def _think(self, cue: Cue, said: str, ended_at: float, timing: dict[str, Any], sure: bool = True) -> Reply:
+    def _think(
+        self, cue: Cue, said: str, ended_at: float, timing: dict[str, Any], sure: bool = True,
+        after: Reply | None = None,
+    ) -> Reply:  # fmt: skip
         event = asyncio.Event()
         if sure:
             event.set()
         reply = Reply(cue, said, event, self._call.now, ended_at, timing, self._call.mind.think(said, cue, event))
+        reply.after = after
         reply.task = self._call.spawn(self._reply(reply))
         return reply
 
@@ -120,8 +135,12 @@ class Answers:
     def stop(self) -> None:
         """Think no further; what has sounded stays said."""
         reply, self.reply = self.reply, None
-        if reply is None:
-            return
+        if reply is not None:
+            self._cancel(reply)
+
+    def _cancel(self, reply: Reply) -> None:
+        if reply.after is not None:
+            self._cancel(reply.after)
         if reply.task is not None:
             reply.task.cancel()
         if reply.spoken is not None:
@@ -131,6 +150,10 @@ class Answers:
 
     async def _reply(self, reply: Reply) -> None:
         try:
+            if reply.after is not None and reply.after.task is not None:
+                await asyncio.wait([reply.after.task])
+                reply.after = None
+                self._call.watch.turn_over()
             async with contextlib.aclosing(reply.thought.pieces()) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     await self._take(reply, piece)

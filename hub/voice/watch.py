@@ -84,7 +84,7 @@ class Watch:
             call.journal.happened("call.voiceless")
             call.end("error")
             return
-        if reply is None or not reply.sure.is_set():
+        if reply is None or reply.waits or not reply.sure.is_set():
             return
         waited = call.now - self._turn_over_at
         answered_at = max(self._turn_over_at, speaking.quiet_since)
