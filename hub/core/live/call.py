@@ -5,38 +5,34 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from hub.channel import Line, Undeliverable
 from hub.core.context import Context
+from hub.core.live.engines import Engines
 from hub.core.live.lost import COMES_BACK_WITHIN
-from hub.core.live.mind import LiveMind, Memory
+from hub.core.live.mind import HISTORY, LiveMind, Memory, remembered
+from hub.core.live.obey import obey
 from hub.core.live.taping import Tape
 from hub.core.live.writer import Writer
 from hub.core.write import finish
 from hub.dialogue.turn import Cue, Entry, HandToHuman, Piece
-from hub.engines import TRANSCRIBERS, VOICES, transcriber, voice
 from hub.feed import TICK_SECONDS
-from hub.models import Command, Interaction, User
+from hub.models import Interaction, User
 from hub.models.interaction import FINAL
 from hub.models.voice import Call
-from hub.store import calls, interactions, people
+from hub.store import calls, interactions
 from hub.voice.chain import Chain
-from hub.voice.codecs import Converter
 from hub.voice.converse import Conversation
 from hub.voice.hearing import CustomerTurn, Hearing, OpenEars
 from hub.voice.hold import hold_sound
 from hub.voice.room import Room
-from hub.voice.speech import EngineFailed, Format, Hints
-from hub.voice.synthesis import OpenMouth
+from hub.voice.speech import Format
 
 log = logging.getLogger("hub.live")
 
-LAST_RESORT = {"ears": "sphinx", "mouth": "espeak"}
 HOLD_SECONDS = 20.0
 MOVED = "moved"
 ENDED_WITHIN_SECONDS = 2.0
-HISTORY = 60
 
 
 class LiveCall:
@@ -60,46 +56,18 @@ class LiveCall:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fault = ""
         language = str(interaction.agent.get("language", "en-US"))
-        self._language = language
+        self.engines = Engines(self.settings, interaction.agent, self.format)
         self.conversation = Conversation(
             line,
             settings=self.settings,
             language=language,
             mind=self.mind,
-            ears=Chain("ears", self._names("ears"), self._ears, self._engine_failed),
-            mouths=Chain("mouth", self._names("mouth"), self._mouth, self._engine_failed),
+            ears=Chain("ears", self.engines.ears_names, self.engines.ears, self._engine_failed),
+            mouths=Chain("mouth", self.engines.mouth_names, self.engines.mouth, self._engine_failed),
             journal=self.writer,
             lanes=self.tape,
             decide=self._decide,
         )
-
-    # engines
-
-    def _names(self, kind: str) -> list[str]:
-        chosen = self.settings.hearing if kind == "ears" else self.settings.speaking
-        return [chosen.engine, *chosen.fallbacks, LAST_RESORT[kind]]
-
-    async def _ears(self, name: str, given: Format | None = None) -> OpenEars:
-        if name not in TRANSCRIBERS:
-            raise EngineFailed(f"there is no transcriber {name!r}")
-        engine, given = transcriber(name), given or self.format
-        taken = given if given in engine.takes else engine.takes[0]
-        hearing = self.settings.hearing
-        hints = Hints(self._language, words=hearing.keywords, definition=self.definition)
-        opened = await engine.open(taken, hints, hearing.options if name == hearing.engine else {})
-        return OpenEars(opened, Converter(given, taken), engine.ends_turns)
-
-    async def _mouth(self, name: str) -> OpenMouth:
-        if name not in VOICES:
-            raise EngineFailed(f"there is no voice engine {name!r}")
-        engine = voice(name)
-        made = self.format if self.format in engine.gives else engine.gives[0]
-        speaking = self.settings.speaking
-        own = name == speaking.engine
-        options = {**(speaking.options if own else {}), "speed": speaking.speed}
-        if own and speaking.voice:
-            options["voice"] = speaking.voice
-        return OpenMouth(await engine.open(made, self._language, options), made)
 
     def _engine_failed(self, name: str, why: str) -> None:
         log.warning("call %s: engine %s %s", self.id, name, why)
@@ -184,7 +152,7 @@ class LiveCall:
         if (interaction.owner, interaction.operator_id) != (self.owner, self.operator_id):
             await self._owner_changed(interaction)
         for one in asked:
-            await self._obey(one)
+            await obey(self, one)
 
     def fence(self) -> None:
         """Somebody else has this call now; nothing of it is ours any more."""
@@ -243,95 +211,11 @@ class LiveCall:
                 conversation.room = None
 
     async def _operator_ears(self, format: Format) -> OpenEars:
-        return await self._ears(self.settings.hearing.engine, format)
+        return await self.engines.ears(self.settings.hearing.engine, format)
 
     def _operator_said(self, operator_id: str, turn: CustomerTurn) -> None:
         ms = self.conversation.speaking.ms
         self.writer.operator_said(operator_id, turn.text, ms(turn.began_at), ms(turn.ended_at))
-
-    # what it is asked to do
-
-    async def _obey(self, asked: Command) -> None:
-        try:
-            await self._carry_out(asked.verb, asked.arguments)
-            fault = ""
-        except Undeliverable as error:
-            fault = error.words
-        except Exception as error:
-            log.exception("command %s failed", asked.verb)
-            fault = f"It failed: {error}"
-        now = self.hub.clock.now()
-
-        async def entry(db: Any, interaction: Interaction) -> None:
-            await calls.done(db, asked.id, fault, now)
-            interactions.log(
-                db, interaction, "call.commanded", now,
-                command_id=str(asked.id), verb=asked.verb, arguments=asked.arguments, by=asked.by, fault=fault,
-            )  # fmt: skip
-
-        async with self.hub.store.write() as db:
-            interaction = await interactions.locked(db, self.id)
-            if interaction is not None:
-                await entry(db, interaction)
-
-    async def _carry_out(self, verb: str, given: Mapping[str, Any]) -> None:
-        conversation = self.conversation
-        match verb:
-            case "say":
-                conversation.say(str(given["text"]), str(given.get("author") or "agent"))
-            case "whisper":
-                self._whispered.append(Entry("system", f"A colleague whispers to you: {given['text']}"))
-                self.mind.memory.history.append(self._whispered[-1])
-            case "digits":
-                await self.line.send_digits(str(given["digits"]))
-            case "transfer":
-                await self.line.transfer(str(given["to"]))
-                self.writer.happened("call.transferring", to=str(given["to"]))
-            case "mute" | "unmute":
-                self._mute(str(given.get("direction") or "both"), verb == "mute")
-            case "pause" | "resume":
-                await self._pause(verb == "pause")
-            case "recording_pause" | "recording_resume":
-                self._record(verb == "recording_resume")
-            case "voicemail":
-                await self._voicemail(bool(given.get("greeting_over", True)))
-            case "hang_up":
-                conversation.end(str(given.get("reason") or "api_hangup"))
-            case _:
-                raise Undeliverable(f"There is no command {verb!r}.")
-
-    def _mute(self, direction: str, muted: bool) -> None:
-        if direction in ("in", "both"):
-            self.conversation.deaf = muted
-        if direction in ("out", "both"):
-            self.conversation.speaking.mute(muted)
-
-    async def _pause(self, paused: bool) -> None:
-        self.paused = paused
-        self.show_standing()
-        await self.conversation.be_silent(paused or self.owner != "ai")
-        status = "paused" if paused else "in_progress"
-
-        def entry(db: Any, interaction: Interaction) -> None:
-            if interaction.status not in FINAL and interaction.status != "ending":
-                interaction.status = status
-
-        self.writer.put(entry)
-
-    def _record(self, on: bool) -> None:
-        if self.tape is None:
-            raise Undeliverable("This agent's calls are not recorded.")
-        if on:
-            self.tape.resume(self.conversation.now)
-        else:
-            self.tape.pause(self.conversation.now)
-        self.show_standing()
-
-    async def _voicemail(self, greeting_over: bool) -> None:
-        """An answering machine took the call: leave the message after the beep."""
-        await self.conversation.be_silent(True)
-        if greeting_over:
-            self.conversation.leave_message(self.settings.voicemail_message)
 
     def _decide(self, piece: Piece) -> None:
         self.writer.decided(piece)
@@ -364,36 +248,3 @@ class LiveCall:
             else:
                 await conversation.sound(hold_sound(self.format))
                 await asyncio.sleep(0.5)
-
-
-def remembered(said: list[Any]) -> list[Entry]:
-    """Messages as the agent may remember them: what was heard, and no notes."""
-    return [
-        Entry(message.role, message.text if message.heard is None else message.heard)
-        for message in said
-        if not message.note and (message.heard is None or message.heard)
-    ]
-
-
-async def memory_of(hub: Context, interaction: Interaction) -> Memory:
-    """What the agent knows when the line opens; of a call that is taken up again, all that was said."""
-    async with hub.store.glance() as db:
-        customer, workspace = await people.customer_at_home(db, interaction.customer_id)
-        said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
-    return Memory(
-        interaction_id=interaction.id,
-        workspace_id=interaction.workspace_id,
-        agent_id=interaction.agent_id,
-        agent=interaction.agent,
-        channel=interaction.channel,
-        parameters={**interaction.agent.get("parameters", {}), **interaction.parameters},
-        customer={
-            **customer.custom_fields,
-            "name": customer.name,
-            "language": customer.language,
-            "known_as": interaction.person,
-        },
-        zone=ZoneInfo(customer.time_zone or workspace.time_zone),
-        history=remembered(said),
-        state=dict(interaction.state),
-    )

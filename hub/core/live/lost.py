@@ -19,7 +19,7 @@ PLACED_WITHIN = timedelta(minutes=10)
 
 
 async def look_after(hub: Context, dead: Collection[str]) -> None:
-    """One pass over the open live interactions, safe to run on every node at any time. `dead` are nodes that are gone."""
+    """One pass over the open live interactions, safe on every node at any time. `dead` are nodes that are gone."""
     live = [name for name, channel in hub.channels.items() if channel.limits.live]
     now = hub.clock.now()
     async with hub.store.read() as db:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from hub.core.context import Context
 from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import Cue, Entry, Finish, Passage, Piece, Say, Toolbox, ToolResult, Turn
 from hub.engines import brain
+from hub.models import Interaction
+from hub.store import interactions, people
 from hub.voice.mind import Thought
 
 HISTORY = 60
@@ -136,3 +139,36 @@ class _Sure:
 
     async def search(self, query: str, limit: int = 3) -> Sequence[Passage]:
         return await self._tools.search(query, limit)
+
+
+def remembered(said: list[Any]) -> list[Entry]:
+    """Messages as the agent may remember them: what was heard, and no notes."""
+    return [
+        Entry(message.role, message.text if message.heard is None else message.heard)
+        for message in said
+        if not message.note and (message.heard is None or message.heard)
+    ]
+
+
+async def memory_of(hub: Context, interaction: Interaction) -> Memory:
+    """What the agent knows when the line opens; of a call that is taken up again, all that was said."""
+    async with hub.store.glance() as db:
+        customer, workspace = await people.customer_at_home(db, interaction.customer_id)
+        said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
+    return Memory(
+        interaction_id=interaction.id,
+        workspace_id=interaction.workspace_id,
+        agent_id=interaction.agent_id,
+        agent=interaction.agent,
+        channel=interaction.channel,
+        parameters={**interaction.agent.get("parameters", {}), **interaction.parameters},
+        customer={
+            **customer.custom_fields,
+            "name": customer.name,
+            "language": customer.language,
+            "known_as": interaction.person,
+        },
+        zone=ZoneInfo(customer.time_zone or workspace.time_zone),
+        history=remembered(said),
+        state=dict(interaction.state),
+    )

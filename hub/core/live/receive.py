@@ -9,8 +9,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub import identity
 from hub.channel import Channel, Inbound, Refused
 from hub.core.context import Context
-from hub.core.live.call import LiveCall, memory_of
+from hub.core.live.call import LiveCall
 from hub.core.live.lost import RINGS_FOR
+from hub.core.live.mind import memory_of
 from hub.core.live.warming import warm_up
 from hub.core.receive import Receipt, cleaned, place
 from hub.core.write import open_interaction

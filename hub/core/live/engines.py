@@ -1,0 +1,52 @@
+"""The engines of hearing and speaking as one call wants them: which, in what format, with which settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.engines import TRANSCRIBERS, VOICES, transcriber, voice
+from hub.models.voice import Call
+from hub.voice.codecs import Converter
+from hub.voice.hearing import OpenEars
+from hub.voice.speech import EngineFailed, Format, Hints
+from hub.voice.synthesis import OpenMouth
+
+EARS, MOUTH = "sphinx", "espeak"
+"""The last resort of every call: the embedded ones."""
+
+
+class Engines:
+    """Opens engines by name for a line of this format. Nothing is transcoded where an engine speaks the line's own."""
+
+    def __init__(self, settings: Call, agent: Mapping[str, Any], format: Format) -> None:
+        self._settings, self._agent, self._format = settings, agent, format
+        self._language = str(agent.get("language", "en-US"))
+
+    @property
+    def ears_names(self) -> list[str]:
+        """In the order in which they are tried."""
+        return [self._settings.hearing.engine, *self._settings.hearing.fallbacks, EARS]
+
+    @property
+    def mouth_names(self) -> list[str]:
+        return [self._settings.speaking.engine, *self._settings.speaking.fallbacks, MOUTH]
+
+    async def ears(self, name: str, spoken: Format | None = None) -> OpenEars:
+        """Connect it for sound of the line's format, or of another one. Raises `EngineFailed`."""
+        if name not in TRANSCRIBERS:
+            raise EngineFailed(f"there is no transcriber {name!r}")
+        engine, spoken, hearing = transcriber(name), spoken or self._format, self._settings.hearing
+        taken = spoken if spoken in engine.takes else engine.takes[0]
+        hints = Hints(self._language, words=hearing.keywords, definition=self._agent)
+        opened = await engine.open(taken, hints, hearing.options if name == hearing.engine else {})
+        return OpenEars(opened, Converter(spoken, taken), engine.ends_turns)
+
+    async def mouth(self, name: str) -> OpenMouth:
+        """Connect it. Raises `EngineFailed`."""
+        if name not in VOICES:
+            raise EngineFailed(f"there is no voice engine {name!r}")
+        engine, speaking = voice(name), self._settings.speaking
+        made = self._format if self._format in engine.gives else engine.gives[0]
+        options: dict[str, Any] = {"speed": speaking.speed}
+        if name == speaking.engine:
+            options |= {**speaking.options, **({"voice": speaking.voice} if speaking.voice else {})}
+        return OpenMouth(await engine.open(made, self._language, options), made)

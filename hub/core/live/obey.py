@@ -1,0 +1,96 @@
+"""What a live interaction is asked to do: carried out here, and written down with what came of it."""
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.channel import Undeliverable
+from hub.dialogue.turn import Entry
+from hub.models import Command, Interaction
+from hub.models.interaction import FINAL
+from hub.store import calls, interactions
+
+if TYPE_CHECKING:
+    from hub.core.live.call import LiveCall
+
+log = logging.getLogger("hub.live")
+
+
+async def obey(call: "LiveCall", asked: Command) -> None:
+    """Do it. What goes wrong is the command's fault, in words, and the call's business no further."""
+    fault = ""
+    try:
+        await _carry_out(call, asked.verb, asked.arguments)
+    except Undeliverable as error:
+        fault = error.words
+    except Exception as error:
+        log.exception("command %s failed", asked.verb)
+        fault = f"It failed: {error}"
+    now = call.hub.clock.now()
+    async with call.hub.store.write() as db:
+        interaction = await interactions.locked(db, call.id)
+        if interaction is not None:
+            await calls.done(db, asked.id, fault, now)
+            interactions.log(
+                db, interaction, "call.commanded", now,
+                command_id=str(asked.id), verb=asked.verb, arguments=asked.arguments, by=asked.by, fault=fault,
+            )  # fmt: skip
+
+
+async def _carry_out(call: "LiveCall", verb: str, given: Mapping[str, Any]) -> None:
+    conversation = call.conversation
+    match verb:
+        case "say":
+            conversation.say(str(given["text"]))
+        case "whisper":
+            call.mind.memory.history.append(Entry("system", f"A colleague whispers to you: {given['text']}"))
+        case "digits":
+            await call.line.send_digits(str(given["digits"]))
+        case "transfer":
+            await call.line.transfer(str(given["to"]))
+            call.writer.happened("call.transferring", to=str(given["to"]))
+        case "mute" | "unmute":
+            _mute(call, str(given.get("direction") or "both"), verb == "mute")
+        case "pause" | "resume":
+            await _pause(call, verb == "pause")
+        case "recording_pause" | "recording_resume":
+            _record(call, verb == "recording_resume")
+        case "voicemail":
+            await conversation.be_silent(True)
+            if given.get("greeting_over", True):
+                conversation.leave_message(call.settings.voicemail_message)
+        case "hang_up":
+            conversation.end(str(given.get("reason") or "api_hangup"))
+        case _:
+            raise Undeliverable(f"There is no command {verb!r}.")
+
+
+def _mute(call: "LiveCall", direction: str, muted: bool) -> None:
+    """`in`: the agent does not hear the customer; `out`: the customer does not hear us."""
+    if direction in ("in", "both"):
+        call.conversation.deaf = muted
+    if direction in ("out", "both"):
+        call.conversation.speaking.mute(muted)
+
+
+async def _pause(call: "LiveCall", paused: bool) -> None:
+    call.paused = paused
+    await call.conversation.be_silent(paused or call.owner != "ai")
+    status = "paused" if paused else "in_progress"
+
+    def entry(db: AsyncSession, interaction: Interaction) -> None:
+        if interaction.status not in FINAL and interaction.status != "ending":
+            interaction.status = status
+
+    call.writer.put(entry)
+
+
+def _record(call: "LiveCall", on: bool) -> None:
+    if call.tape is None:
+        raise Undeliverable("This agent's calls are not recorded.")
+    if on:
+        call.tape.resume(call.conversation.now)
+    else:
+        call.tape.pause(call.conversation.now)
