@@ -7,7 +7,7 @@ ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 READY := $(VENV)/.ready
 PORT ?= 8000
 
-.PHONY: help run test lint check fix bench bench-text bench-lists bench-start screenshots lock clean browser
+.PHONY: help run test lint check fix bench bench-text bench-lists bench-start bench-voice screenshots lock clean browser
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,7 +30,7 @@ fix: $(READY) ## Mend style where it can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-start bench-text bench-lists ## Measure all the figures
+bench: bench-start bench-text bench-lists bench-voice ## Measure all the figures
 
 bench-start: $(READY) ## Start of the demo and of the command
 	$(BIN)/python -m tests.bench.start
@@ -40,6 +40,9 @@ bench-text: $(READY) ## Acknowledgement and reply at speed
 
 bench-lists: $(READY) ## Inbox and thread with 100,000 interactions and 1,000,000 messages
 	$(BIN)/python -m tests.bench.lists
+
+bench-voice: $(READY) ## The voice loop with up to hundreds of calls in real time
+	$(BIN)/python -m tests.bench.voice
 
 screenshots: $(READY) browser ## Pictures of every page into docs/screenshots
 	$(BIN)/python -m tests.screenshots

@@ -8,8 +8,6 @@ from tests.bench.voice import wire
 
 TOLERANCE_BYTES = 160
 """A frame: the hub and the carrier need not agree on less."""
-_NEARLY = 0.02
-"""A word that lacks less of its sentence than this counts as heard."""
 UNNUMBERED = 0xFFFF
 
 
@@ -116,7 +114,7 @@ def _next(stretch: wire.Stretch, whole: bool, of: int) -> tuple[int, int, int] |
 
 def heard(text: str, reached: int) -> str:
     """The words of a sentence whose sound was played so far; sound is spread evenly over its characters."""
-    share = reached / wire.size(text) + (_NEARLY if reached else 0)
+    share = reached / wire.size(text)
     words, at = [], 0
     for word in text.split():
         at = text.index(word, at) + len(word)

@@ -49,7 +49,8 @@ class Figures:
         """One step of the ladder."""
         lost = ", ".join(f"{count} {kind}" for kind, count in self.lost.items()) or "nothing"
         return (
-            f"{self.calls:>4} calls: {self.turns} turns, added {pair(self.added_ms)} ms, "
+            f"{self.calls:>4} calls: {self.turns} turns, {self.interruptions} interruptions, "
+            f"added {pair(self.added_ms)} ms, "
             f"CPU {self.cpu_per_minute:.2f} s per call-minute, {self.mb_per_call:.2f} MB per call, "
             f"clear {at(self.clear_by_engine_ms)} / {at(self.clear_by_sound_ms)} ms, "
             f"jitter p99 {at(self.late_ms, 0.99)} ms, underruns {self.underruns} of {self.messages}, "
@@ -77,6 +78,8 @@ def figures(result: Result, stage: Stage) -> Figures:
     report = stage.engine_report()
     made.hops_ms = [hop * 1000 for hop in report["hops"]]
     made.fault("calls refused", len(result.refused), "; ".join(result.refused[:3]))
+    errors = stage.errors()
+    made.fault("errors logged", len(errors), "; ".join(errors[:3])[:300])
     for call in result.calls:
         _times(made, call, result, report["own"])
         _sound(made, call, report["frames"])
@@ -136,7 +139,8 @@ def _stored(made: Figures, calls: list[CallResult], stage: Stage) -> None:
             made.compared += 1
             stored = " ".join(said.get((call.person, turn), []))
             if not agrees(stored, bounds):
-                example = f"call {call.call} turn {turn}: stored {stored[-60:]!r}, played {bounds[0][-60:]!r} to {bounds[1][-60:]!r}"
+                ends = [words[-60:] for words in (stored, *bounds)]
+                example = f"call {call.call} turn {turn}: stored {ends[0]!r}, played {ends[1]!r} to {ends[2]!r}"
                 made.fault("heard text wrong", example=example)
         ended = sum(bool(exchange.ended_at) for exchange in call.exchanges)
         made.fault("turns not stored", abs(ended - asked.get(call.person, 0)), f"call {call.call}")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-RATE = 400
+RATE = 200
 SHOWN = 45
 
 
@@ -24,7 +24,22 @@ def profiled(pid: int, name: str, calls: int, seconds: float) -> Iterator[None]:
         yield
         return
     file = Path(f"{name}.txt")
-    command = [spy, "record", "-p", str(pid), "-r", str(RATE), "-f", "raw", "-o", str(file), "-d", str(round(seconds))]
+    command = [
+        spy,
+        "record",
+        "-p",
+        str(pid),
+        "-r",
+        str(RATE),
+        "--gil",
+        "--threads",
+        "-f",
+        "raw",
+        "-o",
+        str(file),
+        "-d",
+        str(round(seconds)),
+    ]
     waiting = ["sh", "-c", f'sleep {calls / 10 + 4}; exec "$@"', "-", *command]
     recording = subprocess.Popen(waiting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield
@@ -32,12 +47,17 @@ def profiled(pid: int, name: str, calls: int, seconds: float) -> Iterator[None]:
     print(summed(file.read_text()))
 
 
+def _name(frame: str) -> str:
+    """A function without the line in it."""
+    return frame.rpartition(":")[0] + ")" if frame.endswith(")") and ":" in frame else frame
+
+
 def summed(stacks: str) -> str:
     """The functions that take the most, with all they call and by themselves."""
     whole, own, total = Counter[str](), Counter[str](), 0
     for line in stacks.splitlines():
         stack, _, count = line.rpartition(" ")
-        names = [name.rpartition(":")[0] or name for name in stack.split(";")]
+        names = [_name(frame) for frame in stack.split(";")]
         total += int(count)
         own[names[-1]] += int(count)
         for name in set(names):

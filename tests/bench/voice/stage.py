@@ -102,6 +102,11 @@ class Stage:
         with contextlib.closing(sqlite3.connect(self.folder / "hub.db", timeout=20)) as db:
             return db.execute(query).fetchall()
 
+    def errors(self) -> list[str]:
+        """What the server logged that should not be."""
+        lines = (self.folder / "log").read_text().splitlines()
+        return [line for line in lines if " WARNING " in line or " ERROR " in line or line.startswith("Traceback")]
+
     def engine_report(self) -> dict[str, Any]:
         """What the engines wrote down."""
         with socket.create_connection(("127.0.0.1", self.engines)) as made, made.makefile("rb") as file:
@@ -156,6 +161,7 @@ def stage(
             "TWILIO_AUTH_TOKEN": AUTH_TOKEN, "TWILIO_BASE_URL": "http://127.0.0.1:9", PORT: str(engine_port),
         }  # fmt: skip
         command = [sys.executable, "-m", f"{HERE}.server", str(port), str(server_core()), ws]
+        command = ["sh", "-c", 'log=$1; shift; exec "$@" 2>$log', "-", str(folder / "log"), *command]
         running = start(command, url, "/health/ready", environment)
         try:
             yield Stage(folder, url, running, engine_port)

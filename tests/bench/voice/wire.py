@@ -34,7 +34,8 @@ NUMBER = struct.Struct("<I")
 
 RATE = 8000
 FRAME = 160
-CHARACTERS_PER_SECOND = 15
+CHARACTERS_PER_SECOND = 14
+"""Not the pace that the hub guesses before it knows how long a sentence is."""
 CELL = 8
 
 
