@@ -2,11 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 from litestar import Litestar
+from litestar.handlers import WebsocketRouteHandler
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.bench.processes import AUTH_TOKEN
 from tests.fakes import FakeClock
@@ -27,23 +31,41 @@ PUBLIC = {
     "/static/chat/widget.js",
     "/static/{file_path:path}",
 }
-SIGNED = {"/hooks/{channel:str}", "/hooks/{channel:str}/{rest:path}", "/hooks/webchat/live"}
+SIGNED = {
+    "/chat/{key:str}/call",
+    "/hooks/{channel:str}",
+    "/hooks/{channel:str}/{rest:path}",
+    "/hooks/webchat/live",
+}
 """By the carrier, or by us: the web chat's token."""
+SOCKET = "WebSocket"
 
 HOOKS = ["/hooks/sms", "/hooks/sms/status", "/hooks/sms/status?message=0193a5f0-0000-7000-8000-000000000000"]
 
 
 def rules(app: Litestar) -> dict[str, list[tuple[str, dict[str, object]]]]:
-    """Path > method and rule of each of its handlers; preflight answers aside."""
+    """Path > method (or `SOCKET`) and rule of each of its handlers; preflight answers aside."""
     found: dict[str, list[tuple[str, dict[str, object]]]] = {}
     for route in app.routes:
         handlers = getattr(route, "route_handlers", None) or [route.route_handler]  # type: ignore[union-attr]
-        found[route.path] = [
-            (method, dict(handler.opt))
-            for handler in handlers
-            for method in getattr(handler, "http_methods", {"GET"}) - {"OPTIONS"}
-        ]
+        found.setdefault(route.path, []).extend(
+            (method, dict(handler.opt)) for handler in handlers for method in _methods(handler)
+        )
     return found
+
+
+def _methods(handler: object) -> set[str]:
+    if isinstance(handler, WebsocketRouteHandler):
+        return {SOCKET}
+    return set(getattr(handler, "http_methods", {"GET"})) - {"OPTIONS"}
+
+
+async def handshake(hub: House, path: str, **headers: str) -> int:
+    """The HTTP status with which a WebSocket is turned away."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(hub.url.replace("http", "ws") + path, additional_headers=headers, proxy=None):
+            pass
+    return int(refused.value.response.status_code)
 
 
 async def test_every_route_is_public_by_design_signed_or_guarded(hub: House) -> None:
@@ -60,9 +82,13 @@ async def test_a_guarded_route_lets_nobody_in_who_does_not_say_who_they_are(hub:
     before = await hub.records.counts()
     guarded = {path: said for path, said in rules(hub.app).items() if path not in PUBLIC | SIGNED}
     assert len(guarded) > 20
+    assert any(method == SOCKET for said in guarded.values() for method, _ in said)
     for path, said in guarded.items():
         here = re.sub(r"{[^}]*}", "0193a5f0-0000-7000-8000-000000000000", path)
         for method, _ in said:
+            if method == SOCKET:
+                assert await handshake(hub, here) == 403, path
+                continue
             answer = await hub.http.request(method, here, headers={"accept": "application/json"})
             assert answer.status_code in (303, 302, 401, 403), (method, path, answer.status_code)
     assert await hub.records.counts() == before
@@ -105,6 +131,29 @@ async def test_what_is_not_signed_is_refused_and_leaves_nothing(hub: House, path
     assert await hub.sandbox.tries(ANA) == []
     good = await hub.hook(path, form)
     assert good.status_code in (200, 204)
+
+
+async def test_a_socket_that_is_not_signed_is_turned_away_and_leaves_nothing(hub: House) -> None:
+    """The media socket of a phone call; no other channel has one at this door."""
+    before = await hub.records.counts()
+    seen = hub.public_url.replace("http", "ws") + "/hooks/call/media"
+    signature = {name: signed(url, {})["x-twilio-signature"] for name, url in (("http", hub.public_url), ("ws", seen))}
+    for headers in ({}, {"x-twilio-signature": ""}, {"x-twilio-signature": signature["http"]}):
+        assert await handshake(hub, "/hooks/call/media", **headers) == 403
+    for path in ("/hooks/call/other", "/hooks/sms/media", "/hooks/web_call/media", "/hooks/pigeon/media"):
+        assert await handshake(hub, path, **{"x-twilio-signature": signature["ws"]}) == 403
+    assert not hub.hub.context.tasks
+    assert await hub.records.counts() == before
+
+
+async def test_a_visitor_without_the_token_of_their_chat_is_given_no_ticket_for_a_call(hub: House) -> None:
+    before = await hub.records.counts()
+    bodies: list[Any] = [{}, {"token": ""}, {"token": "forged"}, {"token": None}, {"token": ["x"]}, []]
+    for body in bodies:
+        assert (await hub.http.post("/chat/any/call", json=body)).status_code == 401, body
+    for raw in (b"{", b"", b"\xff", b"[" * 10_000):
+        assert (await hub.http.post("/chat/any/call", content=raw)).status_code in (400, 401), raw[:9]
+    assert await hub.records.counts() == before
 
 
 async def test_a_hook_of_no_channel_is_not_there(hub: House) -> None:

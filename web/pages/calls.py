@@ -3,7 +3,7 @@
 from typing import Any
 
 from litestar import Request, post
-from litestar.exceptions import ClientException, NotFoundException
+from litestar.exceptions import ClientException, NotFoundException, SerializationException
 
 from channels.web_call import WebCall
 from channels.webchat import Pace, Visitor, Webchat
@@ -79,7 +79,7 @@ async def _visitor(request: Request[Any, Any, Any], hub: Hub, key: str) -> Visit
         if visitor.widget != key:
             raise Refused("This visitor token belongs to another chat.", 401)
         _asking.take(visitor.id)
-    except ValueError:
+    except (SerializationException, ValueError, RecursionError):
         raise ClientException("The body is a JSON object with the visitor's `token`.", status_code=400) from None
     except Refused as refused:
         raise ClientException(refused.reason, status_code=refused.status) from None
