@@ -94,18 +94,18 @@ TOOTHACHE = ["Hi, I need to see a dentist.", "I have a toothache.", "Tomorrow.",
 CHECK_UP = ["Good morning, can I book a visit?", "I need a check-up.", "On Monday, please.", "At eleven o'clock."]
 BOOKINGS = [
     pytest.param(
-        [*CLEANING, "Emily Clark.", "7 1 8, 5 5 5, 0 1 9 2.", "Yes, please."],
-        ["cleaning", "2026-11-24", "09:30", "Emily Clark", "+17185550192"],
+        [*CLEANING, "Emily Clark.", "2 0 2, 5 5 5, 0 1 4 3.", "Yes, please."],
+        ["cleaning", "2026-11-24", "09:30", "Emily Clark", "+12025550143"],
         id="cleaning",
     ),
     pytest.param(
-        [*TOOTHACHE, "William Taylor.", "7 1 8, 5 5 5, 0 1 9 2.", "Yes, that's correct."],
-        ["toothache", "2026-11-19", "14:30", "William Taylor", "+17185550192"],
+        [*TOOTHACHE, "William Taylor.", "2 0 2, 5 5 5, 0 1 4 3.", "Yes, that's correct."],
+        ["toothache", "2026-11-19", "14:30", "William Taylor", "+12025550143"],
         id="toothache",
     ),
     pytest.param(
-        [*CHECK_UP, "It's David Johnson.", "My number is 7 1 8, 5 5 5, 0 1 9 2.", "Yes, book it."],
-        ["check-up", "2026-11-23", "11:00", "David Johnson", "+17185550192"],
+        [*CHECK_UP, "It's David Johnson.", "My number is 2 0 2, 5 5 5, 0 1 4 3.", "Yes, book it."],
+        ["check-up", "2026-11-23", "11:00", "David Johnson", "+12025550143"],
         id="check-up",
     ),
 ]

@@ -11,7 +11,7 @@ _URL = re.compile(r"\b(?:https?://)?(?:www\.)?((?:[a-z0-9-]+\.)+(?:com|net|org|i
 _PHONE = re.compile(r"(?<![\w:.$€£])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{2,5}\)[ .-]?)?\d{2,5}(?:[ .-]\d{2,6}){1,4}(?![\w:%])")
 _LONG_NUMBER = re.compile(r"(?<![\w.,$€£])\+?\d{7,}(?!\w)")
 _CODE = re.compile(r"\b(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{4,12}\b")
-_TIME = re.compile(r"\b(\d{1,2}):([0-5]\d)(?: ?([ap])\.?m\.?)?(?![\w:])|\b(\d{1,2}) ?([ap])\.?m\.?(?!\w)", re.I)
+_TIME = re.compile(r"\b(\d{1,2}):([0-5]\d)(?: ?([ap])(?:\.m\.|m))?(?![\w:])|\b(\d{1,2}) ?([ap])(?:\.m\.|m)(?!\w)", re.I)
 _MONEY = re.compile(r"([$€£]) ?(\d+(?:,\d{3})*)(?:\.(\d\d))?(?!\d)( (?:thousand|million|billion))?")
 _MARKS = re.compile(r"[*_`#~|<>\\^{}\[\]]+")
 _COINS = {"$": ("dollar", "cent"), "€": ("euro", "cent"), "£": ("pound", "penny")}

@@ -200,16 +200,23 @@ def _phone(made: PhraseModel) -> None:
     digits = english.DIGITS
     for one in digits:
         for two in digits:
-            made.add([one, two], 12.0 if one == two else 7.0, whole=False)
+            rare = 0.3 if two == "oh" else 1.0
+            made.add([one, two], rare * (12.0 if one == two else 11.0 if two == "five" else 7.0), whole=False)
             for three in digits:
-                made.add([one, two, three], 2.0 if one == two == three else 0.7, whole=False)
+                made.add([one, two, three], _in_a_row(one, two, three), whole=False)
             made.add([one, two, "</s>"], 0.8, whole=False)
-        made.add(["five", "five", one], 6.0 if one in ("five", "zero", "oh") else 0.7, whole=False)
         made.add(["double", one], 0.5, whole=False)
         made.add([one, "double", one], 0.2, whole=False)
         made.add(["<s>", "plus", one], 0.3, whole=False)
         for lead in english.PHONE_LEADS:
             made.add([*_begin(lead), one], 1.0 if lead else 8.0, whole=False)
+
+
+def _in_a_row(one: str, two: str, three: str) -> float:
+    """Repeated digits are common; so is 555, in front of which a telephone's five easily sounds like a nine."""
+    if two == three == "five":
+        return 0.3 if one == "nine" else 5.0
+    return 2.0 if one == two == three else 0.7
 
 
 def _begin(lead: str) -> list[str]:

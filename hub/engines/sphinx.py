@@ -65,7 +65,7 @@ class SphinxEars:
         await self._channel.get(OPEN_SECONDS)
 
     def feed(self, audio: bytes) -> None:
-        """Any amount of sound; a minute that nobody worked on is a failure, told by `heard`."""
+        """Any amount of sound; two minutes that nobody worked on is a failure, told by `heard`."""
         self._channel.send(FEED, audio)
 
     def finish(self) -> None:

@@ -15,9 +15,9 @@ from hub.engines.worker_sound import Decoder
 FRAME_MS, BLOCK_FRAMES = 20, 5
 FRAME_BYTES = RATE * 2 * FRAME_MS // 1000
 PRE_ROLL, PAUSE = 300 // FRAME_MS, 800 // FRAME_MS
-LONGEST = 60_000 // FRAME_MS
+LONGEST_MS = 60_000
 PARTIAL_EVERY = 200 // FRAME_MS
-MOST_BACKLOG_SECONDS = 60
+MOST_BACKLOG_SECONDS = 120
 _QUIETEST = 60.0
 
 
@@ -40,7 +40,7 @@ class Call:
         self._sound = bytearray()
         self._recent: deque[bytes] = deque(maxlen=PRE_ROLL)
         self._voiced: deque[bool] = deque([False] * 6, maxlen=6)
-        self._at = self._began = self._spoke = self._decoded = self._quiet = self._told = 0
+        self._at = self._began = self._spoke = self._quiet = self._told = 0
         self._open, self._skipped = False, 0
         self._settled: list[str] = []
         self._partial = ""
@@ -131,7 +131,6 @@ class Call:
     def _begin(self) -> bytes:
         if not self._settled:
             self._began = self._at - len(self._recent) * FRAME_MS
-            self._decoded = 0
             self._out.send(BEGAN, self.about)
         self._decoder.start_utt()
         self._open, self._skipped, self._quiet = True, 0, 0
@@ -139,16 +138,14 @@ class Call:
 
     def _decode(self, speech: bytes) -> None:
         self._decoder.process_raw(speech, False, False)
-        frames = len(speech) // FRAME_BYTES
-        self._decoded += frames
-        self._told += frames
+        self._told += len(speech) // FRAME_BYTES
         if self._told >= PARTIAL_EVERY:
             self._told = 0
             text = written(" ".join([*self._settled, self._hypothesis()]).strip())
             if text and text != self._partial:
                 self._partial = text
                 self._say(PARTIAL, text)
-        if self._decoded >= LONGEST:
+        if self._at - self._began >= LONGEST_MS:
             self._finish()
 
     def _settle(self) -> None:
