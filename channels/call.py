@@ -173,6 +173,14 @@ class Call(Channel):
         made = [call for call in listed if not str(call.direction).startswith("inbound")]
         return [call.sid for call in reversed(made) if since is None or _begin(call) is None or _begin(call) >= since]
 
+    async def hang_up(self, external_id: str) -> None:
+        """Twilio ends the call in whatever state it is; one that has ended stays as it is."""
+        client = await self._account.client()
+        try:
+            await client.calls(external_id).update_async(status="completed")
+        except Exception as error:
+            raise undeliverable(error) from error
+
     async def warm_up(self) -> None:
         if self._account.configured:
             await self._account.client()

@@ -309,6 +309,9 @@ class Channel:
         """
         raise Undeliverable(f"{self.name} cannot be asked what it sent.")
 
+    async def hang_up(self, external_id: str) -> None:
+        """End a call that has no line of ours, such as one that still rings. Raises `Undeliverable`."""
+
     async def missed(self, since: datetime) -> list[Inbound]:
         """What the provider holds for us since then, delivered or not; receiving is idempotent."""
         return []

@@ -192,13 +192,19 @@ class Hub:
         self, workspace_id: UUID, interaction_id: UUID, reason: str = "api_hangup", status: str = "completed"
     ) -> Interaction:
         """End it. Ending what has ended changes nothing. Raises `NotFound`."""
+        unanswered = ""
         async with self.context.store.write() as db:
             interaction = await self._held(db, workspace_id, interaction_id)
             if interaction.status not in FINAL:
                 now = self.context.clock.now()
+                if self._is_live(interaction) and interaction.answered_at is None:
+                    status, unanswered = "canceled", interaction.external_id
+                    await live.take_back(db, interaction)
                 finish(db, interaction, status, reason, now)
                 await transit.settle_inbox(db, interaction.id, now)
                 calls.call_hint(db, interaction.id)
+        if unanswered:
+            self.context.spawn(live.hang_up(self.context, interaction.channel, unanswered))
         return interaction
 
     async def take_over(self, workspace_id: UUID, interaction_id: UUID, operator: User) -> Interaction:

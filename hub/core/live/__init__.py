@@ -2,9 +2,20 @@
 
 from hub.core.live.call import LiveCall
 from hub.core.live.commands import command
+from hub.core.live.hanging_up import hang_up, take_back
 from hub.core.live.lost import PLACED_WITHIN, look_after
 from hub.core.live.receive import receive
 from hub.core.live.report import report
 from hub.core.live.warming import warm_up
 
-__all__ = ["PLACED_WITHIN", "LiveCall", "command", "look_after", "receive", "report", "warm_up"]
+__all__ = [
+    "PLACED_WITHIN",
+    "LiveCall",
+    "command",
+    "hang_up",
+    "look_after",
+    "receive",
+    "report",
+    "take_back",
+    "warm_up",
+]

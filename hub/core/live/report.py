@@ -7,6 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.channel import Inbound
 from hub.core.context import Context
 from hub.core.live.commands import ask_in
+from hub.core.live.hanging_up import hang_up
 from hub.core.receive import Receipt, cleaned
 from hub.core.write import finish
 from hub.models import Interaction
@@ -62,6 +63,8 @@ async def _take(db: AsyncSession, hub: Context, interaction: Interaction, inboun
             calls.call_hint(db, interaction.id)
         return True
     if interaction.status in FINAL:
+        if status in ("queued", "ringing") and inbound.also:  # we ended it before the carrier told us its name
+            hub.spawn(hang_up(hub, interaction.channel, inbound.also[0]))
         return False
     if status == MACHINE:
         interactions.log(db, interaction, "call.machine", now, answered_by=inbound.code)
