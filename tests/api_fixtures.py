@@ -17,8 +17,10 @@ import uvicorn
 
 from hub.clock import Clock
 from hub.feed import Bus
-from hub.models import User, Workspace
+from hub.models import Interaction, Recording, User, Workspace
+from hub.models.columns import utcnow
 from hub.store import Store
+from hub.voice.wav import header
 from tests.conftest import ENGINES, Databases
 from web.app import create_app
 from web.auth import new_api_key
@@ -192,6 +194,24 @@ def begin(client: httpx.Client, **more: Any) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
     begun: dict[str, Any] = answer.json()
     return begun
+
+
+def recorded(api: Api, interaction_id: str) -> str:
+    """A finished recording of a second of silence in this interaction; gives its id."""
+
+    async def make(store: Store) -> str:
+        async with store.write() as db:
+            interaction = await db.get(Interaction, UUID(interaction_id))
+            assert interaction is not None
+            row = Recording(
+                workspace_id=interaction.workspace_id, interaction_id=interaction.id, path=f"{uuid4()}.wav", rate=8_000,
+                duration_ms=1_000, finished_at=utcnow(),
+            )  # fmt: skip
+            (api.settings.hub_data_dir / row.path).write_bytes(header(8_000, 2, 8_000) + bytes(32_000))
+            db.add(row)
+            return str(row.id)
+
+    return str(api.database(make))
 
 
 def everything(client: httpx.Client, path: str) -> list[dict[str, Any]]:

@@ -596,6 +596,7 @@ PAGE = (Path(__file__).parent.parent / "docs" / "calls.md").read_text()
 
 async def test_every_request_of_the_docs_works(hub: House, talk: Talk) -> None:
     named = {"$ID": talk.id, "$WEB": "", "'$AGENT'": str(hub.home.agent_id)}
+    begun: list[str] = []
     tried = 0
     for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL):
         for command in block.replace("\\\n", " ").split("curl ")[1:]:
@@ -612,9 +613,12 @@ async def test_every_request_of_the_docs_works(hub: House, talk: Talk) -> None:
             headers = {"content-type": "application/json"} if body else {}
             answer = await talk.api.request(method, where, content=content.encode(), headers=headers)
             assert answer.status_code < 400, f"{command}: {answer.text}"
-            if "web_call" in content:
+            if where == "/v1/interactions":
                 named["$WEB"] = answer.json()["id"]
+                begun.append(named["$WEB"])
             tried += 1
+    for one in begun:
+        await talk.api.post(f"/v1/interactions/{one}/end")
     assert tried >= 16
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.api_fixtures import Api, api, begin, everything, mine, other
+from tests.api_fixtures import Api, api, begin, everything, mine, other, recorded
 from tests.api_routes import Operation, operations
 
 __all__ = ["api", "mine", "other"]
@@ -17,7 +17,7 @@ EACH = 12
 Ids = dict[str, list[str]]
 
 
-def furnish(client: httpx.Client, users: dict[str, str], mark: str) -> Ids:
+def furnish(api: Api, client: httpx.Client, users: dict[str, str], mark: str) -> Ids:
     """Fill a workspace; gives the ids by the name of their parameter."""
     ids: Ids = {"user_id": list(users.values())}
 
@@ -38,6 +38,7 @@ def furnish(client: httpx.Client, users: dict[str, str], mark: str) -> Ids:
         begun = begin(client, text=mark, metadata={"mark": mark}, agent_id=agent)
         client.put(f"/v1/interactions/{begun['id']}/tags", json={"tags": [mark]})
         ids.setdefault("interaction_id", []).append(begun["id"])
+        ids.setdefault("recording_id", []).append(recorded(api, begun["id"]))
     return ids
 
 
@@ -47,6 +48,7 @@ def all_there_is(client: httpx.Client, ids: Ids) -> list[Any]:
     inside = [f"/v1/agents/{one}/knowledge" for one in ids["agent_id"]]
     inside += [f"/v1/customers/{one}/consents" for one in ids["customer_id"]]
     inside += [f"/v1/interactions/{one}/messages" for one in ids["interaction_id"]]
+    inside += [f"/v1/interactions/{one}/recordings" for one in ids["interaction_id"]]
     seen = [everything(client, path) for path in (*(f"/v1/{name}" for name in lists), *inside)]
     for key in seen[lists.index("api_keys")]:
         key.pop("last_used_at")
@@ -55,12 +57,12 @@ def all_there_is(client: httpx.Client, ids: Ids) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def my_ids(api: Api, mine: httpx.Client) -> Ids:
-    return furnish(mine, api.mine.users, "mine")
+    return furnish(api, mine, api.mine.users, "mine")
 
 
 @pytest.fixture(scope="module")
 def their_ids(api: Api, other: httpx.Client) -> Ids:
-    return furnish(other, api.other.users, SECRET)
+    return furnish(api, other, api.other.users, SECRET)
 
 
 def asked(client: httpx.Client, operation: Operation, path: str, body: Any = None) -> httpx.Response:

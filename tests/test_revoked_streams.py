@@ -8,7 +8,10 @@ from tests.api_fixtures import Api, api, begin, mine
 __all__ = ["api", "mine"]
 
 
-@pytest.mark.parametrize("path", ["/v1/events/stream", "/v1/interactions/{id}/events/stream"])
+STREAMS = ["/v1/events/stream", "/v1/interactions/{id}/events/stream", "/v1/interactions/{id}/transcript/stream"]
+
+
+@pytest.mark.parametrize("path", STREAMS)
 def test_a_stream_ends_when_its_key_is_revoked(api: Api, mine: httpx.Client, path: str) -> None:
     begun = begin(mine)
     made = mine.post("/v1/api_keys", json={"name": "Short-lived", "scopes": ["read"]}).json()

@@ -13,7 +13,7 @@ from pydantic import Field
 from hub.models import Interaction, Recording
 from hub.store import calls, interactions
 from hub.voice.peaks import kept_at
-from web.api.paging import Page
+from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Refusal, bad_parameter, missing
 from web.api.request import ApiRequest
 from web.api.shapes import PathId, Shape, shown
@@ -66,7 +66,7 @@ class RecordingPublic(Shape):
 
 
 class RecordingPage(Page[RecordingPublic]):
-    """All parts of a recording."""
+    """Some of the parts of a recording."""
 
 
 _SAME = set(RecordingPublic.model_fields) - {"duration_ms", "url", "lanes"}
@@ -88,10 +88,13 @@ class Recordings(Controller):
     tags = ["Calls"]
 
     @get("/interactions/{interaction_id:uuid}/recordings", opt={"scope": "read"}, summary="List recordings")
-    async def list_recordings(self, request: ApiRequest, interaction_id: PathId) -> RecordingPage:
+    async def list_recordings(
+        self, request: ApiRequest, interaction_id: PathId, limit: Limit = 50, cursor: Cursor = ""
+    ) -> RecordingPage:
         """The parts of the recording in their order; a growing one among them. Mostly there is one."""
-        found = await _parts(request, interaction_id)
-        return RecordingPage(data=[recording_public(one) for one in found], next_cursor=None)
+        seen = before(cursor)
+        rows = [one for one in await _parts(request, interaction_id) if seen is None or one.id > seen]
+        return RecordingPage(**page(rows, limit, recording_public, lambda row: row.id))
 
     @get("/interactions/{interaction_id:uuid}/recording", opt={"scope": "read"}, summary="Hear an interaction")
     async def get_recording_of(
