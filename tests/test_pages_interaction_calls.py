@@ -13,6 +13,7 @@ import pytest
 
 from hub.models import Customer, Interaction, Message, Recording
 from hub.models.agent import AgentDefinition
+from hub.models.columns import new_id
 from hub.store import Store, interactions
 from hub.voice.wav import HEADER, header
 from tests.office import Office, Person, open_office
@@ -47,8 +48,11 @@ def write_wav(path: Path, seconds: float = SECONDS) -> bytes:
 
 
 async def say(db: Any, interaction: Interaction, role: str, text: str, **fields: Any) -> Message:
-    interactions.log(db, interaction, "message.created", datetime.now().astimezone(), role=role, text=text)
+    made = new_id()
+    now = datetime.now().astimezone()
+    interactions.log(db, interaction, "message.created", now, message_id=str(made), role=role, text=text)
     message = Message(
+        id=made,
         workspace_id=interaction.workspace_id, interaction_id=interaction.id, customer_id=interaction.customer_id,
         seq=interaction.last_seq, channel="call", role=role, text=text, **fields,
     )  # fmt: skip
