@@ -49,7 +49,7 @@ class LiveCall:
         self.paused = interaction.status == "paused"
         self.writer = Writer(hub, interaction.id, str(interaction.agent.get("name", "")))
         self.mind = LiveMind(hub, memory, self.writer.state)
-        self._whispered: list[Entry] = []
+        self.whispered: list[Entry] = []
         self.fenced = False
         self.format = Format(line.codec, line.rate)
         self.tape = Tape(hub, interaction, self.format) if self.settings.record else None
@@ -180,7 +180,7 @@ class LiveCall:
         """The agent goes on knowing what was said while it was silent."""
         async with self.hub.store.glance() as db:
             said = await interactions.messages(db, self.workspace_id, self.id, limit=HISTORY)
-        self.mind.memory.history = [*remembered(said), *self._whispered]
+        self.mind.memory.history = [*remembered(said), *self.whispered]
 
     # operators
 

@@ -45,7 +45,8 @@ async def _carry_out(call: "LiveCall", verb: str, given: Mapping[str, Any]) -> N
         case "say":
             conversation.say(str(given["text"]))
         case "whisper":
-            call.mind.memory.history.append(Entry("system", f"A colleague whispers to you: {given['text']}"))
+            call.whispered.append(Entry("system", f"A colleague whispers to you: {given['text']}"))
+            call.mind.memory.history.append(call.whispered[-1])
         case "digits":
             await call.line.send_digits(str(given["digits"]))
         case "transfer":
@@ -77,6 +78,7 @@ def _mute(call: "LiveCall", direction: str, muted: bool) -> None:
 
 async def _pause(call: "LiveCall", paused: bool) -> None:
     call.paused = paused
+    call.show_standing()
     await call.conversation.be_silent(paused or call.owner != "ai")
     status = "paused" if paused else "in_progress"
 
@@ -94,3 +96,4 @@ def _record(call: "LiveCall", on: bool) -> None:
         call.tape.resume(call.conversation.now)
     else:
         call.tape.pause(call.conversation.now)
+    call.show_standing()
