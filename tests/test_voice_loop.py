@@ -34,6 +34,30 @@ def test_the_agent_opens_hears_and_answers() -> None:
     run(call())
 
 
+def test_the_other_side_reads_what_is_said_as_it_is_said_and_what_was_cut() -> None:
+    async def call() -> None:
+        t = talk(TestMind([Say("One two three. Four five six.")], [Say("Of course.")]))
+        await asyncio.sleep(0.2)
+        await t.says("tell me")
+        await asyncio.sleep(0.3)
+        assert ("agent", "One two three.", False) in captions(t)
+        await t.says("wait a moment", 1_000)
+        await t.quiet()
+        assert ("customer", "wait a moment", True) in captions(t)
+        cut = next(note for note in t.phone.told if note.get("unheard"))
+        assert cut["final"]
+        assert f"{cut['text']} {cut['unheard']}".strip() == "One two three. Four five six."
+        assert captions(t)[-1] == ("agent", "Of course.", True)
+        t.phone.hang_up()
+        await t.ended()
+
+    run(call())
+
+
+def captions(t: Any) -> list[tuple[str, str, bool]]:
+    return [(note["role"], note["text"], note["final"]) for note in t.phone.told if note["type"] == "caption"]
+
+
 def test_the_answer_comes_at_once_after_the_engine_ends_the_turn() -> None:
     async def call() -> None:
         t = talk(TestMind([Say("Yes.")]))

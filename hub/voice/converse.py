@@ -263,7 +263,9 @@ class Conversation:
     def remembered(self, said: Said, heard: str) -> None:
         if heard and not said.filler:
             self.mind.remember(said.utterance.author, heard)
-        self.line.tell({"type": "caption", "role": said.utterance.author, "text": heard, "final": True})
+        if said.utterance.begun_at:
+            caption = {"role": said.utterance.author, "text": heard, "unheard": said.utterance.rest, "final": True}
+            self.line.tell({"type": "caption", **caption, "number": said.utterance.number})
 
     def give_up(self) -> None:
         """Whatever is being thought of or said is not wanted any more."""

@@ -317,6 +317,8 @@ class Speaking:
     def _tell(self, said: Said) -> None:
         utterance = said.utterance
         self._journal.speaks(utterance.number, utterance.author, utterance.text, self.ms(utterance.begun_at))
+        caption = {"role": utterance.author, "text": utterance.text, "final": False, "number": utterance.number}
+        self.line.tell({"type": "caption", **caption})
 
     def ms(self, at: float) -> int:
         return round((at - self._began_at) * 1000)
