@@ -20,6 +20,7 @@ from twilio.request_validator import RequestValidator
 from tests.bench.processes import ACCOUNT_SID, AUTH_TOKEN
 from tests.bench.text import cpu_seconds
 from tests.bench.voice.check import played
+from tests.bench.voice.embedded import Asking, spoken
 from tests.bench.voice.orders import CallResult, Orders, Result
 from tests.bench.voice.person import Carrier, Echoed, Person, Utterance, handshake
 from tests.bench.voice.sockets import Pacer, Socket, connected
@@ -50,7 +51,9 @@ class Calls:
         self._validator = RequestValidator(AUTH_TOKEN)
         self._quiet = quiet_frames()
         self._utterances = [Utterance.of(path.read_bytes()) for path in sorted(Path(orders.sounds).glob("*.ulaw"))]
+        self._questions = spoken(Path(orders.sounds)) if orders.asking else []
         self.pacer = Pacer()
+        self.asking: list[tuple[Asking, Socket, float]] = []
         self.people: list[tuple[Person, Socket, float]] = []
         self.echoed: list[Echoed] = []
         self.refused: list[str] = []
@@ -81,6 +84,11 @@ class Calls:
         signature = self._validator.compute_signature(media, {})
         socket = await self._open(media or "", carrier, {"X-Twilio-Signature": signature})
         handshake(carrier, ACCOUNT_SID, sid, ticket or "")
+        if self.orders.asking:
+            asking = Asking(number, carrier, self._questions, self._quiet)
+            self.asking.append((asking, socket, monotonic()))
+            self.pacer.add(asking.tick)
+            return
         silent = ours in self.orders.silent
         person = Person(number, carrier, self._utterances, self._quiet, silent, random.Random(number))
         self.people.append((person, socket, monotonic()))
@@ -104,21 +112,26 @@ class Calls:
     def hang_up(self) -> list[CallResult]:
         """End all calls; what became of each."""
         self.pacer.stop()
-        results = []
-        for person, socket, began in self.people:
-            now, broken = monotonic(), socket.closed
-            person.carrier.stop()
-            socket.send(b'{"event":"stop","sequenceNumber":"0","streamSid":"%b"}' % person.carrier.stream.encode())
-            socket.close()
-            asked = {exchange.turn: exchange.sentences for exchange in person.exchanges}
-            results.append((person, now, began, broken, asked))
-        return [
-            CallResult(
-                person.number, f"+1202{person.number:07d}", person.exchanges,
-                played(person.number, person.carrier.log, now, asked), person.chunk, now - began, broken,
-            )
-            for person, now, began, broken, asked in results
-        ]  # fmt: skip
+        ended = [(self._stopped(one.carrier, socket), one, began) for one, socket, began in self.people]
+        asked = [(self._stopped(one.carrier, socket), one, began) for one, socket, began in self.asking]
+        results = [
+            CallResult(one.number, f"+1202{one.number:07d}", lasted=now - began, took=one.took, asked=one.asked)
+            for (now, _), one, began in asked
+        ]
+        for (now, broken), one, began in ended:
+            sentences = {exchange.turn: exchange.sentences for exchange in one.exchanges}
+            sound = played(one.number, one.carrier.log, now, sentences)
+            who = f"+1202{one.number:07d}"
+            results.append(CallResult(one.number, who, one.exchanges, sound, one.chunk, now - began, broken))
+        return results
+
+    def _stopped(self, carrier: Carrier, socket: Socket) -> tuple[float, bool]:
+        """End one call: when, and whether the server had ended it already."""
+        now, broken = monotonic(), socket.closed
+        carrier.stop()
+        socket.send(b'{"event":"stop","sequenceNumber":"0","streamSid":"%b"}' % carrier.stream.encode())
+        socket.close()
+        return now, broken
 
 
 async def run(orders: Orders) -> Result:
@@ -127,8 +140,12 @@ async def run(orders: Orders) -> Result:
         calls = Calls(orders, http)
         calls.pacer.start()
         result.resident_kb = (resident_kb(orders.pid), 0)
+        if orders.idle_seconds:
+            cpu = cpu_seconds(orders.pid)
+            await asyncio.sleep(orders.idle_seconds)
+            result.idle_share = (cpu_seconds(orders.pid) - cpu) / orders.idle_seconds
         await paced(orders.calls, lambda at: calls.add(orders.first + at))
-        await asyncio.sleep(0.5 if orders.quick else SETTLE_SECONDS)
+        await asyncio.sleep(SETTLE_SECONDS)
         gc.collect()
         gc.freeze()
         gc.disable()

@@ -25,6 +25,7 @@ class Figures:
     underruns: int = 0
     messages: int = 0
     cpu_per_minute: float = 0.0
+    idle_share: float = 0.0
     callers_cpu: float = 0.0
     mb_per_call: float = 0.0
     callers_late_ms: list[float] = field(default_factory=list)
@@ -48,13 +49,15 @@ class Figures:
     def line(self) -> str:
         """One step of the ladder."""
         lost = ", ".join(f"{count} {kind}" for kind, count in self.lost.items()) or "nothing"
+        clear = f"{at(self.clear_by_engine_ms)} / {at(self.clear_by_sound_ms)}"
         return (
             f"{self.calls:>4} calls: {self.turns} turns, {self.interruptions} interruptions, "
-            f"added {pair(self.added_ms)} ms, "
-            f"CPU {self.cpu_per_minute:.2f} s per call-minute, {self.mb_per_call:.2f} MB per call, "
-            f"clear {at(self.clear_by_engine_ms)} / {at(self.clear_by_sound_ms)} ms, "
+            f"added {pair(self.added_ms)} ms, clear {clear} ms, "
+            f"CPU {self.cpu_per_minute:.2f} s per call-minute (idle {self.idle_share:.1%} of a core), "
+            f"{self.mb_per_call:.2f} MB per call, "
             f"jitter p99 {at(self.late_ms, 0.99)} ms, underruns {self.underruns} of {self.messages}, "
-            f"callers late {at(self.callers_late_ms)} ms, engines reached {at(self.hops_ms)} ms; lost: {lost}"
+            f"callers late {at(self.callers_late_ms)} ms and {self.callers_cpu:.0%} of a core, "
+            f"engines reached {at(self.hops_ms)} ms; lost: {lost}"
         )
 
 
@@ -72,6 +75,7 @@ def figures(result: Result, stage: Stage) -> Figures:
     made = Figures(len(result.calls))
     minutes = (result.end - result.begin) / 60
     made.cpu_per_minute = result.server_cpu / max(made.calls * minutes, 1e-9)
+    made.idle_share = result.idle_share
     made.callers_cpu = result.callers_cpu / max(result.end - result.begin, 1e-9)
     made.mb_per_call = (result.resident_kb[1] - result.resident_kb[0]) / 1024 / max(made.calls, 1)
     made.callers_late_ms = result.late_ms

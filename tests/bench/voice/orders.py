@@ -8,7 +8,10 @@ from tests.bench.voice.person import Exchange
 
 @dataclass
 class Orders:
-    """What to do. `numbers` are those to call, in turns; `silent` those at which the ears give no sign of speech."""
+    """What to do. `numbers` are those to call, in turns; `silent` those at which the ears give no sign of speech.
+
+    `asking`: callers without marks in their sound, who never interrupt.
+    """
 
     url: str
     core: int
@@ -20,19 +23,22 @@ class Orders:
     numbers: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
     shovel: bool = False
+    asking: bool = False
     first: int = 1
-    quick: bool = False
+    idle_seconds: float = 0.0
 
 
 @dataclass
 class CallResult:
     call: int
     person: str
-    exchanges: list[Exchange]
-    played: Played
-    frames: int
-    lasted: float
-    broken: bool
+    exchanges: list[Exchange] = field(default_factory=list)
+    played: Played = field(default_factory=Played)
+    frames: int = 0
+    lasted: float = 0.0
+    broken: bool = False
+    took: list[float] = field(default_factory=list)
+    asked: int = 0
 
 
 @dataclass
@@ -42,6 +48,7 @@ class Result:
     begin: float = 0.0
     end: float = 0.0
     server_cpu: float = 0.0
+    idle_share: float = 0.0
     callers_cpu: float = 0.0
     resident_kb: tuple[int, int] = (0, 0)
     late_ms: list[float] = field(default_factory=list)

@@ -5,7 +5,8 @@ import sys
 
 
 def main(port: int, core: int, ws: str) -> None:
-    os.sched_setaffinity(0, {core})
+    if core >= 0:
+        os.sched_setaffinity(0, {core})
     import uvicorn
 
     import hub.engines as rosters

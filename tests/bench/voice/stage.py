@@ -145,9 +145,10 @@ def engines(sign_ms: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def stage(
-    folder: Path, agents: Mapping[str, AgentDefinition] | None = None, *, sign_ms: int = 80, ws: str = ""
+    folder: Path, agents: Mapping[str, AgentDefinition] | None = None, *, sign_ms: int = 80, ws: str = "",
+    core: int | None = None,
 ) -> Iterator[Stage]:  # fmt: skip
-    """A fresh server with a database of its own."""
+    """A fresh server with a database of its own. `core` -1 leaves it free to run on all."""
     folder.mkdir(parents=True)
     database = f"sqlite:///{folder / 'hub.db'}"
     upgrade(normal_url(database))
@@ -160,7 +161,7 @@ def stage(
             "HUB_SECRET_KEY": "the key of the bench", "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
             "TWILIO_AUTH_TOKEN": AUTH_TOKEN, "TWILIO_BASE_URL": "http://127.0.0.1:9", PORT: str(engine_port),
         }  # fmt: skip
-        command = [sys.executable, "-m", f"{HERE}.server", str(port), str(server_core()), ws]
+        command = [sys.executable, "-m", f"{HERE}.server", str(port), str(server_core() if core is None else core), ws]
         command = ["sh", "-c", 'log=$1; shift; exec "$@" 2>$log', "-", str(folder / "log"), *command]
         running = start(command, url, "/health/ready", environment)
         try:
