@@ -292,6 +292,8 @@ class Conversation:
             self.answers.stop()
             await self.speaking.silence()
             self.record()
+        else:
+            self.last_customer_at = self.now  # their silence counts from here: it was not ours to break
         self.show()
 
     async def hush(self) -> None:

@@ -379,6 +379,7 @@ class CallPanel extends HTMLElement {
 
   #show() {
     this.#showWho();
+    this.toggleAttribute("data-connected", this.#connected);
     const { recording, paused } = this.standing;
     const shown = this.#part("recording");
     shown.hidden = !recording || recording === "off" || Boolean(this.#over);
@@ -399,6 +400,7 @@ class CallPanel extends HTMLElement {
     const off = this.#over || (this.#connected ? "" : "Not connected to the call.");
     const speaks = this.#mine && this.#microphone;
     const listen = this.#part("listen");
+    listen.hidden = Boolean(speaks);
     listen.setAttribute("aria-pressed", String(Boolean(this.#loudspeaker)));
     listen.lastElementChild.textContent = this.#loudspeaker ? "Stop listening" : "Listen";
     this.#why(listen, this.#loudspeaker ? "" : off);
