@@ -154,8 +154,8 @@ async def test_a_call_is_placed_and_the_carrier_is_asked_to_ring(hub: House, api
     assert placed["answered_at"] is placed["duration_seconds"] is placed["recordings_url"] is None
     rung = await hub.sandbox.ask("GET", "/control/voice/calls?direction=outbound&at_least=1&wait_ms=5000")
     assert [call["to"] for call in rung["calls"]] == [ANA]
-    ended = await api.post(f"/v1/interactions/{placed['id']}/end")
-    assert ended.json()["status"] == "completed"
+    ended = (await api.post(f"/v1/interactions/{placed['id']}/end")).json()
+    assert (ended["ended_reason"], ended["duration_seconds"]) == ("api_hangup", None)
 
 
 async def test_a_call_takes_no_text_to_begin_with(api: httpx.AsyncClient) -> None:
@@ -567,11 +567,12 @@ async def test_a_recording_is_removed_with_its_file_once_the_call_is_over(hub: H
 @pytest.mark.parametrize(
     ("call", "where", "words"),
     [
-        ({"hearing": {"engine": "owl"}}, "#/call/hearing/engine", "one of: sphinx"),
-        ({"speaking": {"engine": "espeak", "fallbacks": ["x"]}}, "#/call/speaking/fallbacks/0", "one of: espeak"),
+        ({"hearing": {"engine": "owl"}}, "#/call/hearing/engine", "there are: sphinx"),
+        ({"speaking": {"engine": "espeak", "fallbacks": ["x"]}}, "#/call/speaking/fallbacks/0", "there are: espeak"),
         ({"speaking": {"speed": 9}}, "#/call/speaking/speed", "less than or equal to 2"),
         ({"turn_taking": {"interruption_sensitivity": -1}}, "#/call/turn_taking/interruption_sensitivity", "0"),
         ({"turn_taking": {"vad_config": {"volume": 1}}}, "#/call/turn_taking/vad_config/volume", "not known"),
+        ({"transfer_to": "the desk"}, "#/call/transfer_to", "+12025550177"),
         ({"max_duration_seconds": 1.5}, "#/call/max_duration_seconds", "integer"),
     ],
 )

@@ -1,6 +1,5 @@
 """Agents: the stored definitions of AI workers."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -10,9 +9,10 @@ from litestar.params import JSONBody, QueryParameter
 from pydantic import Field, ValidationError
 from sqlmodel import col
 
-from hub.engines import ENGINES, TRANSCRIBERS, VOICES
+from hub.engines import ENGINES
 from hub.models import Agent, AgentDefinition
 from hub.store import agents, listing
+from web import call_settings
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Malformed, Refusal, missing, pointer
 from web.api.request import ApiRequest, invalid
@@ -72,21 +72,16 @@ def public(agent: Agent) -> AgentPublic:
     )
 
 
-def check_engine(definition: AgentDefinition, *location: object) -> None:
-    """Whether the engines are there. Raises `Malformed` with every one that is not."""
-    call = definition.call
-    named: list[tuple[tuple[object, ...], str, Mapping[str, str]]] = [(("engine",), definition.engine, ENGINES)]
-    for part, chosen, roster in (("hearing", call.hearing, TRANSCRIBERS), ("speaking", call.speaking, VOICES)):
-        named.append((("call", part, "engine"), chosen.engine, roster))
-        named += [(("call", part, "fallbacks", n), name, roster) for n, name in enumerate(chosen.fallbacks)]
+def check(definition: AgentDefinition, *location: object) -> None:
+    """Whether the engines are there and calls can be transferred. Raises `Malformed` with every fault."""
     errors = [
-        {"pointer": pointer(*location, *where), "detail": f"There is no {name!r}; one of: {', '.join(roster)}."}
-        for where, name, roster in named
-        if name not in roster
+        {"pointer": pointer(*location, *where), "detail": words} for where, words in call_settings.faults(definition)
     ]
+    if definition.engine not in ENGINES:
+        words = f"There is no engine {definition.engine!r}; there are: {', '.join(ENGINES)}."
+        errors.insert(0, {"pointer": pointer(*location, "engine"), "detail": words})
     if errors:
-        unknown = next(name for _, name, roster in named if name not in roster)
-        raise Malformed(f"There is no engine {unknown!r}.", errors)
+        raise Malformed(errors[0]["detail"], errors)
 
 
 class Agents(Controller):
@@ -98,7 +93,7 @@ class Agents(Controller):
     @post(opt={"scope": "write"}, summary="Create an agent")
     async def create_agent(self, request: ApiRequest, data: JSONBody[AgentCreate]) -> AgentPublic:
         """Store a definition. Bind the agent to an address to let it answer there."""
-        check_engine(data)
+        check(data)
         now = request.clock.now()
         made = Agent(
             workspace_id=request.workspace_id,
@@ -148,7 +143,7 @@ class Agents(Controller):
                 merged = AgentDefinition.model_validate({**found.definition, **given})
             except ValidationError as error:
                 raise invalid(error) from None
-            check_engine(merged)
+            check(merged)
             await agents.change_definition(
                 db, request.workspace_id, agent_id, merged.model_dump(mode="json"), request.clock.now()
             )

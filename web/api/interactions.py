@@ -11,7 +11,7 @@ from hub.models.interaction import Owner, Status
 from hub.store import agents, interactions, listing
 from hub.store.listing import Wanted
 from web.api.addresses import ChannelName
-from web.api.agents import check_engine
+from web.api.agents import check
 from web.api.interaction_shapes import (
     InteractionCreate,
     InteractionPage,
@@ -115,7 +115,7 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
     if data.agent is not None:
         if data.agent_id is not None:
             raise Refusal(422, "Give agent_id or agent, not both.", pointer=pointer("agent"), code="ambiguous")
-        check_engine(data.agent, "agent")
+        check(data.agent, "agent")
     async with request.store.read() as db:
         agent = await agents.agent(db, request.workspace_id, data.agent_id) if data.agent_id else None
         address = await agents.address(db, request.workspace_id, data.address_id) if data.address_id else None

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from hub.dialogue.template import names
 from hub.engines import ENGINES
 from hub.models import AgentDefinition
+from web import call_settings
 from web.pages.form import Errors, complaints, storable
 
 Tree = dict[str, Any]
@@ -23,6 +24,15 @@ _EDITABLE = [
         r"(fallback|human|goodbye|error)_message": "text",
         r"opening_message": "optional",
         r"timing\.idle_close_seconds": "number",
+        r"call\.(hearing|speaking)\.engine|call\.speaking\.voice|call\.turn_taking\.end_of_turn": "text",
+        r"call\.(consent|apology|wrap_up|time_up|voicemail|hold)_message|call\.transfer_to": "text",
+        r"call\.(hearing|speaking)\.fallbacks|call\.hearing\.keywords": "lines",
+        r"call\.turn_taking\.acknowledgements|call\.goodbye_phrases|call\.(filler|repeat)_messages": "lines",
+        r"call\.turn_taking\.(smart|eager)_turn_enabled|call\.(opening_interruptible|record)": "switch",
+        r"call\.speaking\.speed|call\.(idle|silence_hangup)_seconds": "decimal",
+        r"call\.turn_taking\.(interruption_sensitivity|resume_after_seconds)": "decimal",
+        r"call\.turn_taking\.vad_config\.(confidence|start_secs|stop_secs|min_volume)": "decimal",
+        r"call\.(max_duration|wrap_up)_seconds": "number",
         r"flow\.stages\.\d+\.(name|text|instructions|tool)": "text",
         r"flow\.stages\.\d+\.(global_intent|clear)": "lines",
         r"flow\.stages\.\d+\.confirm": "switch",
@@ -62,6 +72,8 @@ def _value(kind: str, text: str, before: Any) -> Any:
         return text or None
     if kind == "number":
         return int(text) if re.fullmatch(r"\d{1,12}", text) else text
+    if kind == "decimal":
+        return float(text) if re.fullmatch(r"-?\d{1,12}(\.\d{1,12})?", text) else None
     if kind == "switch":
         return text not in ("", "off")
     if kind == "lines":
@@ -124,6 +136,8 @@ def _rules(made: AgentDefinition) -> Iterator[tuple[str, str]]:
         yield "engine", f"There is no engine {made.engine!r}; there are: {', '.join(ENGINES)}."
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", made.language):
         yield "language", "Write a language like en-US."
+    for where, words in call_settings.faults(made):
+        yield ".".join(map(str, where)), words
     for s, stage in enumerate(made.flow.stages):
         for f, spec in enumerate(stage.fields):
             try:
