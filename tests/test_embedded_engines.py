@@ -59,7 +59,9 @@ def test_two_sentences_are_spoken_side_by_side() -> None:
     async def test() -> None:
         espeak = Espeak()
         alone = [await sound(espeak, text) for text in ("The first sentence.", "Quite another one, for comparison.")]
-        both = await asyncio.gather(sound(espeak, "The first sentence."), sound(espeak, "Quite another one, for comparison."))
+        both = await asyncio.gather(
+            sound(espeak, "The first sentence."), sound(espeak, "Quite another one, for comparison.")
+        )
         assert all(abs(len(one) - len(other)) < PCM_16K.size(60) for one, other in zip(both, alone, strict=True))
         assert len(both[0]) < len(both[1])
 
@@ -89,7 +91,9 @@ def test_nothing_to_say_makes_no_sound(text: str) -> None:
     run(test)
 
 
-@pytest.mark.parametrize("text", ["a\x00b\x1b[31m red", "<speak><break time='9s'/>hi</speak>", "[[h@'loU]] {x} \\r", "-v de --stdout"])
+@pytest.mark.parametrize(
+    "text", ["a\x00b\x1b[31m red", "<speak><break time='9s'/>hi</speak>", "[[h@'loU]] {x} \\r", "-v de --stdout"]
+)
 def test_strange_text_is_only_read_out(text: str) -> None:
     async def test() -> None:
         assert 100 < PCM_16K.milliseconds(len(await sound(Espeak(), text))) < 8000
@@ -248,7 +252,12 @@ def test_written_words_are_said_as_people_say_them() -> None:
 
 @pytest.fixture
 def hints() -> Hints:
-    field = {"name": "fruit", "type": "choice", "question": "Which fruit?", "choices": [{"value": "banana"}, {"value": "papaya"}]}
+    field = {
+        "name": "fruit",
+        "type": "choice",
+        "question": "Which fruit?",
+        "choices": [{"value": "banana"}, {"value": "papaya"}],
+    }
     return Hints(definition={"flow": {"stages": [{"id": "a", "fields": [field]}]}}, words=["Xanthippe Zyx"])
 
 
@@ -277,7 +286,9 @@ def test_what_is_expected_is_understood_even_if_the_word_is_new(hints: Hints) ->
     run(test)
 
 
-@pytest.mark.parametrize("format", [PCM_16K, MULAW_8K, Format("pcm16", 8000), PCM_48K], ids=lambda f: f"{f.codec}-{f.rate}")
+@pytest.mark.parametrize(
+    "format", [PCM_16K, MULAW_8K, Format("pcm16", 8000), PCM_48K], ids=lambda f: f"{f.codec}-{f.rate}"
+)
 def test_the_recogniser_takes_every_format_it_names(format: Format, hints: Hints) -> None:
     async def test() -> None:
         espeak, ears = Espeak(), await Sphinx().open(format, hints, {})

@@ -7,7 +7,10 @@ LONGEST = 10_000
 _SPACES = re.compile(r"\s+")
 _LETTER = re.compile(r"\w")
 _EMAIL = re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+")
-_URL = re.compile(r"\b(?:https?://)?(?:www\.)?((?:[a-z0-9-]+\.)+(?:com|net|org|io|example|gov|edu|co|de|uk|eu|info)\b(?:/[\w./-]*\w)?)", re.I)
+_URL = re.compile(
+    r"\b(?:https?://)?(?:www\.)?((?:[a-z0-9-]+\.)+(?:com|net|org|io|example|gov|edu|co|de|uk|eu|info)\b(?:/[\w./-]*\w)?)",
+    re.I,
+)
 _PHONE = re.compile(r"(?<![\w:.$€£])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{2,5}\)[ .-]?)?\d{2,5}(?:[ .-]\d{2,6}){1,4}(?![\w:%])")
 _LONG_NUMBER = re.compile(r"(?<![\w.,$€£])\+?\d{7,}(?!\w)")
 _CODE = re.compile(r"\b(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{4,12}\b")

@@ -52,17 +52,17 @@ class Book:
 
     def model(self, expected: Sequence[str] = ()) -> PhraseModel:
         """The model for what may be said next. `expected`: what was offered, and the agent's own question, if known."""
-        shares = dict(self.shares)
+        shares, offered = dict(self.shares), []
         for phrase in expected:
             low = phrase.lower()
-            for asked, name in self.asks:
-                if asked in low:
-                    shares[name] = _ASKED
+            asked = [name for question, name in self.asks if question in low]
+            shares |= {name: _ASKED for name in asked}
+            if not asked and len(phrase) < 60 and not phrase.endswith((".", "?", "!")):
+                offered.append(phrase)
         if expected and shares == self.shares:
             shares |= {name: shares[name] * _UNASKED for name in ("name", "phone") if name in shares}
         made = [(part, shares[name]) for name, part in self.parts.items()]
-        offered = _offers([phrase for phrase in expected if len(phrase) < 60])
-        return blend([*made, (offered, _OFFERED)])
+        return blend([*made, (_offers(offered), _OFFERED)])
 
     def _part(self, name: str, share: float | None = None) -> PhraseModel:
         """A part by its name, such as `date` or `choice reason`; made when it is new."""
@@ -201,7 +201,7 @@ def _phone(made: PhraseModel) -> None:
     for one in digits:
         for two in digits:
             rare = 0.3 if two == "oh" else 1.0
-            made.add([one, two], rare * (12.0 if one == two else 11.0 if two == "five" else 7.0), whole=False)
+            made.add([one, two], rare * (11.0 if two == "five" else 7.0), whole=False)
             for three in digits:
                 made.add([one, two, three], _in_a_row(one, two, three), whole=False)
             made.add([one, two, "</s>"], 0.8, whole=False)
@@ -213,10 +213,10 @@ def _phone(made: PhraseModel) -> None:
 
 
 def _in_a_row(one: str, two: str, three: str) -> float:
-    """Repeated digits are common; so is 555, in front of which a telephone's five easily sounds like a nine."""
+    """Any three digits are as likely as others, but for 555: a telephone's five easily sounds like a nine."""
     if two == three == "five":
         return 0.3 if one == "nine" else 5.0
-    return 2.0 if one == two == three else 0.7
+    return 0.7
 
 
 def _begin(lead: str) -> list[str]:
@@ -284,7 +284,9 @@ def _mail(made: PhraseModel) -> None:
 def _numbers(made: PhraseModel, frames: Sequence[str] = english.NUMBER_FRAMES) -> None:
     small = [*english.UNITS, *english.TEENS, *english.TENS]
     small += [f"{ten} {unit}" for ten in english.TENS for unit in english.UNITS]
-    large = [f"{n} {scale}" for n in [*english.UNITS, *english.TEENS, *english.TENS] for scale in ("hundred", "thousand")]
+    large = [
+        f"{n} {scale}" for n in [*english.UNITS, *english.TEENS, *english.TENS] for scale in ("hundred", "thousand")
+    ]
     large += ["a hundred", "a thousand", "two hundred fifty", "two hundred and fifty", "one hundred and twenty"]
     large += ["five to ten thousand", "five and ten thousand", "ten and twenty thousand", "fifty to a hundred"]
     money = frames is english.AMOUNT_FRAMES

@@ -14,7 +14,19 @@ DAYS_OF_MONTH = [*ORDINALS, *(f"twenty {unit}" for unit in ORDINALS[:9]), "thirt
 MONTHS = "january february march april may june july august september october november december".split()
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 HOURS = [*UNITS, "ten", "eleven", "twelve"]
-MINUTES = ["thirty", "fifteen", "forty five", "ten", "twenty", "forty", "fifty", "oh five", "twenty five", "thirty five", "fifty five"]
+MINUTES = [
+    "thirty",
+    "fifteen",
+    "forty five",
+    "ten",
+    "twenty",
+    "forty",
+    "fifty",
+    "oh five",
+    "twenty five",
+    "thirty five",
+    "fifty five",
+]
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 
 
@@ -130,13 +142,43 @@ NAME_FRAMES = _lines("""
     {} | {} | {} | my name is {} | my name is {} | it's {} | it's for {} | this is {} | i'm {} | i am {} | the name is {} | name is {} | for {} | {} please
     it's under {} | no it's {} | no my name is {} | hi this is {} | hello this is {} | hi my name is {} | hello my name is {} | hi i'm {} | you can call me {} | sure it's {} | yes it's {}
 """)
-NAME_LEADS = ["<s> name is", "my name is", "it's for", "<s> it's", "this is", "<s> i'm", "i am", "<s> for", "it's under", "hi i'm"]
+NAME_LEADS = [
+    "<s> name is",
+    "my name is",
+    "it's for",
+    "<s> it's",
+    "this is",
+    "<s> i'm",
+    "i am",
+    "<s> for",
+    "it's under",
+    "hi i'm",
+]
 NUMBER_FRAMES = _lines("""
     {} | {} | about {} | around {} | {} people | about {} people | we have {} people | {} of us | there are {} of us | it's {} | we are {} | we're {} people | maybe {} | roughly {}
     i'd say {} | {} employees | no {} | actually {} | we have {} | around {} people | more than {} | less than {} | just {} | up to {}
 """)
-AMOUNT_FRAMES = _lines("{} | {} dollars | about {} | about {} dollars | around {} dollars | around {} | up to {} dollars | maybe {} dollars | roughly {} | between {} | i'd say {}")
-PHONE_LEADS = ["", *_lines("my number is|my phone number is|it's|it is|the number is|yes it's|sure it's|yes my number is|sure my number is|you can reach me at|you can call me at|no it's|no it's|area code")]
-CODE_LEADS = ["", *_lines("it's|it is|my order number is|the order number is|order number|order|my order is|the number is|it's order|number|where is order|where's order|the number is|yes it's|it says|from order")]
-MAIL_LEADS = ["", *_lines("it's|my email is|my email address is|it is|the email is|email|sure it's|yes it's|you can write to|no it's|my address is")]
-COMPANY_FRAMES = _lines("{} | {} | we're called {} | it's {} | we are {} | it's called {} | my company is {} | our company is {} | the company is {} | i work for {} | i'm from {} | i'm calling from {} | the company is called {} | we're {}")
+AMOUNT_FRAMES = _lines(
+    "{} | {} dollars | about {} | about {} dollars | around {} dollars | around {} | up to {} dollars | maybe {} dollars | roughly {} | between {} | i'd say {}"
+)
+PHONE_LEADS = [
+    "",
+    *_lines(
+        "my number is|my phone number is|it's|it is|the number is|yes it's|sure it's|yes my number is|sure my number is|you can reach me at|you can call me at|no it's|no it's|area code"
+    ),
+]
+CODE_LEADS = [
+    "",
+    *_lines(
+        "it's|it is|my order number is|the order number is|order number|order|my order is|the number is|it's order|number|where is order|where's order|the number is|yes it's|it says|from order"
+    ),
+]
+MAIL_LEADS = [
+    "",
+    *_lines(
+        "it's|my email is|my email address is|it is|the email is|email|sure it's|yes it's|you can write to|no it's|my address is"
+    ),
+]
+COMPANY_FRAMES = _lines(
+    "{} | {} | we're called {} | it's {} | we are {} | it's called {} | my company is {} | our company is {} | the company is {} | i work for {} | i'm from {} | i'm calling from {} | the company is called {} | we're {}"
+)

@@ -10,7 +10,7 @@ from math import log10
 
 BEGIN, END = "<s>", "</s>"
 _KEPT, _KEPT_OPEN = 0.8, 0.3
-_FLOOR = 0.1
+_FLOOR = 0.003
 
 
 class PhraseModel:

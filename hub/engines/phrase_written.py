@@ -21,8 +21,16 @@ _OH_TIME = re.compile(rf"^((?:at |no |yes |around |about )*)({_HOUR}) (oh (?:{'|
 _MAIL = re.compile(r"\b((?:\w+ (?:dot|dash|underscore) )*\w+) at ((?:\w+ dot )+[a-z]{2,7})\b")
 _MARKS = {"dot": ".", "dash": "-", "underscore": "_"}
 _NAMED = re.compile(rf"\b({'|'.join(FIRST)}) ({'|'.join(LAST)})\b")
-_CAPITAL = re.compile(rf"\b(?:i(?='|\b)|{'|'.join(WEEKDAYS)}|{'|'.join(m for m in MONTHS if m not in ('may', 'march'))})\b|(?<=of )(?:may|march)\b")
-_JOINED = {"tooth ache": "toothache", "check up": "check-up", "e mail": "e-mail", "x rays": "X-rays", "walk ins": "walk-ins"}
+_CAPITAL = re.compile(
+    rf"\b(?:i(?='|\b)|{'|'.join(WEEKDAYS)}|{'|'.join(m for m in MONTHS if m not in ('may', 'march'))})\b|(?<=of )(?:may|march)\b"
+)
+_JOINED = {
+    "tooth ache": "toothache",
+    "check up": "check-up",
+    "e mail": "e-mail",
+    "x rays": "X-rays",
+    "walk ins": "walk-ins",
+}
 _PAIR = re.compile(r"\b(?:" + "|".join(_JOINED) + r")\b")
 
 

@@ -30,8 +30,10 @@ class Call:
 
     def __init__(self, about: int, book: Shelved, codec: str, rate: int, out: Out) -> None:
         self.about, self._book, self._out = about, book, out
-        self._decoder = book.decoder(narrow=rate == 8000)
-        self._search, self._expected = "", ()
+        self._narrow, self._words = rate == 8000, book.words
+        self._decoder = book.decoder(narrow=self._narrow)
+        self._search: str = ""
+        self._expected: tuple[str, ...] = ()
         self._choose(())
         self._source = Decoder(codec, rate, RATE)
         self._vad = webrtcvad.Vad(3)
@@ -74,16 +76,16 @@ class Call:
                 self._choose(self._expected)
 
     def _choose(self, expected: tuple[str, ...]) -> None:
-        """Let the decoder look for a model; between utterances only."""
+        """Let the decoder look for a model; between utterances only. New words need a new decoder."""
         name = "|".join(expected) or "base"
         if name == self._search:
             return
-        model, sounds = self._book.model(self._decoder, expected)
-        for word, ways in sounds.items():
-            for at, way in enumerate(ways, 1):
-                entry = word if at == 1 else f"{word}({at})"
-                if self._decoder.lookup_word(entry) is None:
-                    self._decoder.add_word(entry, way, False)
+        model, words = self._book.model(self._decoder, expected)
+        if words > self._words:
+            means = self._decoder.get_cmn(False)
+            self._decoder, self._words = self._book.decoder(narrow=self._narrow), words
+            self._decoder.set_cmn(means)
+            self._search = ""
         self._decoder.add_lm(name, model)
         self._decoder.activate_search(name)
         if self._search:

@@ -51,9 +51,13 @@ class Shelved:
 
     def __init__(self, shelf: Shelf, book: Book) -> None:
         self._shelf, self._book = shelf, book
-        self._models: OrderedDict[tuple[str, ...], tuple[Any, Mapping[str, tuple[str, ...]]]] = OrderedDict()
-        words = book.model().words()
-        self._sounds = dict(shelf.sounds.of(words))
+        self._models: OrderedDict[tuple[str, ...], tuple[Any, int]] = OrderedDict()
+        self._sounds = dict(shelf.sounds.of(book.model().words()))
+
+    @property
+    def words(self) -> int:
+        """How many words the book has; it grows with what is expected."""
+        return len(self._sounds)
 
     def decoder(self, *, narrow: bool) -> Any:
         """A new decoder with the book's words and no model yet. `narrow`: for telephone sound."""
@@ -64,15 +68,19 @@ class Shelved:
             hmm=acoustic, dict=str(path), lm=None, loglevel="FATAL", cmn="live", cmninit=_MEANS[narrow], samprate=RATE
         )
 
-    def model(self, decoder: Any, expected: Sequence[str]) -> tuple[Any, Mapping[str, tuple[str, ...]]]:
-        """The model that leans to what is expected, and the sounds of words that are not in the dictionary."""
+    def model(self, decoder: Any, expected: Sequence[str]) -> tuple[Any, int]:
+        """The model that leans to what is expected, and how many of the book's words a decoder needs for it.
+
+        Models are shared by all decoders and never changed; a decoder's `add_word` would change them.
+        """
         key = tuple(expected)
         if key not in self._models:
             model = self._book.model(key)
-            new = self._shelf.sounds.of(model.words() - self._sounds.keys())
+            self._sounds |= self._shelf.sounds.of(model.words() - self._sounds.keys())
             path = Path(self._shelf.folder.name) / "model.lm"
             path.write_text(model.arpa())
-            self._models[key] = self._shelf.sphinx.NGramModel(decoder.config, decoder.logmath, str(path)), new
+            made = self._shelf.sphinx.NGramModel(decoder.config, decoder.logmath, str(path))
+            self._models[key] = made, len(self._sounds)
         self._models.move_to_end(key)
         if len(self._models) > _MOST_MODELS:
             self._models.popitem(last=False)

@@ -22,7 +22,8 @@ def _compression() -> NDArray[np.uint8]:
     size = np.minimum(np.abs(value), _CLIP) + _BIAS
     exponent = np.floor(np.log2(size)).astype(np.int32) - 7
     byte = (np.where(value < 0, 0x80, 0) | (exponent << 4) | ((size >> (exponent + 3)) & 0x0F)) ^ 0xFF
-    return byte.astype(np.uint8)
+    made: NDArray[np.uint8] = byte.astype(np.uint8)
+    return made
 
 
 _LINEAR, _MULAW = _expansion(), _compression()
