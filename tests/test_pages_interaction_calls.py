@@ -14,7 +14,7 @@ import pytest
 from hub.models import Customer, Interaction, Message, Recording
 from hub.models.agent import AgentDefinition
 from hub.models.columns import new_id
-from hub.store import Store, interactions
+from hub.store import Store, calls, interactions
 from hub.voice.wav import HEADER, header
 from tests.office import Office, Person, open_office
 from web.pages.recordings import MOST_PEAKS, fewer
@@ -282,8 +282,6 @@ async def test_nobody_hears_the_calls_of_another_workspace(office: Office, viewe
 async def test_a_part_of_another_call_is_not_given_out_with_this_one(office: Office, viewer: Person) -> None:
     ours, theirs = await call_in(office), await call_in(office, office.other)
     async with office.store.read() as db:
-        from hub.store import calls
-
         (row,) = await calls.recordings(db, office.other, theirs)
     assert (await viewer.get(f"/interactions/{ours}/recordings/{row.id}.wav")).status_code == 404
 
@@ -370,6 +368,21 @@ async def test_the_thread_of_a_call_has_a_card_and_no_field_for_text(office: Off
     assert 'name="note" value="1" checked' in page
     assert 'name="note" value="" checked' not in page
     assert "Not heard: </span>we are closed.</del>" in page
+
+
+async def test_a_deleted_recording_leaves_words_and_no_player(office: Office) -> None:
+    support = await office.person("support")
+    it = await call_in(office)
+    async with office.store.write() as db:
+        (row,) = await calls.recordings(db, office.home, it)
+        held = await interactions.locked(db, it)
+        assert held is not None
+        await db.delete(row)
+        interactions.log(db, held, "recording.deleted", row.started_at, recording_id=str(row.id), by="Ben")
+    page = (await support.get(f"/inbox?view=closed&interaction={it}")).text
+    assert "Ben deleted the recording" in page
+    assert "<audio" not in page
+    assert "No recording of this call is kept" in (await support.get(f"/interactions/{it}")).text
 
 
 async def test_the_page_says_why_there_is_no_sound(office: Office, viewer: Person) -> None:

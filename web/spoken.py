@@ -46,7 +46,7 @@ _COMMANDS = {
 _HANDOVER = ("interaction.needs_human", "interaction.taken_over", "interaction.handed_back")
 MARKED = (
     "call.interrupted", "tool.called", "call.digit", "call.transferring", "call.transferred", "call.transfer_failed",
-    "call.commanded", "engine.failed", *_FAULTS, *_HANDOVER,
+    "call.commanded", "call.joined", "call.left", "engine.failed", *_FAULTS, *_HANDOVER,
 )  # fmt: skip
 """Events that the waveform marks."""
 
@@ -196,6 +196,12 @@ def told(type: str, data: Mapping[str, Any]) -> Told | None:
         case "engine.failed":
             name = data.get("engine") or {"mind": "The language model"}.get(str(data.get("kind")), "An engine")
             return Told("fault", "alert", f"{name} failed: {data.get('why', '')}")
+        case "call.joined":
+            return Told("handover", "user", f"{data.get('operator') or 'A colleague'} joined the call")
+        case "call.left":
+            return Told("handover", "user", f"{data.get('operator') or 'A colleague'} left the call")
+        case "recording.deleted":
+            return Told("note", "trash", f"{data.get('by') or 'A program'} deleted the recording")
         case "recording.started":
             return Told("note", "live", "Recording")
         case _ if type in _FAULTS:

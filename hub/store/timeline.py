@@ -17,7 +17,7 @@ SHOWN_EVENTS = (
     "interaction.snoozed", "interaction.tagged", "consent.revoked", "consent.granted", "message.unsure",
     "call.connected", "call.interrupted", "call.digit", "call.machine", "call.transferring", "call.transferred",
     "call.transfer_failed", "call.commanded", "call.apologised", "call.voiceless", "call.deaf", "call.lost",
-    "engine.failed", "recording.started", "recording.finished",
+    "call.joined", "call.left", "engine.failed", "recording.started", "recording.finished", "recording.deleted",
 )  # fmt: skip
 _PAGE = 50
 _MOST_EVENTS = 400
