@@ -16,15 +16,12 @@ from web.pages.form import Form, read
 from web.pages.page import AnyRequest
 
 HEARING_WORDS = {
-    "sphinx": "Embedded: English, only the words of the agent's phrase book; no key, no network",
+    "sphinx": "Embedded, English",
 }
 SPEAKING_WORDS = {
-    "espeak": "Embedded: many languages at once, a mechanical voice; no key, no network",
+    "espeak": "Embedded, many languages",
 }
-ENDS = [
-    ("engine", "Where the engine gives a sign, by that"),
-    ("silence", "Always by quiet"),
-]
+ENDS = [("engine", "By the engine's sign"), ("silence", "By quiet")]
 
 
 @get("/agents/{agent_id:str}/voice", opt={"roles": auth.BUILDERS})
