@@ -90,6 +90,10 @@ async def cancel_waiting(
         entry.state = "canceled"
         cancel(message)
         interactions.log(db, interaction, "message.canceled", now, message_id=str(message.id), reason="opted_out")
+        if interaction.status == "queued":  # a call that was not placed yet
+            interaction.status, interaction.ended_at, interaction.idle_at = "canceled", now, None
+            interaction.failure_reason = message.error_words
+            interactions.log(db, interaction, "interaction.ended", now, status="canceled", reason="")
     return len(waiting)
 
 

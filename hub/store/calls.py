@@ -45,6 +45,16 @@ async def recordings(db: AsyncSession, workspace_id: UUID, interaction_id: UUID)
     return (await db.exec(query.order_by(col(Recording.started_at)))).all()
 
 
+async def left_open(db: AsyncSession, before: datetime, limit: int = 100) -> Sequence[Recording]:
+    """Recordings that nobody finished although their call ended before that time."""
+    query = (
+        select(Recording)
+        .join(Interaction, col(Interaction.id) == col(Recording.interaction_id))
+        .where(col(Recording.finished_at).is_(None), col(Interaction.ended_at) < before)
+    )
+    return (await db.exec(query.limit(limit))).all()
+
+
 async def recording(db: AsyncSession, workspace_id: UUID, recording_id: UUID) -> Recording | None:
     found = await db.get(Recording, recording_id)
     return found if found and found.workspace_id == workspace_id else None

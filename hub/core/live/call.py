@@ -9,7 +9,7 @@ from typing import Any
 from hub.channel import Line, Undeliverable
 from hub.core.context import Context
 from hub.core.live.engines import Engines
-from hub.core.live.lost import COMES_BACK_WITHIN
+from hub.core.live.lost import COMES_BACK_WITHIN, TRANSFER_LASTS
 from hub.core.live.mind import HISTORY, LiveMind, Memory, remembered
 from hub.core.live.obey import obey
 from hub.core.live.taping import Tape
@@ -50,7 +50,7 @@ class LiveCall:
         self.writer = Writer(hub, interaction.id, str(interaction.agent.get("name", "")))
         self.mind = LiveMind(hub, memory, self.writer.state)
         self.whispered: list[Entry] = []
-        self.fenced = False
+        self.fenced = self.transferring = False
         self.format = Format(line.codec, line.rate)
         self.tape = Tape(hub, interaction, self.format) if self.settings.record else None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -116,6 +116,11 @@ class LiveCall:
         def entry(db: Any, interaction: Interaction) -> None:
             if interaction.status in FINAL or interaction.node != self.hub.node:
                 return
+            if self.hub.calls.get(self.id) not in (None, self):  # its next line is here already
+                return
+            if self.transferring and reason == "customer_hangup":  # the carrier tells how that ended
+                interaction.status, interaction.node, interaction.idle_at = "ending", "", now + TRANSFER_LASTS
+                return
             if broken:
                 interactions.log(db, interaction, "call.lost", now)
                 interaction.node, interaction.idle_at = "", now + COMES_BACK_WITHIN
@@ -152,7 +157,22 @@ class LiveCall:
         if (interaction.owner, interaction.operator_id) != (self.owner, self.operator_id):
             await self._owner_changed(interaction)
         for one in asked:
-            await obey(self, one)
+            await asyncio.shield(self.hub.spawn(obey(self, one)))  # a transfer ends the line, and us, before it is done
+
+    async def transfer(self, to: str) -> None:
+        """Let the carrier connect them with this number: the line ends, and is made anew when nobody takes the call.
+
+        Raises `Undeliverable`.
+        """
+        self.transferring = True
+        try:
+            await self.line.transfer(to)
+        except Undeliverable:
+            self.transferring = False
+            raise
+        finally:
+            if self.transferring:
+                self.writer.happened("call.transferring", to=to)
 
     def fence(self) -> None:
         """Somebody else has this call now; nothing of it is ours any more."""
@@ -229,8 +249,7 @@ class LiveCall:
         await self.conversation.hush()
         if self.settings.transfer_to:
             try:
-                await self.line.transfer(self.settings.transfer_to)
-                self.writer.happened("call.transferring", to=self.settings.transfer_to)
+                await self.transfer(self.settings.transfer_to)
                 return
             except Undeliverable as error:
                 self.writer.happened("call.transfer_failed", words=error.words)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from hub.core.context import Context
+from hub.core.live.taping import finish_lost
 from hub.core.write import finish
 from hub.models import Interaction
 from hub.models.interaction import FINAL
@@ -15,6 +16,8 @@ log = logging.getLogger("hub.live")
 COMES_BACK_WITHIN = timedelta(seconds=25)
 """How long a call without a line is kept for the carrier to connect it anew."""
 RINGS_FOR = timedelta(minutes=2)
+TRANSFER_LASTS = timedelta(hours=4)
+"""How long the carrier may connect a call with somebody else before it tells how that ended."""
 PLACED_WITHIN = timedelta(minutes=10)
 
 
@@ -37,6 +40,7 @@ async def look_after(hub: Context, dead: Collection[str]) -> None:
                 _end(interaction)
                 finish(db, interaction, interaction.status, interaction.ended_reason, now)
                 await calls.refuse_open(db, interaction.id, "The call ended before this could be done.", now)
+    await finish_lost(hub)
 
 
 def _needs(hub: Context, interaction: Interaction, dead: Collection[str], now: datetime) -> bool:
@@ -49,7 +53,8 @@ def _needs(hub: Context, interaction: Interaction, dead: Collection[str], now: d
 def _end(interaction: Interaction) -> None:
     """How it ended, as far as can be told."""
     if interaction.answered_at is not None:
-        interaction.status, interaction.ended_reason = "completed", "customer_hangup"
+        reason = "transfer" if interaction.status == "ending" else "customer_hangup"
+        interaction.status, interaction.ended_reason = "completed", reason
     elif interaction.direction == "outbound" and interaction.external_id == "" and interaction.channel != "call":
         interaction.status, interaction.ended_reason = "canceled", ""
         interaction.failure_reason = "Nobody opened the call."

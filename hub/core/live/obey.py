@@ -50,8 +50,7 @@ async def _carry_out(call: "LiveCall", verb: str, given: Mapping[str, Any]) -> N
         case "digits":
             await call.line.send_digits(str(given["digits"]))
         case "transfer":
-            await call.line.transfer(str(given["to"]))
-            call.writer.happened("call.transferring", to=str(given["to"]))
+            await call.transfer(str(given["to"]))
         case "mute" | "unmute":
             _mute(call, str(given.get("direction") or "both"), verb == "mute")
         case "pause" | "resume":

@@ -22,6 +22,9 @@ from hub.store import calls, interactions, lock, transit
 
 log = logging.getLogger("hub.live")
 
+SPEAKERS = ("customer", "agent", "operator")
+"""Of these one has said something in a call that is taken up again; our note of placing it does not count."""
+
 MOST_CALLS = 400
 """Live interactions one process takes at once; more are refused before they would spoil those there are."""
 
@@ -38,7 +41,7 @@ async def receive(hub: Context, inbound: Inbound) -> Receipt:
         return Receipt(True, interaction.id)
     async with hub.store.write(urgent=True) as db:
         interaction = await _connected(db, hub, inbound)
-    resumed = interaction.last_message_role != ""
+    resumed = interaction.last_message_role in SPEAKERS
     earlier = hub.calls.pop(interaction.id, None)
     if earlier is not None:
         earlier.fence()
@@ -85,7 +88,7 @@ async def _connected(db: AsyncSession, hub: Context, inbound: Inbound) -> Intera
     if not await transit.take_in(db, ticket):
         raise Refused("This ticket has been used. Ask for a new one.", 409)
     interaction.external_id = interaction.external_id or inbound.external_id
-    if interaction.status not in ("paused", "ending"):
+    if interaction.status != "paused":
         interaction.status = "in_progress"
     interaction.answered_at = interaction.answered_at or now
     interaction.node, interaction.idle_at = hub.node, None

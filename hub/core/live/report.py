@@ -8,6 +8,7 @@ from hub.channel import Inbound
 from hub.core.context import Context
 from hub.core.live.commands import ask_in
 from hub.core.live.hanging_up import hang_up
+from hub.core.live.lost import COMES_BACK_WITHIN
 from hub.core.receive import Receipt, cleaned
 from hub.core.write import finish
 from hub.models import Interaction
@@ -61,6 +62,8 @@ async def _take(db: AsyncSession, hub: Context, interaction: Interaction, inboun
         if inbound.code == "transfer_completed" and interaction.status not in FINAL:
             finish(db, interaction, "completed", "transfer", now)
             calls.call_hint(db, interaction.id)
+        elif interaction.status == "ending":  # nobody took it: the carrier makes its line anew
+            interaction.idle_at = now + COMES_BACK_WITHIN
         return True
     if interaction.status in FINAL:
         if status in ("queued", "ringing") and inbound.also:  # we ended it before the carrier told us its name

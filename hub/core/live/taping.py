@@ -2,17 +2,21 @@
 
 import asyncio
 import contextlib
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from hub.core.context import Context
 from hub.models import Interaction, Recording
 from hub.models.columns import new_id
-from hub.store import interactions
+from hub.store import calls, interactions
 from hub.voice.recorder import Recorder
 from hub.voice.speech import Format
+from hub.voice.wav import extent
 
 FOLDER = "recordings"
 MOST_RATE = 16_000
+FINISHED_WITHIN = timedelta(minutes=1)
+"""How long after the end of a call its node may take to finish the recording itself."""
 
 
 class Tape:
@@ -78,6 +82,31 @@ class Tape:
             interactions.log(
                 db, interaction, "recording.finished", now, recording_id=str(row.id), duration_ms=row.duration_ms
             )
+
+
+async def finish_lost(hub: Context) -> None:
+    """Recordings whose node died: once their call is over, their rows say how much there is on the disk."""
+    now = hub.clock.now()
+    async with hub.store.read() as db:
+        lost = [(row.id, row.interaction_id, row.path) for row in await calls.left_open(db, now - FINISHED_WITHIN)]
+    for recording_id, interaction_id, path in lost:
+        there = await asyncio.to_thread(_extent, hub.data_dir / path)
+        async with hub.store.write() as db:
+            interaction = await interactions.locked(db, interaction_id)
+            row = await db.get(Recording, recording_id)
+            if row is None or interaction is None or row.finished_at is not None:
+                continue
+            row.duration_ms, row.finished_at = there, now
+            interactions.log(
+                db, interaction, "recording.finished", now, recording_id=str(row.id), duration_ms=there, lost=True
+            )
+
+
+def _extent(path: Path) -> int:
+    try:
+        return extent(path).duration_ms
+    except (OSError, ValueError):
+        return 0
 
 
 def _since(answered_at: datetime | None, now: datetime) -> int:
