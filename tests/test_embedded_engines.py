@@ -35,6 +35,10 @@ async def final(ears: SphinxEars) -> str:
     raise AssertionError
 
 
+def files_open(process: str) -> int:
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))
+
+
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def timed() -> None:
         async with asyncio.timeout(60):
@@ -115,7 +119,7 @@ def test_four_thousand_characters_are_spoken_to_the_end() -> None:
 @pytest.mark.parametrize("options", [{"voice": "../../etc"}, {"voice": "xx-nowhere"}, {"speed": "fast"}])
 def test_options_that_cannot_be_are_refused_in_words(options: dict[str, str]) -> None:
     async def test() -> None:
-        with pytest.raises(EngineFailed, match="voice|speed"):
+        with pytest.raises(EngineFailed, match=r"voice|speed"):
             await sound(Espeak(), "Hello.", **options)
 
     run(test)
@@ -184,7 +188,7 @@ def test_workers_end_with_their_loop() -> None:
         os.kill(pids[0], 0)
 
 
-def test_the_installed_program_is_used_the_same_way(tmp_path: Path) -> None:
+def test_the_installed_program_is_used_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "espeak-ng"
     program.write_text(
         f"#!{sys.executable}\nimport sys\nassert sys.argv[1:3] == ['--stdin', '--stdout']\n"
@@ -194,12 +198,9 @@ def test_the_installed_program_is_used_the_same_way(tmp_path: Path) -> None:
     made: list[int] = []
     Program(str(program)).speak("hello", ["en-us"], 175, lambda samples: bool(made.append(len(samples))) or True)
     assert sum(made) == 5000
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(Unavailable, match="apt-get install espeak-ng"):
-        os.environ["PATH"], before = str(tmp_path / "nothing"), os.environ["PATH"]
-        try:
-            Program()
-        finally:
-            os.environ["PATH"] = before
+        Program()
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,18 @@ def test_written_words_are_said_as_people_say_them() -> None:
     assert said_time("9:30 AM")[:3] == ["nine thirty a.m.", "nine thirty", "nine thirty in the morning"]
     assert "quarter past two" in said_time("14:15")
     assert said_time("Monday") == said_time("12") == []
-    assert said("A check-up at 9:30 AM costs $60!") == "a check up at nine thirty a.m. costs sixty dollars".split()
+    assert said("A check-up at 9:30 AM costs $60!") == [
+        "a",
+        "check",
+        "up",
+        "at",
+        "nine",
+        "thirty",
+        "a.m.",
+        "costs",
+        "sixty",
+        "dollars",
+    ]
     assert guessed("fernway").split()[0] == "F"
     assert guessed("1234") == ""
 
@@ -373,15 +385,15 @@ def test_fifty_calls_leave_nothing_behind(hints: Hints) -> None:
         sphinx, espeak = Sphinx(), Espeak()
         await sound(espeak, "Hello.")
         await (await sphinx.open(MULAW_8K, hints, {})).close()
-        before = len(list(Path("/proc/self/fd").iterdir()))
+        before = files_open("self")
         async for ears in several(sphinx, hints):
             ears.feed(b"\xff" * 800)
             assert await sound(espeak, "Hi.", MULAW_8K)
         worker = sphinx.pool.workers[0]
         assert len(sphinx.pool.workers) <= max(1, (os.cpu_count() or 1) // 2)
         assert not any(one.channels for one in sphinx.pool.workers)
-        assert len(list(Path("/proc/self/fd").iterdir())) <= before
-        assert len(list(Path(f"/proc/{worker.pid}/fd").iterdir())) < 20
+        assert files_open("self") <= before
+        assert files_open(str(worker.pid)) < 20
 
     async def several(sphinx: Sphinx, hints: Hints) -> AsyncIterator[SphinxEars]:
         for _ in range(10):

@@ -122,7 +122,7 @@ BOOKINGS = [
 @pytest.mark.parametrize(("sentences", "expected"), BOOKINGS)
 def test_a_caller_books_a_slot_by_voice(format: Format, sentences: list[str], expected: list[str]) -> None:
     number = PHONES[format]
-    collected, pieces, log = asyncio.run(call("clinic", format, [text.replace("{phone}", number) for text in sentences]))
+    collected, pieces, log = asyncio.run(call("clinic", format, [s.replace("{phone}", number) for s in sentences]))
     wanted = dict(zip(["reason", "date", "time", "name"], expected, strict=True))
     assert collected == wanted | {"phone": "+1" + "".join(filter(str.isdigit, number))}, log
     assert any(isinstance(piece, UsedTool) and piece.name == "book_appointment" for piece in pieces), log

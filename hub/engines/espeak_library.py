@@ -19,7 +19,10 @@ Take = Callable[[Samples], bool]
 
 _SYNCHRONOUS, _UTF8, _RATE_PARAMETER, _END_PAUSE, _NO_EXIT = 2, 1, 1, 0x1000, 0x8000
 _BUFFER_MS = 100
-MISSING = "There is no espeak-ng: install the Python package espeakng-loader, or the program espeak-ng (Debian: apt-get install espeak-ng)."
+MISSING = (
+    "There is no espeak-ng: install the Python package espeakng-loader, or the program espeak-ng "
+    "(Debian: apt-get install espeak-ng)."
+)
 
 
 class Unavailable(Exception):
@@ -96,7 +99,8 @@ class Program:
     def _one(self, text: str, voice: str, words_per_minute: int, take: Take) -> bool:
         command = [self._path, "--stdin", "--stdout", "-b", "1", "-v", voice, "-s", str(words_per_minute)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:  # noqa: S603
-            assert run.stdin and run.stdout  # noqa: S101
+            if run.stdin is None or run.stdout is None:
+                return False
             try:
                 run.stdin.write(text.encode("utf-8", "ignore"))
                 run.stdin.close()

@@ -1,4 +1,4 @@
-"""Text made fit to be spoken: no marks, control characters or pictures; money, times, numbers and addresses as words."""
+"""Text made fit to be spoken: no marks or control characters; money, times, numbers and addresses as words."""
 
 import re
 import unicodedata

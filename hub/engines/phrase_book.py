@@ -56,7 +56,7 @@ class Book:
         for phrase in expected:
             low = phrase.lower()
             asked = [name for question, name in self.asks if question in low]
-            shares |= {name: _ASKED for name in asked}
+            shares |= dict.fromkeys(asked, _ASKED)
             if not asked and len(phrase) < 60 and not phrase.endswith((".", "?", "!")):
                 offered.append(phrase)
         if expected and shares == self.shares:

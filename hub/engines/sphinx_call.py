@@ -14,6 +14,8 @@ from hub.engines.worker_sound import Decoder
 
 FRAME_MS, BLOCK_FRAMES = 20, 5
 FRAME_BYTES = RATE * 2 * FRAME_MS // 1000
+BLOCK_BYTES = FRAME_BYTES * BLOCK_FRAMES
+"""Sound is always decoded in such blocks, so that the same sound gives the same words however it arrived."""
 PRE_ROLL, PAUSE = 300 // FRAME_MS, 800 // FRAME_MS
 LONGEST_MS = 60_000
 PARTIAL_EVERY = 200 // FRAME_MS
@@ -57,11 +59,11 @@ class Call:
 
     @property
     def busy(self) -> bool:
-        return bool(self._inbox) or len(self._sound) >= FRAME_BYTES
+        return bool(self._inbox) or len(self._sound) >= BLOCK_BYTES
 
     def step(self) -> None:
         """Work on at most 100 ms of sound, or on one wish."""
-        if len(self._sound) >= FRAME_BYTES:
+        if len(self._sound) >= BLOCK_BYTES:
             self._frames()
             return
         kind, body = self._inbox.popleft()
@@ -69,6 +71,7 @@ class Call:
             self._waiting -= len(body)
             self._sound += self._source.add(body).tobytes()
         elif kind == FINISH:
+            self._frames()
             self._finish()
         elif kind == EXPECT:
             self._expected = tuple(str(phrase)[:2000] for phrase in json.loads(body)[:60])

@@ -15,13 +15,16 @@ from hub.engines.phrase_sounds import Sounds, as_dictionary
 from hub.engines.worker_frames import packed
 
 RATE = 16_000
-MISSING = "The embedded recogniser needs the Python package pocketsphinx (wheels exist up to Python 3.13): pip install pocketsphinx. Or choose another engine of hearing."
+MISSING = (
+    "The embedded recogniser needs the Python package pocketsphinx (wheels exist up to Python 3.13): "
+    "pip install pocketsphinx. Or choose another engine of hearing."
+)
 _MOST_BOOKS, _MOST_MODELS = 16, 48
 _MEANS = {
     True: "47.0,26.2,-36.1,32.6,-26.7,-1.43,4.68,-25.6,15.9,-13.1,2.45,6.29,-12.9",
     False: "56.5,-3.95,2.45,14.1,-18.6,0.90,-18.5,-2.49,-5.47,-2.50,9.05,-11.0,8.84",
 }
-"""Where the cepstral means start, for telephone sound (nothing above 4 kHz) and for wide band; they follow each voice."""
+"""Where the cepstral means start, for telephone sound (nothing above 4 kHz) or not; they follow each voice."""
 
 
 class Shelf:

@@ -1,7 +1,7 @@
 """Worker processes of the embedded speech engines, seen from the event loop.
 
-A worker is started when it is first needed, shared by all calls of its loop, replaced when it dies or stalls, and ended
-with its loop (it also ends by itself when its stdin closes, so none outlives the server). Nothing here waits for a pipe.
+A worker is started when it is first needed, shared by all calls of its loop, replaced when it dies or stalls, and
+ended with its loop (it also ends when its stdin closes, so none outlives the server). Nothing here waits for a pipe.
 """
 
 import asyncio
