@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Event, Interaction, Knowledge, Message
 from hub.store import interactions
+from web import spoken
 
 MOST_EVENTS = 2_000
 LIGHTS = {
@@ -101,6 +102,8 @@ def _add_event(made: View, event: Event, stages: Mapping[str, Any]) -> None:
             made.items.append({"kind": "human", "reason": data.get("reason", "")})
         case "interaction.ended":
             made.items.append({"kind": "ended", "reason": data.get("reason", "").replace("_", " ")})
+        case "call.digit" | "call.interrupted" | "call.apologised" | "call.voiceless" | "call.deaf" | "engine.failed":
+            made.items.append({"kind": "told", "told": spoken.told(event.type, data)})
 
 
 def pretty(value: Any, most: int = 4_000) -> str:

@@ -1,4 +1,4 @@
-"""The playground: a chat with an agent as a customer would have it, with its insides shown, live."""
+"""The playground: a chat or a call with an agent as a customer would have it, with its insides shown, live."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 from hub.channel import Inbound, Refused
 from hub.feed import Subscription
 from hub.models import Agent, Interaction
+from hub.models.voice import Call
 from hub.store import agents, interactions
 from web import auth
 from web.pages import chat
@@ -23,6 +24,7 @@ from web.pages.page import AnyRequest, go, is_htmx, page
 
 LONGEST_TEXT = 4_000
 VISITOR = "playground-"
+CALL = "web_call"
 MOST_PARAMETERS = 60
 MOST_REPEATED = 50
 LONGEST_TURN_SECONDS = 20
@@ -43,10 +45,14 @@ async def pane(request: AnyRequest, agent: Agent, chat_id: str = "", problem: st
         if running is not None and not (running.test and running.agent_id == agent.id):
             running = None
         view = await chat.view(db, running) if running else None
+    is_call = running is not None and running.channel == CALL
     parameters = {**agent.definition.get("parameters", {}), **(running.parameters if running else {})}
     return {
         "agent": agent,
-        "chat": view,
+        "chat": None if is_call else view,
+        "call": view if is_call else None,
+        "mode": "call" if is_call or request.query_params.get("mode") == "call" else "chat",
+        "phrases_only": Call(**agent.definition.get("call", {})).hearing.engine == "sphinx",
         "stale": running is not None and running.agent_version != agent.version,
         "parameters": [(name, parameters.get(name)) for name in wanted(agent.definition)],
         "suggestions": chat.suggestions(agent.definition, knowledge),
@@ -115,6 +121,8 @@ def _path(url: str) -> str:
 async def say(request: AnyRequest, agent_id: str, chat_id: str) -> Response[Any] | Template:
     """Say something as the customer. `key` makes a repeated sending count once."""
     form, running = await read(request), await _chat(request, agent_id, chat_id)
+    if running.channel == CALL:
+        raise ClientException("This is a call: what the customer says is spoken.")
     text = form.text("text")
     problem = _unsayable(text)
     if form.on("again") and not problem:
@@ -181,7 +189,7 @@ def _unsayable(text: str) -> str:
 
 @get("/agents/{agent_id:str}/playground/{chat_id:str}/events", opt={"roles": auth.TESTERS})
 async def events(request: AnyRequest, agent_id: str, chat_id: str) -> ServerSentEvent:
-    """The chat, drawn anew at each change."""
+    """The chat or the call, drawn anew at each change."""
     running = await _chat(request, agent_id, chat_id)
     return ServerSentEvent(_drawn(request, running.workspace_id, running.id))
 
@@ -190,7 +198,6 @@ async def _drawn(
     request: AnyRequest, workspace_id: UUID, interaction_id: UUID
 ) -> AsyncIterator[ServerSentEventMessage]:
     state = request.app.state
-    template = request.app.template_engine.get_template("playground/live.html")  # type: ignore[union-attr]
     shown: tuple[Any, ...] = ()
     async with state.bus.subscribe(f"interaction:{interaction_id}") as hints:
         while True:
@@ -202,7 +209,8 @@ async def _drawn(
                 view = await chat.view(db, interaction) if now != shown else None
             if view is not None:
                 shown = now
-                html = template.render(request=request, chat=view)
+                name = "playground/call_live.html" if interaction.channel == CALL else "playground/live.html"
+                html = request.app.template_engine.get_template(name).render(request=request, chat=view)  # type: ignore[union-attr]
                 yield ServerSentEventMessage(data=html, id=str(interaction.last_seq))
             else:
                 yield ServerSentEventMessage(comment="still here")

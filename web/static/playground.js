@@ -1,4 +1,4 @@
-/* The test chat: Enter sends, the log keeps to its end, refused messages stay in the box. */
+/* The live test: chat or call. In the chat Enter sends, the log keeps to its end, refused messages stay in the box. */
 (() => {
   "use strict";
   const key = () => Array.from(crypto.getRandomValues(new Uint8Array(8)), (n) => n.toString(16).padStart(2, "0")).join("");
@@ -44,6 +44,12 @@
     area.value = idea.textContent;
     area.form.requestSubmit();
     area.focus();
+  });
+  document.addEventListener("change", (event) => {
+    const modes = event.target.closest("[data-live-mode]");
+    if (!modes) return;
+    modes.closest(".live-test").dataset.mode = event.target.value;
+    toEnd();
   });
   document.addEventListener("htmx:after:request", (event) => {
     const ctx = event.detail?.ctx;
