@@ -16,12 +16,13 @@ from fixtures.sandbox.twilio.voice.audio import from_mulaw
 from hub.core.recover import sweep
 from hub.models import Event, Interaction, Message, OutboxEntry
 from hub.policy import NotAllowed
+from tests.bench.processes import ACCOUNT_SID, OUR_NUMBER
 from tests.call_world import Exchange, Script, agent, exchange, says, spelled
 from tests.fakes import FakeClock, until
-from tests.world import ACCOUNT_SID, OUR_NUMBER, Sandbox, eventually, message_form, signed
+from tests.world import Sandbox, eventually, signed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
-QUIET = {"wait": "quiet", "quiet_ms": 300}
+QUIET: dict[str, Any] = {"wait": "quiet", "quiet_ms": 300}
 BYE: Script = [says("Goodbye", 300), QUIET]
 SENTENCES = [f"This is sentence the {number} of five." for number in ("first", "second", "third", "fourth", "fifth")]
 COLLEAGUE = "+12025559999"
@@ -130,7 +131,7 @@ async def test_keys_are_understood_and_pressed(phones: Exchange) -> None:
     assert "'x'" in refused.fault
     await phones.goes_on(sid, [{"pause_ms": 1_200}, *BYE])
     await phones.over(sid)
-    assert [text for role, text in await phones.transcript(interaction.id) if role == "customer"][0] == "42"
+    assert next(text for role, text in await phones.transcript(interaction.id) if role == "customer") == "42"
     sound = from_mulaw(await phones.heard(sid)).astype(float)
     assert keys_in(sound) == ["1", "9"]
 
@@ -452,4 +453,3 @@ async def test_many_calls_at_once_are_each_talked_with_alone(phones: Exchange) -
 
     await asyncio.gather(*(one(name) for name in ("Anna", "Berta", "Cora", "Dora", "Emma", "Frida", "Greta", "Heidi")))
     assert await phones.records.all(Interaction, Interaction.status != "completed") == []
-    assert message_form is not None

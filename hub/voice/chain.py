@@ -11,7 +11,7 @@ log = logging.getLogger("hub.voice")
 
 FAILURES_TO_OPEN = 3
 OPEN_SECONDS = 30.0
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 2.0
 ROUNDS = 2
 
 T = TypeVar("T")
