@@ -47,6 +47,7 @@ class Library:
         self._callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)(
             self._made
         )
+        self._lib.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         self._lib.espeak_Synth.argtypes = [
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
             ctypes.c_void_p, ctypes.c_void_p,
@@ -59,10 +60,11 @@ class Library:
         self._voice = ""
 
     def speak(self, text: str, voices: Sequence[str], words_per_minute: int, take: Take) -> None:
-        """Make the sound of a text with the first of the voices that there is. Raises `UnknownVoice`."""
+        """Make the sound of a text with the first of the voices that there is, always the same. Raises `UnknownVoice`."""
         self._choose(voices)
         self._lib.espeak_SetParameter(_RATE_PARAMETER, words_per_minute, 0)
         self._take = take
+        self._lib.espeak_ng_SetRandSeed(1)
         raw = text.encode("utf-8", "ignore").replace(b"\0", b"")
         self._lib.espeak_Synth(raw, len(raw) + 1, 0, 1, 0, _UTF8 | _END_PAUSE, None, None)
 
