@@ -302,7 +302,7 @@ COMMANDS: dict[str, Any] = {
 
 async def test_nothing_can_be_asked_of_what_has_ended_or_has_no_line(hub: House, api: httpx.AsyncClient) -> None:
     async with calling(hub, api) as talk:
-        pass
+        await talk.hears("today?")
     written = (await api.post("/v1/interactions", json={"channel": "webchat", "to": "v-1", "text": "Hello"})).json()
     for what, body in COMMANDS.items():
         told = problem(await talk.ask(what, body), 409, "not_live")
