@@ -14,6 +14,8 @@ from hub.store import Store, agents
 from web import auth
 from web.pages.form import found, read, uuid_or_404
 from web.pages.page import AnyRequest
+from web.webchat.calls import line_of
+from web.webchat.live import called
 
 VISITOR = "playground-"
 MOST_PARAMETERS = 60
@@ -63,8 +65,9 @@ async def call_from_chat(request: Request[Any, Any, Any], key: str) -> dict[str,
     store: Store = request.app.state.store
     visitor = await _visitor(request, hub, key)
     async with store.read() as db:
-        address = await agents.address_called(db, "web_call", key)
-    if address is None or address[0].agent_id is None:
+        chat = await called(db, key)
+        address = await line_of(db, chat) if chat else None
+    if address is None:
         raise NotFoundException("This chat takes no calls.")
     channel = web_call(hub)
     return {"ticket": channel.ticket(visitor.id, key), "iceServers": channel.ice_servers(visitor.id)}

@@ -1,7 +1,7 @@
 """What a visitor is shown: the messages and the state of their thread, as frames."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -11,8 +11,8 @@ from hub import ownership
 from hub.models import Interaction, Message
 from hub.models.interaction import outranks
 from hub.store import interactions
-
-Frame = dict[str, Any]
+from web.webchat import calls
+from web.webchat.calls import Frame
 
 SHOWN_ROLES = frozenset({"customer", "agent", "operator"})
 INTERACTIONS_SHOWN = 2
@@ -25,7 +25,9 @@ _ENDED_WORDS = {
 
 @dataclass(slots=True)
 class Thread:
-    """One visitor's thread and how far it was shown. `seen` is the newest `seq` sent of each interaction.
+    """One visitor's thread and how far it was shown: what was written, and what was said in calls that are over.
+
+    `seen` is the newest `seq` sent of each interaction; `calling`: a call of theirs goes on.
 
     `known` are the interactions that are theirs; `unread` are messages of ours that the visitor has not
     read as far as we know; `arriving` those among them that have not been reported as delivered.
@@ -41,20 +43,39 @@ class Thread:
     state: dict[str, Frame] = field(default_factory=dict)
     unread: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
     arriving: list[UUID] = field(default_factory=list)
+    calling: bool = False
+    _called: dict[UUID, Frame] = field(default_factory=dict)
 
     async def news(self, db: AsyncSession) -> list[Frame]:
         """What happened since the last call, in order; messages of ours among it are unread from now on."""
-        frames: list[Frame] = []
         found = await newest(db, self.workspace_id, self.name)
         self.known.update(interaction.id for interaction in found)
         if not self.state and self.seen:
             await self._remember_unread(db, found)
+        written: list[tuple[datetime, Frame]] = []
         for interaction in found:
-            for message in await self._messages(db, interaction):
-                frames.append(self._shown(message))
+            written += [(message.created_at, self._shown(message)) for message in await self._messages(db, interaction)]
+        if spoken := await self._news_of_calls(db):
+            written = sorted([*written, *spoken], key=lambda placed: placed[0])
+        frames = [frame for _, frame in written]
         if found:
             frames += await self._changes(db, found[-1])
         return frames
+
+    async def _news_of_calls(self, db: AsyncSession) -> list[tuple[datetime, Frame]]:
+        """Calls that began or ended since the last call, and the words of those that ended, each with its time."""
+        placed: list[tuple[datetime, Frame]] = []
+        newest_calls = await calls.newest_calls(db, self.workspace_id, self.visitor_id)
+        self.calling = any(call.ended_at is None for call in newest_calls)
+        for call in newest_calls:
+            told = calls.told(call)
+            if self._called.get(call.id) != told:
+                self._called[call.id] = told
+                placed.append((call.answered_at or call.created_at, told))
+            if call.ended_at is not None:
+                said = [(message.created_at, calls.said(message)) for message in await self._messages(db, call)]
+                placed += [(at, frame) for at, frame in said if frame is not None]
+        return placed
 
     async def _messages(self, db: AsyncSession, interaction: Interaction) -> list[Message]:
         """Messages not shown yet, all of them, or the newest of a thread not shown at all."""

@@ -24,7 +24,8 @@ from hub.core.receive import opening
 from hub.models import Address
 from hub.store import agents
 from web.settings import Settings
-from web.webchat.feed import Frame, Thread, newest
+from web.webchat.calls import Frame, line_of, newest_calls
+from web.webchat.feed import Thread, newest
 from web.webchat.rounds import Rounds
 from web.webchat.visit import Visit, fault
 
@@ -185,7 +186,11 @@ async def _welcome(visits: Visits, hello: Frame, network: str) -> tuple[Visitor,
             visits.count(visits.arriving, network)
         visitor = _known(visits, token, address) if token else Visitor(address.value, secrets.token_hex(16))
         thread = Thread(address.workspace_id, thread_name(visitor), visitor.id, seen=_seen(hello.get("seen")))
-        started = bool(token and await newest(db, thread.workspace_id, thread.name, limit=1))
+        takes_calls = agent is not None and await line_of(db, address) is not None
+        started = bool(token) and (
+            bool(await newest(db, thread.workspace_id, thread.name, limit=1))
+            or bool(await newest_calls(db, thread.workspace_id, visitor.id))
+        )
     definition = agent.definition if agent else {}
     welcome = {
         "type": "welcome",
@@ -193,6 +198,7 @@ async def _welcome(visits: Visits, hello: Frame, network: str) -> tuple[Visitor,
         "name": definition.get("name", ""),
         "greeting": opening(definition),
         "started": started,
+        "calls": takes_calls,
         "limit": visits.channel.limits.length,
     }
     return visitor, thread, welcome

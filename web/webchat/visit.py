@@ -11,11 +11,14 @@ from hub.channel import Hook, Refused
 from hub.core import Hub
 from hub.feed import Subscription
 from hub.store import interactions
-from web.webchat.feed import Frame, Thread
+from web.webchat.calls import Frame
+from web.webchat.feed import Thread
 from web.webchat.marks import Marks
 
 UNTIL_HINTED_SECONDS = 86_400.0
 TRY_AGAIN_SECONDS = 3
+CALL_LOOK_SECONDS = 1.0
+"""How often it is looked whether a call is over."""
 SCORES = ("good", "bad")
 
 log = logging.getLogger("hub.webchat")
@@ -48,7 +51,7 @@ class Visit:
                 for frame in news:
                     await self._send(frame)
                 self._marks.add(self.thread.arrived(), "delivered")
-                await self._hints.wait(UNTIL_HINTED_SECONDS)
+                await self._hints.wait(CALL_LOOK_SECONDS if self.thread.calling else UNTIL_HINTED_SECONDS)
 
     def look(self) -> None:
         """Read the thread again: something may have been missed."""
@@ -119,6 +122,9 @@ class Visit:
         if self.thread.open_id:
             await self._hub.end(self.thread.workspace_id, self.thread.open_id, "customer_hangup")
 
+    async def _called(self, frame: Frame) -> None:
+        self.look()
+
     async def _ping(self, frame: Frame) -> None:
         await self._send({"type": "pong"})
 
@@ -129,6 +135,7 @@ _ACTS: dict[str, Callable[[Visit, Frame], Awaitable[None]]] = {
     "typing": Visit._typing,
     "rate": Visit._rate,
     "end": Visit._end,
+    "called": Visit._called,
     "ping": Visit._ping,
 }
 """What a visitor may ask for after hello."""

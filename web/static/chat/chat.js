@@ -7,7 +7,7 @@ const embedded = window.parent !== window;
 const byId = (id) => document.getElementById(id);
 const at = Object.fromEntries(
   ["face", "who", "finish", "close", "banner", "scroll", "log", "typing", "typing-words", "choices", "jump", "composer",
-    "notice", "text", "send", "count", "over", "over-words", "rating", "again", "sure"].map((id) => [id, byId(id)]),
+    "notice", "text", "dial", "send", "count", "over", "over-words", "rating", "again", "sure", "callbar"].map((id) => [id, byId(id)]),
 );
 
 const GREETING = "greeting";
@@ -28,7 +28,31 @@ let typedAt = 0;
 
 const kept = new Kept(widget);
 const thread = new Thread(at.log, tryAgain);
-const connection = new Connection(widget, kept, { seen: () => seen, awake: visible });
+const connection = new Connection(widget, kept, { seen: () => seen, awake: () => visible() || voice.busy });
+const voice = new Voice(at.callbar, {
+  module: root.dataset.callModule,
+  address: `/chat/${encodeURIComponent(widget)}/call`,
+  token: () => kept.get("token"),
+  began: () => {
+    thread.mention(voice.key, "Call");
+    connection.send({ type: "called" });
+  },
+  heard: (key, message) => {
+    thread.hear(key, { ...message, name: message.role === "customer" ? "" : owner.name || welcome?.name, at: new Date().toISOString() });
+    keepAtEnd();
+  },
+  dropped: (key) => thread.drop(key),
+  changed: () => {
+    showDial();
+    tellParent("calling", { on: voice.busy });
+    keepAtEnd();
+  },
+  ended: (words) => {
+    connection.send({ type: "called" });
+    notice(words);
+    if (!at.composer.hidden && visible()) at.text.focus();
+  },
+});
 
 function visible() {
   return shown && document.visibilityState === "visible";
@@ -115,11 +139,25 @@ const take = {
     inFlight = "";
     if (frame.name && !frame.started) answering({ owner: "ai", name: frame.name });
     if (!frame.started) greet();
+    showDial();
     flush();
+  },
+
+  call(frame) {
+    const own = voice.id && frame.call === voice.id;
+    if (own && !frame.over) return;
+    if (own) voice.forget();
+    thread.mention(`call:${frame.interaction}`, frame.over ? `Call, ${lasted(frame.seconds)}` : "Call under way in another window", new Date(frame.at));
+    keepAtEnd();
   },
 
   message(frame) {
     seen[frame.interaction] = frame.seq;
+    if (frame.spoken) {
+      thread.add(frame.message, frame);
+      keepAtEnd();
+      return;
+    }
     if (frame.interaction !== current) begin(frame.interaction);
     if (frame.role === "customer") {
       const own = outbox().some((message) => message.id === frame.id);
@@ -165,6 +203,14 @@ const take = {
     else refused(frame);
   },
 };
+
+function lasted(seconds) {
+  return seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
+
+function showDial() {
+  at.dial.hidden = !welcome?.calls || voice.busy;
+}
 
 function begin(interaction) {
   if (interaction === current) return;
@@ -321,6 +367,11 @@ at.composer.addEventListener("submit", (event) => {
   at.text.value = "";
   fit();
   at.text.focus();
+});
+
+at.dial.addEventListener("click", () => {
+  notice("");
+  voice.start();
 });
 
 /* Ending, rating, beginning again */

@@ -59,9 +59,11 @@ class Thread {
     return this.rows.has(key);
   }
 
-  put(node) {
-    /* Messages of ours that were not taken yet stay below everything else. */
-    this.log.insertBefore(node, this.log.querySelector("[data-pending]"));
+  put(node, at) {
+    /* Messages of ours that were not taken yet stay below everything else. What has a time goes where it belongs. */
+    const later = at && [...this.log.children].find((other) => Number(other.dataset.at) > at);
+    this.log.insertBefore(node, later || this.log.querySelector("[data-pending]"));
+    return !later;
   }
 
   note(words) {
@@ -79,18 +81,20 @@ class Thread {
     if (this.rows.has(key)) return false;
     const own = message.role === "customer";
     const at = new Date(message.at);
-    this.divide(message, at);
+    if (!message.spoken) this.divide(message, at);
     if (message.role === "operator") this.join(message.name);
     const follows =
       this.last &&
       this.last.role === message.role &&
       this.last.name === message.name &&
+      this.last.spoken === Boolean(message.spoken) &&
       at - this.last.at < GROUPED_WITHIN_MS;
-    const row = element("div", `row ${own ? "ours" : "theirs"}${follows ? " follows" : ""}`);
+    const row = element("div", `row ${own ? "ours" : "theirs"}${follows ? " follows" : ""}${message.spoken ? " spoken" : ""}`);
+    row.dataset.at = String(at.getTime());
     if (!own && !follows && message.name) row.append(element("p", "name", message.name));
     const bubble = element("div", "bubble");
     bubble.dir = "auto";
-    bubble.append(element("span", "quiet", own ? "You: " : follows ? `${message.name}: ` : ""));
+    bubble.append(element("span", "quiet", own ? (message.spoken ? "You said: " : "You: ") : follows ? `${message.name}: ` : ""));
     if (onlyEmoji(message.text)) bubble.classList.add("huge");
     withLinks(bubble, message.text);
     for (const item of message.media || []) {
@@ -104,11 +108,46 @@ class Thread {
     time.dateTime = at.toISOString();
     foot.append(time);
     row.append(foot);
+    if (message.spoken) foot.append(element("span", "by-voice", "Spoken"));
     if (follows && this.last.row) this.last.row.classList.add("followed");
-    this.put(row);
+    const atEnd = this.put(row, message.spoken && !message.live ? at.getTime() : 0);
     this.rows.set(key, row);
-    this.last = { role: message.role, name: message.name, at, row, interaction: message.interaction };
+    if (atEnd) this.last = { role: message.role, name: message.name, at, row, spoken: Boolean(message.spoken), interaction: message.interaction };
     return true;
+  }
+
+  hear(key, message) {
+    /* Words of a call as they come: the same key again replaces them. `growing`: more may follow; `unheard` was cut off. */
+    this.add(key, { ...message, spoken: true, live: true });
+    const row = this.rows.get(key);
+    const bubble = row.querySelector(".bubble");
+    row.toggleAttribute("data-growing", Boolean(message.growing));
+    row.setAttribute("aria-live", message.growing && message.role === "customer" ? "off" : "polite");
+    const label = bubble.querySelector(".quiet");
+    bubble.replaceChildren(label, message.text);
+    if (message.unheard) bubble.append(message.text ? " " : "", element("del", "", message.unheard));
+  }
+
+  drop(key) {
+    /* As if it had never been shown. */
+    const row = this.rows.get(key);
+    if (!row) return;
+    if (this.last?.row === row) this.last = null;
+    row.remove();
+    this.rows.delete(key);
+  }
+
+  mention(key, words, when) {
+    /* A note that stands in its place in time, or at the end; the same key again changes its words. */
+    const known = this.rows.get(key);
+    if (known) {
+      known.textContent = words;
+      return;
+    }
+    const note = element("p", "note of-call", words);
+    if (when) note.dataset.at = String(when.getTime());
+    this.rows.set(key, note);
+    if (this.put(note, when?.getTime())) this.last = null;
   }
 
   divide(message, at) {

@@ -35,6 +35,8 @@
       border-radius: 11px; background: #d92d20; color: #fff; border: 2px solid #fff;
       font: 700 12px/18px system-ui, sans-serif; text-align: center;
     }
+    .calling .launch { animation: calling 1.6s ease-out infinite; }
+    @keyframes calling { from { box-shadow: 0 0 0 0 var(--hub-accent, #3b5bdb); } to { box-shadow: 0 0 0 16px transparent; } }
     [hidden] { display: none !important; }
     .panel {
       position: fixed; inset-block-end: 92px; inset-inline-end: 20px; z-index: 2147483000;
@@ -53,7 +55,7 @@
       .left .panel { inset: 0; }
       .open .launch { display: none; }
     }
-    @media (prefers-reduced-motion: reduce) { * { transition: none !important; } }
+    @media (prefers-reduced-motion: reduce) { * { transition: none !important; animation: none !important; } }
     @media print { .launch, .panel { display: none; } }
   `;
 
@@ -107,7 +109,7 @@
 
   function load() {
     if (frame) return;
-    frame = make("iframe", { src: page, title: label, allow: "clipboard-write" });
+    frame = make("iframe", { src: page, title: label, allow: "clipboard-write; microphone; autoplay" });
     panel.append(frame);
     setTimeout(() => {
       if (ready) return;
@@ -153,7 +155,7 @@
 
   addEventListener("message", (event) => {
     if (!frame || event.source !== frame.contentWindow || event.origin !== home) return;
-    const { hubChat: what, count: unread } = event.data || {};
+    const { hubChat: what, count: unread, on } = event.data || {};
     if (what === "ready") {
       ready = true;
       panel.querySelector(".fault")?.remove();
@@ -162,6 +164,8 @@
       close();
     } else if (what === "unread") {
       count(unread);
+    } else if (what === "calling") {
+      all.classList.toggle("calling", Boolean(on));
     }
   });
 
