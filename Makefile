@@ -7,7 +7,7 @@ ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 READY := $(VENV)/.ready
 PORT ?= 8000
 
-.PHONY: help run test lint check fix bench bench-text bench-lists bench-start bench-voice screenshots lock clean browser
+.PHONY: help run test lint check fix bench bench-text bench-lists bench-start bench-voice bench-soak screenshots lock clean browser
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench-lists: $(READY) ## Inbox and thread with 100,000 interactions and 1,000,00
 
 bench-voice: $(READY) ## The voice loop with up to hundreds of calls in real time
 	$(BIN)/python -m tests.bench.voice
+
+bench-soak: $(READY) ## Hundreds of calls: what is left of them
+	$(BIN)/python -m tests.bench.soak
 
 screenshots: $(READY) browser ## Pictures of every page into docs/screenshots
 	$(BIN)/python -m tests.screenshots

@@ -471,3 +471,10 @@ async def exchange(
 
 
 __all__ = ["OUR_NUMBER", "Exchange", "agent", "engines", "exchange", "says", "spelled", "voiced"]
+
+
+if __name__ == "__main__":  # a server of its own with these engines: `python -m tests.call_world serve --port ...`
+    from web.cli import main
+
+    with engines():
+        main()

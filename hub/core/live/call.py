@@ -50,7 +50,7 @@ class LiveCall:
         self.writer = Writer(hub, interaction.id, str(interaction.agent.get("name", "")))
         self.mind = LiveMind(hub, memory, self.writer.state)
         self.whispered: list[Entry] = []
-        self.fenced = self.transferring = False
+        self.fenced = self.transferring = self.ended = False
         self.format = Format(line.codec, line.rate)
         self.tape = Tape(hub, interaction, self.format) if self.settings.record else None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -100,25 +100,33 @@ class LiveCall:
                 async with asyncio.timeout(ENDED_WITHIN_SECONDS):
                     await asyncio.shield(writing)
             await self.line.hangup()
-            if self.hub.calls.get(self.id) is self:
-                del self.hub.calls[self.id]
+            if not self.ended:
+                self._let_go()
             if self.tape is not None:
                 await self.tape.close(taping)
             await asyncio.gather(writing, obeying, return_exceptions=True)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """It is held no longer. One that has ended is known until that is written down, lest it come back."""
+        if self.hub.calls.get(self.id) is self:
+            del self.hub.calls[self.id]
 
     def _end(self, reason: str) -> None:
         """How it ended. A line that merely broke may come back; another node or stream may have it already."""
         broken = reason == MOVED or (reason == "customer_hangup" and self.line.broken)
         if self.fenced:
             return
+        away = self.transferring and reason == "customer_hangup"
+        self.ended = not (broken or away)
         now = self.hub.clock.now()
 
         def entry(db: Any, interaction: Interaction) -> None:
             if interaction.status in FINAL or interaction.node != self.hub.node:
                 return
-            if self.hub.calls.get(self.id) not in (None, self):  # its next line is here already
+            if not self.ended and self.hub.calls.get(self.id) not in (None, self):  # its next line is here already
                 return
-            if self.transferring and reason == "customer_hangup":  # the carrier tells how that ended
+            if away:  # the carrier tells how that ended
                 interaction.status, interaction.node, interaction.idle_at = "ending", "", now + TRANSFER_LASTS
                 return
             if broken:

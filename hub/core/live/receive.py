@@ -63,7 +63,7 @@ async def _ringing(db: AsyncSession, hub: Context, inbound: Inbound) -> Interact
     interaction = await _known(db, inbound)
     if interaction is None:
         interaction = await _opened(db, hub, inbound, "ringing")
-    if interaction.status in FINAL:
+    if _has_ended(hub, interaction):
         raise Refused("This call has ended.", 409)
     interaction.external_id = interaction.external_id or inbound.external_id
     if inbound.status and inbound.status != interaction.status and may_follow(interaction.status, inbound.status):
@@ -78,7 +78,7 @@ async def _connected(db: AsyncSession, hub: Context, inbound: Inbound) -> Intera
     interaction = await _known(db, inbound)
     if interaction is None:
         interaction = await _opened(db, hub, inbound, "in_progress")
-    if interaction.status in FINAL:
+    if _has_ended(hub, interaction):
         raise Refused("This call has ended.", 409)
     ticket = InboxEntry(
         workspace_id=interaction.workspace_id, interaction_id=interaction.id, channel=inbound.channel,
@@ -95,6 +95,12 @@ async def _connected(db: AsyncSession, hub: Context, inbound: Inbound) -> Intera
     interactions.log(db, interaction, "call.connected", now, node=hub.node)
     calls.call_hint(db, interaction.id)
     return interaction
+
+
+def _has_ended(hub: Context, interaction: Interaction) -> bool:
+    """Also when that is still to be written down."""
+    live = hub.calls.get(interaction.id)
+    return interaction.status in FINAL or (live is not None and live.ended)
 
 
 async def _known(db: AsyncSession, inbound: Inbound) -> Interaction | None:
