@@ -436,6 +436,21 @@ def test_keys_are_taken_as_said_when_no_more_of_them_come() -> None:
     run(call())
 
 
+def test_who_tells_something_long_hears_that_we_listen() -> None:
+    async def call() -> None:
+        t = talk(TestMind([Say("I see.")]), backchannel_enabled=True, backchannel_words=["mm-hm"])
+        await asyncio.sleep(0.2)
+        t.ears.hear(SpeechBegan(), Words("it began last week when"))
+        await t.phone.speak(4_000)
+        await asyncio.sleep(0.4)
+        await t.says("and then it stopped")
+        await t.quiet()
+        assert t.notes.heard == ["mm-hm", "I see."]
+        assert len(t.mind.asked) == 1
+
+    run(call())
+
+
 def test_a_goodbye_ends_the_call_after_it_was_heard() -> None:
     async def call() -> None:
         t = talk(TestMind([Say("Thank you, goodbye!"), Finish("goodbye")]))

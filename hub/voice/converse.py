@@ -87,12 +87,18 @@ class Conversation:
         if await self._mouths.open() is None:
             self.end("error")
             return
-        self.spawn(self.speaking.prepare([*self.settings.filler_messages, self.settings.apology_message]))
+        self.spawn(self.speaking.prepare(self._at_hand()))
         if self.settings.consent_message and cue == "opened":
             self.speaking.say(self.settings.consent_message, interruptible=False, ended=self.remembered)
         if cue is not None:
             self.answers.ask(cue)
         self.show()
+
+    def _at_hand(self) -> list[str]:
+        """What must come at once when it is wanted."""
+        settings = self.settings
+        signs = settings.backchannel_words if settings.backchannel_enabled else []
+        return [*settings.filler_messages, settings.apology_message, *signs]
 
     async def _clean_up(self) -> None:
         self.hearing.stop()

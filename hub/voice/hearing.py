@@ -104,6 +104,11 @@ class Hearing:
         return self._in_turn
 
     @property
+    def began_at(self) -> float:
+        """When the present turn began."""
+        return self._began_at
+
+    @property
     def _engine_decides(self) -> bool:
         opened = self._open
         return opened is not None and opened.ends_turns and self._turns.settings.end_of_turn == "engine"

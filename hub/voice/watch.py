@@ -15,6 +15,9 @@ APOLOGY_SECONDS = 7.0
 HOPELESS_SECONDS = 20.0
 """How much longer an answer may take that has begun, such as one that waits for a tool."""
 DIGITS_SETTLED_SECONDS = 1.5
+BACKCHANNEL_AFTER_SECONDS, BACKCHANNEL_EVERY_SECONDS = 3.5, 4.0
+BREATH_MS = (200, 500)
+"""A pause of this length in a long turn is one for a sign that we listen."""
 
 
 class Watch:
@@ -31,6 +34,9 @@ class Watch:
         self._digit_at = 0.0
         settings = call.settings
         self._fillers = itertools.cycle(settings.filler_messages) if settings.filler_messages else None
+        words = settings.backchannel_words if settings.backchannel_enabled else []
+        self._signs = itertools.cycle(words) if words else None
+        self._sign_at = 0.0
         self._again = itertools.cycle(settings.repeat_messages) if settings.repeat_messages else None
 
     async def run(self) -> None:
@@ -40,6 +46,7 @@ class Watch:
             self._dead_air()
             await self._doubtful()
             self._quiet()
+            self._listens()
             self._longest()
             self._typed()
             self._call.show()
@@ -122,6 +129,17 @@ class Watch:
         elif call.now - last >= call.settings.idle_seconds:
             self._idle_asked += 1
             call.answers.ask("silence")
+
+    def _listens(self) -> None:
+        """Who tells something long hears now and then that we listen."""
+        call = self._call
+        if self._signs is None or call.silent or call.speaking.busy or call.reply is not None:
+            return
+        long = call.hearing.under_way and call.now - call.hearing.began_at >= BACKCHANNEL_AFTER_SECONDS
+        breath = BREATH_MS[0] <= call.hearing.activity.quiet_ms <= BREATH_MS[1]
+        if long and breath and call.now - self._sign_at >= BACKCHANNEL_EVERY_SECONDS:
+            self._sign_at = call.now
+            call.speaking.say(next(self._signs), filler=True, interruptible=False)
 
     def _longest(self) -> None:
         call, settings = self._call, self._call.settings

@@ -92,8 +92,8 @@ class LiveCall:
             log.exception("the call of interaction %s failed", self.id)
             self._fault = "The call broke off because of a fault of ours; see the server's log."
         finally:
-            obeying.cancel()
             self.over.set_result(None)
+            self.hub.store.bus.publish([(f"call:{self.id}", "over")])
             self._end(reason)
             self.writer.close()
             with contextlib.suppress(TimeoutError):  # the carrier is told after the database, if that is not down
@@ -143,7 +143,7 @@ class LiveCall:
     async def _obey_always(self) -> None:
         """Do what is asked of this call, whoever asked and wherever."""
         async with self.hub.store.bus.subscribe(f"call:{self.id}") as hints:
-            while True:
+            while not self.over.done():
                 try:
                     await self._look()
                 except Exception:
