@@ -26,6 +26,7 @@ LOUD = 1_500
 LETTER_BYTES = 480
 """The agent spells slowly: five sentences take nine seconds, in which somebody can take over."""
 SOUND = ["--autoplay-policy=no-user-gesture-required", "--use-fake-device-for-media-stream"]
+expect.set_options(timeout=20_000)
 LEVEL = "() => document.querySelector('call-panel').level"
 
 
@@ -259,3 +260,34 @@ async def test_the_panel_comes_back_when_the_connection_was_lost_and_goes_with_t
             "htmx.ajax('GET', '/inbox?view=mine', {target: '#detail', select: '#detail', swap: 'outerHTML'})"
         )
         await eventually(call.events, lambda events: events.count("call.left") == 2, 20)
+
+
+async def test_who_may_not_answer_reads_along(phones: Exchange) -> None:
+    call = await a_call(phones)
+    path = f"/inbox?view=all&interaction={call.id}"
+    async with async_playwright() as play, window(play, phones, path, who="viewer") as page:
+        await expect(part(page, "who")).to_have_text("Nobody speaks")
+        await call.customer(says("Good morning"))
+        await expect(part(page, "captions").locator('[data-role="customer"]')).to_contain_text("Good morning")
+        await expect(part(page, "captions").locator('[data-role="agent"]')).to_contain_text("You said Good morning")
+        await expect(page.get_by_text("for support and admins")).to_be_visible()
+        assert await page.locator("call-panel button:visible").count() == 0
+        await call.phones.hangs_up(call.sid)
+        await expect(part(page, "who")).to_have_text("The call has ended.")
+    assert "call.joined" not in await call.events()
+
+
+async def test_a_call_of_another_process_says_so_and_is_found_again(phones: Exchange) -> None:
+    call = await a_call(phones)
+    calls = phones.house.hub.context.calls
+    held = calls.pop(call.id)
+    path = f"/inbox?view=all&interaction={call.id}"
+    async with async_playwright() as play, window(play, phones, path) as page:
+        await expect(page.locator("#call-said")).to_contain_text("This call is on another server process.")
+        await expect(part(page, "take")).to_have_attribute("title", "Not connected to the call.")
+        await part(page, "listen").click(force=True)
+        await expect(page.locator("#call-said")).to_have_text("Not connected to the call.")
+        calls[call.id] = held
+        await part(page, "again").click()
+        await expect(part(page, "who")).to_have_text("Nobody speaks")
+        await expect(part(page, "again")).to_be_hidden()

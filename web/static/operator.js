@@ -6,7 +6,7 @@
 const NOT_HERE = 4404;
 const ENDED = 4410;
 const WAITS = [300, 700, 1500, 3000, 5000];
-const LOOKS = 6; // before it says that another process has the call
+const LOOKS = 4; // before it says that another process has the call
 const MOST_UNSENT = 16000; // bytes: half a second
 const LOUD = 0.25;
 const TALKS_FOR = 1500;
