@@ -106,6 +106,8 @@
   let frame = null;
   let ready = false;
   let isOpen = false;
+  let calling = false;
+  let waiting = 0;
 
   function load() {
     if (frame) return;
@@ -141,16 +143,21 @@
     isOpen = false;
     all.classList.remove("open");
     launch.setAttribute("aria-expanded", "false");
-    launch.setAttribute("aria-label", label);
+    describe();
     tell("hidden");
     launch.focus();
   }
 
   function count(unread) {
-    const shown = isOpen ? 0 : Math.max(0, Math.trunc(Number(unread)) || 0);
-    badge.hidden = !shown;
-    badge.textContent = shown > 9 ? "9+" : String(shown);
-    if (!isOpen) launch.setAttribute("aria-label", shown ? `${label}, ${shown} unread` : label);
+    waiting = isOpen ? 0 : Math.max(0, Math.trunc(Number(unread)) || 0);
+    badge.hidden = !waiting;
+    badge.textContent = waiting > 9 ? "9+" : String(waiting);
+    describe();
+  }
+
+  function describe() {
+    if (isOpen) return;
+    launch.setAttribute("aria-label", `${label}${calling ? ", in a call" : ""}${waiting ? `, ${waiting} unread` : ""}`);
   }
 
   addEventListener("message", (event) => {
@@ -165,7 +172,9 @@
     } else if (what === "unread") {
       count(unread);
     } else if (what === "calling") {
-      all.classList.toggle("calling", Boolean(on));
+      calling = Boolean(on);
+      all.classList.toggle("calling", calling);
+      describe();
     }
   });
 
