@@ -11,13 +11,8 @@ from hub.models.voice import Call
 from tests.office import Office, form_of, open_office
 
 pytestmark = pytest.mark.anyio
-NOT_ON_THE_PAGE = {
-    "call.backchannel_enabled",
-    "call.backchannel_words",
-    "call.hearing.options",
-    "call.speaking.options",
-}
-"""Those without an effect yet, and those that are an engine's own: under JSON."""
+NOT_ON_THE_PAGE = {"call.hearing.options", "call.speaking.options"}
+"""Those that are an engine's own: under JSON."""
 
 
 @pytest.fixture
