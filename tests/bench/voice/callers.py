@@ -25,7 +25,7 @@ from tests.bench.voice.orders import CallResult, Orders, Result
 from tests.bench.voice.person import Carrier, Echoed, Person, Utterance, handshake
 from tests.bench.voice.sockets import Pacer, Socket, connected
 
-CALLS_PER_SECOND = 10
+CALLS_PER_SECOND = 5
 SETTLE_SECONDS = 3.0
 
 
@@ -167,7 +167,7 @@ async def run(orders: Orders) -> Result:
 
 
 async def paced(count: int, start: Callable[[int], Awaitable[None]]) -> None:
-    """Begin so many things, ten a second."""
+    """Begin so many things, at a steady pace."""
     begin, tasks = monotonic(), []
     for at in range(count):
         await asyncio.sleep(max(0.0, begin + at / CALLS_PER_SECOND - monotonic()))

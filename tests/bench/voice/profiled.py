@@ -40,7 +40,7 @@ def profiled(pid: int, name: str, calls: int, seconds: float) -> Iterator[None]:
         "-d",
         str(round(seconds)),
     ]
-    waiting = ["sh", "-c", f'sleep {calls / 10 + 8}; exec "$@"', "-", *command]
+    waiting = ["sh", "-c", f'sleep {calls / 5 + 8}; exec "$@"', "-", *command]
     recording = subprocess.Popen(waiting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield
     recording.wait(60)
