@@ -423,6 +423,22 @@ def test_a_paused_agent_hears_and_stays_silent() -> None:
     run(call())
 
 
+def test_a_silence_that_was_the_pause_of_the_agent_ends_no_call() -> None:
+    async def call() -> None:
+        t = talk(TestMind([Say("Back again.")]), idle_seconds=20, silence_hangup_seconds=60)
+        await asyncio.sleep(1)
+        await t.conversation.be_silent(True)
+        await asyncio.sleep(300)
+        await t.conversation.be_silent(False)
+        await asyncio.sleep(15)
+        assert not t.conversation.over
+        await t.says("hello again")
+        await t.quiet()
+        assert t.notes.heard[-1] == "Back again."
+
+    run(call())
+
+
 def test_keys_are_taken_as_said_when_no_more_of_them_come() -> None:
     async def call() -> None:
         t = talk(TestMind([Say("Thank you.")]))
