@@ -135,7 +135,7 @@ async def _synthesised(text: str) -> bytes:
         await mouth.close()
 
 
-def wav(demo: Demo, *texts: str, before_ms: int = 100, after_ms: int = 300) -> bytes:
+def wav(demo: Demo, *texts: str, before_ms: int = 100, after_ms: int = 100) -> bytes:
     """Each sentence with quiet around it, as a WAV of 16 kHz."""
     quiet = [b"\0\0" * 16 * length for length in (before_ms, after_ms)]
     sound = b"".join(quiet[0] + demo.run(_synthesised(text)) + quiet[1] for text in texts)
