@@ -21,7 +21,7 @@ MISSING = (
 )
 _MOST_BOOKS, _MOST_MODELS = 16, 48
 _MEANS = {
-    True: "47.0,26.2,-36.1,32.6,-26.7,-1.43,4.68,-25.6,15.9,-13.1,2.45,6.29,-12.9",
+    True: "57.0,36.4,-42.0,44.0,-28.0,3.1,7.5,-34.0,21.5,-18.8,3.0,7.0,-16.4",
     False: "56.5,-3.95,2.45,14.1,-18.6,0.90,-18.5,-2.49,-5.47,-2.50,9.05,-11.0,8.84",
 }
 """Where the cepstral means start, for telephone sound (nothing above 4 kHz) or not; they follow each voice."""

@@ -38,17 +38,21 @@ def to_mulaw(samples: Samples) -> bytes:
 
 
 class Resampler:
-    """Brings a stream of 16-bit mono samples from one rate to another, piece by piece."""
+    """Brings a stream of 16-bit mono samples from one rate to another, piece by piece, always in the same way.
+
+    It is done in floating point: soxr adds chance noise when it gives integers, which a recogniser hears.
+    """
 
     def __init__(self, source: int, target: int) -> None:
-        self._stream = None if source == target else soxr.ResampleStream(source, target, 1, "int16", "MQ")
+        self._stream = None if source == target else soxr.ResampleStream(source, target, 1, "float32", "MQ")
 
     def add(self, samples: Samples, *, last: bool = False) -> Samples:
         """What can be given of the stream so far; `last` gives the rest of it."""
         if self._stream is None:
             return samples
-        made: Samples = self._stream.resample_chunk(samples, last=last)
-        return made
+        made = self._stream.resample_chunk(samples.astype(np.float32), last=last)
+        rounded: Samples = np.clip(np.rint(made), -32_768, 32_767).astype(np.int16)
+        return rounded
 
 
 class Encoder:
