@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlmodel import select
 
 from channels.web_call import WebCall
 from hub import identity
@@ -35,9 +36,8 @@ async def office(database_url: str, tmp_path: Path, anyio_backend: str) -> Async
 @pytest.mark.anyio
 async def test_a_tester_gets_a_ticket_for_the_agent_with_their_parameters(office: Office) -> None:
     bea = await office.person("builder")
-    answer = await bea.post(
-        f"/agents/{office.agent}/playground/call", **{"parameter.city": "Ghent", "parameter.no": ""}
-    )
+    fields: dict[str, Any] = {"parameter.city": "Ghent", "parameter.no": ""}
+    answer = await bea.post(f"/agents/{office.agent}/playground/call", **fields)
     assert answer.status_code == 200
     given = answer.json()
     channel = office.hub.context.channels["web_call"]
@@ -62,11 +62,11 @@ async def stored(office: Office, interaction_id: str) -> Interaction:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("role", "status"), [("viewer", 403), ("", 401)])
+@pytest.mark.parametrize(("role", "status"), [("viewer", 403), ("", 303)])
 async def test_who_may_not_test_gets_no_ticket(office: Office, role: str, status: int) -> None:
     person = await office.person(role)
     answer = await person.post(f"/agents/{office.agent}/playground/call")
-    assert answer.status_code in (status, 303)
+    assert answer.status_code == status
     assert "ticket" not in answer.text
 
 
@@ -125,7 +125,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 async def with_lines(site: Site) -> None:
     """`shop` takes calls. So do `desk`, without an agent, and `closed`, which is somebody else's."""
     async with site.hub.context.store.write() as db:
-        chats = {row.value: row for row in (await db.exec(select_chats())).all()}
+        chats = {row.value: row for row in await db.exec(select(Address).where(Address.channel == "webchat"))}
         ours, theirs = chats["shop"], chats["other"]
         for value, home, agent_id in (
             ("shop", ours.workspace_id, ours.agent_id),
@@ -133,12 +133,6 @@ async def with_lines(site: Site) -> None:
             ("closed", theirs.workspace_id, theirs.agent_id),
         ):
             db.add(Address(workspace_id=home, channel="web_call", value=value, agent_id=agent_id))
-
-
-def select_chats() -> Any:
-    from sqlmodel import select
-
-    return select(Address).where(Address.channel == "webchat")
 
 
 def ask(site: Site, key: str, body: Any) -> tuple[int, dict[str, Any]]:
