@@ -142,16 +142,16 @@ NAME_FRAMES = _lines("""
     {} | {} | {} | my name is {} | my name is {} | it's {} | it's for {} | this is {} | i'm {} | i am {} | the name is {} | name is {} | for {} | {} please
     it's under {} | no it's {} | no my name is {} | hi this is {} | hello this is {} | hi my name is {} | hello my name is {} | hi i'm {} | you can call me {} | sure it's {} | yes it's {}
 """)
-NAME_LEADS = [
+NAME_LEADS = ["<s> my name is"] * 3 + [
     "<s> name is",
-    "my name is",
-    "it's for",
+    "<s> it's for",
+    "<s> this is",
     "<s> it's",
-    "this is",
+    "<s> it's",
     "<s> i'm",
-    "i am",
+    "<s> i am",
     "<s> for",
-    "it's under",
+    "<s> it's under",
     "hi i'm",
 ]
 NUMBER_FRAMES = _lines("""
