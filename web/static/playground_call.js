@@ -247,6 +247,7 @@ class VoiceTest extends HTMLElement {
     const keys = this.#part("keys");
     keys.hidden = !keys.hidden;
     this.#part("keypad").setAttribute("aria-expanded", String(!keys.hidden));
+    this.#toEnd();
   }
 
   /* ---- microphones ---- */
