@@ -60,7 +60,7 @@ class Library:
         self._voice = ""
 
     def speak(self, text: str, voices: Sequence[str], words_per_minute: int, take: Take) -> None:
-        """Make the sound of a text with the first of the voices that there is, always the same. Raises `UnknownVoice`."""
+        """The sound of a text, always the same, with the first of the voices there is. Raises `UnknownVoice`."""
         self._choose(voices)
         self._lib.espeak_SetParameter(_RATE_PARAMETER, words_per_minute, 0)
         self._take = take
