@@ -1,7 +1,8 @@
 """A call without a network: a phone, engines that do as a test says, a mind that says what it is told to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Phone:
     async def speak(self, milliseconds: int) -> None:
         """Speak for so long."""
         self._speech_left += milliseconds // 20
-        while self._speech_left > 0:
+        while self._speech_left > 0:  # noqa: ASYNC110 - frame by frame, in virtual time
             await asyncio.sleep(FRAME_SECONDS)
 
     def press(self, digits: str) -> None:
@@ -77,7 +78,7 @@ class Phone:
     def silences(self) -> list[float]:
         """The gaps between sounds, in seconds, in order."""
         ends = [(begin, begin + len(audio) / 8000) for begin, audio in self._runs if audio]
-        return [after[0] - before[1] for before, after in zip(ends, ends[1:], strict=False)]
+        return [after[0] - before[1] for before, after in itertools.pairwise(ends)]
 
     @property
     def first_sound_at(self) -> float:
@@ -109,7 +110,7 @@ class Phone:
         if not self._runs or now > self._runs[-1][0] + len(self._runs[-1][1]) / 8000 + 1e-9:
             self._runs.append((now, bytearray()))
         self._runs[-1][1].extend(audio)
-        while self._unplayed() > 16_000:
+        while self._unplayed() > 16_000:  # noqa: ASYNC110 - in virtual time
             await asyncio.sleep((self._unplayed() - 16_000) / 8000 + 0.001)
 
     def _unplayed(self) -> int:
@@ -339,7 +340,7 @@ class Notes:
         return [one["heard"] for one in self.ours.values() if "heard" in one]
 
     def kinds(self) -> list[str]:
-        return [type for type, _ in self.events if type not in ("state", "caption")]
+        return [kind for kind, _ in self.events if kind not in ("state", "caption")]
 
 
 @dataclass
