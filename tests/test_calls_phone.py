@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import sqlite3
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,14 +15,15 @@ import pytest
 
 from fixtures.sandbox.twilio.voice.audio import from_mulaw
 from hub.core.recover import sweep
-from hub.models import Event, Interaction, Message, OutboxEntry
+from hub.models import AgentDefinition, Event, Interaction, Message, OutboxEntry
 from hub.policy import NotAllowed
 from tests.bench.processes import ACCOUNT_SID, OUR_NUMBER
 from tests.call_world import Exchange, Script, agent, exchange, says, spelled
 from tests.fakes import FakeClock, until
+from tests.test_demo_agents import load, split
 from tests.world import Sandbox, eventually, signed
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 QUIET: dict[str, Any] = {"wait": "quiet", "quiet_ms": 300}
 BYE: Script = [says("Goodbye", 300), QUIET]
 SENTENCES = [f"This is sentence the {number} of five." for number in ("first", "second", "third", "fourth", "fifth")]
@@ -81,6 +83,44 @@ async def test_a_call_is_talked_with_until_goodbye(phones: Exchange) -> None:
     assert abs(len(customer) / 8 - call["clock_ms"]) < 300
     assert np.abs(customer).max() > 2_000
     assert np.abs(agent_lane).max() > 2_000
+
+
+async def test_a_visit_is_booked_by_voice_with_the_clinics_agent_and_the_embedded_engines(
+    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
+) -> None:
+    """Synthesis, a telephone line, recognition, the script: nothing of a vendor, nothing of the tests."""
+    monday = clock.now() + timedelta(days=(2 - clock.now().weekday()) % 7)
+    clock.forward(days=(monday - clock.now()).days)  # a Wednesday: "next Tuesday" is six days away
+    definition, knowledge = split(load("clinic"))
+    definition["parameters"] = {"sandbox_url": sandbox.url}
+    definition["call"] = {**definition.get("call", {}), "speaking": {"speed": 1.8}}
+    async with exchange(database_url, sandbox, clock, tmp_path) as phones:
+        number = await phones.number(AgentDefinition(**definition))
+        quiet = {"wait": "quiet", "quiet_ms": 800, "within_ms": 12_000}
+        said = [
+            "Hello, I'd like to book an appointment.", "A cleaning, please.", "Next Tuesday.", "The first one, please.",
+            "Emily Clark.", "2 0 2, 5 5 5, 0 1 4 3.", "Yes, please.",
+        ]  # fmt: skip
+        talk = [quiet, *(step for text in said for step in ({"say": text}, quiet)), {"hang_up": True}]
+        sid = await phones.calls_us(number, talk, max_seconds=110)
+        await phones.until(sid, 59, script="done")
+        call = await phones.over(sid, 59)
+        interaction = await phones.ended(sid)
+        story = "\n".join(f"{role}: {text}" for role, text in await phones.transcript(interaction.id))
+        assert interaction.status == "completed", story
+        used = [event.data for event in await phones.records.events("tool.called")]
+        booked = next((tool for tool in used if tool["name"] == "book_appointment"), {"error": "never"})
+        assert booked["error"] == "", story
+        free = await phones.carrier.get("/clinic/slots", params={"date": booked["arguments"]["date"]})
+        assert booked["arguments"]["time"] not in free.json()["slots"]
+        assert (booked["arguments"]["name"], booked["arguments"]["phone"]) == ("Emily Clark", "+12025550143"), story
+        messages = [one for one in await phones.messages(interaction.id) if one.role in ("customer", "agent")]
+        assert sum(one.role == "customer" for one in messages) >= len(said)
+        assert all(one.from_ms is not None for one in messages)
+        (recording,) = await phones.recordings(interaction.id)
+        assert recording.duration_ms == pytest.approx(call["clock_ms"], abs=1_000)
+        assert all(np.abs(lane.astype(int)).max() > 2_000 for lane in phones.lanes(recording))
+        assert knowledge
 
 
 async def test_interrupted_in_the_third_sentence_what_was_heard_is_what_the_carrier_played(phones: Exchange) -> None:

@@ -119,7 +119,8 @@ async def soak(folder: Path, calls: int, at_once: int, lanes: int, trace: bool) 
             for turn in (1, 2):
                 await in_a_row(phones, number, at_once, at_once)
                 told(f"{at_once} at once, turn {turn}", Left.now(), begin)
-            await asyncio.sleep(6)  # connections that were kept for a next request are let go of
+            await asyncio.sleep(6)  # connections that were kept for a next request are let go of, at the next one
+            await phones.control("GET", "/persons")
             end = Left.now()
             told("at rest", end, begin)
     return (

@@ -75,6 +75,8 @@ async def _take(db: AsyncSession, hub: Context, interaction: Interaction, inboun
         return True
     if not status or status == interaction.status or not may_follow(interaction.status, status):
         return False
+    if status in FINAL and (live := hub.calls.get(interaction.id)) is not None and live.ended:
+        return False  # we know why, and are writing it down
     if status in FINAL:
         interaction.failure_reason = interaction.failure_reason or inbound.words
         finish(db, interaction, status, _CAUSES.get(status, ""), now)
