@@ -9,6 +9,7 @@ from channels.web_call import WebCall
 from channels.webchat import Pace, Visitor, Webchat
 from hub.channel import Refused
 from hub.core import Hub
+from hub.core.live import warm_up
 from hub.models import Interaction
 from hub.store import Store, agents
 from web import auth
@@ -67,8 +68,10 @@ async def call_from_chat(request: Request[Any, Any, Any], key: str) -> dict[str,
     async with store.read() as db:
         chat = await called(db, key)
         address = await line_of(db, chat) if chat else None
-    if address is None:
+        agent = await agents.agent(db, address.workspace_id, address.agent_id) if address and address.agent_id else None
+    if agent is None:
         raise NotFoundException("This chat takes no calls.")
+    hub.context.spawn(warm_up(agent.definition))
     channel = web_call(hub)
     return {"ticket": channel.ticket(visitor.id, key), "iceServers": channel.ice_servers(visitor.id)}
 
