@@ -26,7 +26,7 @@ def test_the_agent_opens_hears_and_answers() -> None:
         assert t.mind.memory == [
             ("agent", "Hello there."), ("customer", "When do you open"), ("agent", "We open at nine."),
         ]  # fmt: skip
-        assert t.ears.expected == ["ten o'clock"]
+        assert t.ears.expected == ["We open at nine.", "ten o'clock"]
         t.phone.hang_up()
         assert await t.ended() == "customer_hangup"
         assert t.engines.closed == 2

@@ -41,6 +41,14 @@ async def knowledge(db: AsyncSession, workspace_id: UUID, agent_id: UUID) -> Seq
     return (await db.exec(query.order_by(col(Knowledge.created_at), col(Knowledge.id)))).all()
 
 
+async def topics(db: AsyncSession, workspace_id: UUID, agent_id: UUID | None, limit: int = 200) -> Sequence[str]:
+    """The titles of what the agent knows."""
+    if agent_id is None:
+        return []
+    query = select(Knowledge.title).where(Knowledge.workspace_id == workspace_id, Knowledge.agent_id == agent_id)
+    return (await db.exec(query.order_by(col(Knowledge.created_at)).limit(limit))).all()
+
+
 async def knowledge_item(db: AsyncSession, workspace_id: UUID, knowledge_id: UUID) -> Knowledge | None:
     found = await db.get(Knowledge, knowledge_id)
     return found if found and found.workspace_id == workspace_id else None

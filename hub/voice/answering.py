@@ -225,8 +225,7 @@ class Answers:
                 self._call.watch.ask_again()
             return
         self._keep(reply)
-        if (phrases := self._call.mind.offered()) and (opened := self._call.ears) is not None:
-            opened.ears.expect(phrases)
+        self._expect(reply)
         if reply.spoken is not None:
             await reply.spoken.over.wait()
             if reply.spoken.utterance.cut and isinstance(reply.last, Finish):
@@ -235,6 +234,11 @@ class Answers:
             self._call.decide(reply.last)
             if isinstance(reply.last, Finish):
                 self._call.end(reply.last.reason)
+
+    def _expect(self, reply: Reply) -> None:
+        """Tell the ears what was said and offered: it is what the customer will speak about."""
+        if reply.spoken is not None and (opened := self._call.ears) is not None:
+            opened.ears.expect([reply.spoken.utterance.text, *self._call.mind.offered()])
 
     def _failed(self, reply: Reply) -> None:
         if reply.spoken is not None:

@@ -56,7 +56,7 @@ class LiveCall:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fault = ""
         language = str(interaction.agent.get("language", "en-US"))
-        self.engines = Engines(self.settings, interaction.agent, self.format)
+        self.engines = Engines(self.settings, interaction.agent, self.format, memory.topics)
         self.conversation = Conversation(
             line,
             settings=self.settings,

@@ -1,6 +1,6 @@
 """The engines of hearing and speaking as one call wants them: which, in what format, with which settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hub.engines import TRANSCRIBERS, VOICES, transcriber, voice
@@ -17,8 +17,8 @@ EARS, MOUTH = "sphinx", "espeak"
 class Engines:
     """Opens engines by name for a line of this format. Nothing is transcoded where an engine speaks the line's own."""
 
-    def __init__(self, settings: Call, agent: Mapping[str, Any], format: Format) -> None:
-        self._settings, self._agent, self._format = settings, agent, format
+    def __init__(self, settings: Call, agent: Mapping[str, Any], format: Format, topics: Sequence[str]) -> None:
+        self._settings, self._agent, self._format, self._topics = settings, agent, format, topics
         self._language = str(agent.get("language", "en-US"))
 
     @property
@@ -36,7 +36,7 @@ class Engines:
             raise EngineFailed(f"there is no transcriber {name!r}")
         engine, spoken, hearing = transcriber(name), spoken or self._format, self._settings.hearing
         taken = spoken if spoken in engine.takes else engine.takes[0]
-        hints = Hints(self._language, words=hearing.keywords, definition=self._agent)
+        hints = Hints(self._language, self._topics, hearing.keywords, definition=self._agent)
         opened = await engine.open(taken, hints, hearing.options if name == hearing.engine else {})
         return OpenEars(opened, Converter(spoken, taken), engine.ends_turns)
 

@@ -14,7 +14,7 @@ from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import Cue, Entry, Finish, Passage, Piece, Say, Toolbox, ToolResult, Turn
 from hub.engines import brain
 from hub.models import Interaction
-from hub.store import interactions, people
+from hub.store import agents, interactions, people
 from hub.voice.mind import Thought
 
 HISTORY = 60
@@ -22,7 +22,7 @@ HISTORY = 60
 
 @dataclass(slots=True)
 class Memory:
-    """What stays the same for a call, and what is learnt in it."""
+    """What stays the same for a call, and what is learnt in it. `topics` are the titles of what the agent knows."""
 
     interaction_id: UUID
     workspace_id: UUID
@@ -35,6 +35,7 @@ class Memory:
     history: list[Entry] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     turns: int = 0
+    topics: Sequence[str] = ()
 
 
 class LiveMind:
@@ -155,6 +156,7 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
     async with hub.store.glance() as db:
         customer, workspace = await people.customer_at_home(db, interaction.customer_id)
         said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
+        topics = await agents.topics(db, interaction.workspace_id, interaction.agent_id)
     return Memory(
         interaction_id=interaction.id,
         workspace_id=interaction.workspace_id,
@@ -171,4 +173,5 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
         zone=ZoneInfo(customer.time_zone or workspace.time_zone),
         history=remembered(said),
         state=dict(interaction.state),
+        topics=topics,
     )
