@@ -37,6 +37,7 @@ class Reply:
     kept: bool = False
     first_piece_at: float = 0.0
     spoken: Said | None = None
+    words: list[str] = field(default_factory=list)
     acts: list[Acts] = field(default_factory=list)
     last: Finish | HandToHuman | None = None
     task: "asyncio.Task[None] | None" = None
@@ -176,6 +177,7 @@ class Answers:
         match piece:
             case Say():
                 await reply.sure.wait()
+                reply.words.append(piece.text)
                 for sentence in sentences(piece.text):
                     if reply.spoken is None:
                         reply.spoken = self._call.speaking.begin(
@@ -238,7 +240,7 @@ class Answers:
     def _expect(self, reply: Reply) -> None:
         """Tell the ears what was said and offered: it is what the customer will speak about."""
         if reply.spoken is not None and (opened := self._call.ears) is not None:
-            opened.ears.expect([reply.spoken.utterance.text, *self._call.mind.offered()])
+            opened.ears.expect([" ".join(reply.words), *self._call.mind.offered()])
 
     def _failed(self, reply: Reply) -> None:
         if reply.spoken is not None:
