@@ -50,7 +50,8 @@ class Conversation:
     ) -> None:
         self.line, self.settings, self.mind = line, settings, mind
         self.format = Format(line.codec, line.rate)
-        self.began_at = asyncio.get_running_loop().time()
+        self._time = asyncio.get_running_loop().time
+        self.began_at = self._time()
         self.journal, self.lanes = journal, lanes
         self.decide = decide
         self._ears = ears
@@ -142,7 +143,7 @@ class Conversation:
 
     @property
     def now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return self._time()
 
     # hearing
 

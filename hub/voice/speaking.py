@@ -43,6 +43,7 @@ class Speaking:
     ) -> None:
         self.line, self.format, self.ledger = line, format, ledger
         self._mouths, self._journal, self._began_at = mouths, journal, began_at
+        self._time = asyncio.get_running_loop().time
         self._numbers = 0
         self._queue: deque[Said] = deque()
         self._news = asyncio.Event()
@@ -56,7 +57,7 @@ class Speaking:
 
     @property
     def now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return self._time()
 
     @property
     def current(self) -> Said | None:

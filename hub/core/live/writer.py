@@ -20,6 +20,7 @@ from hub.store import interactions, people
 log = logging.getLogger("hub.live")
 
 EPHEMERAL = frozenset({"caption", "state", "standing"})
+GATHERED_SECONDS = 0.1
 TRY_AGAIN_SECONDS = 1.0
 MOST_FAILURES = 30
 MOST_WAITING = 10_000
@@ -52,6 +53,8 @@ class Writer:
             if not self._waiting:
                 self._news.clear()
                 await self._news.wait()
+                if not self._closing:  # what belongs together comes within moments of each other
+                    await asyncio.sleep(GATHERED_SECONDS)
                 continue
             await self._write()
 
