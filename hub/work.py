@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import make_url
 
 from hub.channel import Refused
-from hub.core import recover
+from hub.core import live, recover
 from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.hub import Hub
@@ -48,11 +48,13 @@ class Work:
         self._loop, _working = asyncio.get_running_loop(), self
         self._context.later = self.later
         starting, beating = asyncio.create_task(self._start()), asyncio.create_task(self._beat())
+        warming = asyncio.create_task(live.warm_up_all(self._context))
         try:
             yield
         finally:
             beating.cancel()
-            await asyncio.gather(starting, beating, return_exceptions=True)
+            warming.cancel()
+            await asyncio.gather(starting, beating, warming, return_exceptions=True)
             _working = None
             await asyncio.to_thread(_stop)
 

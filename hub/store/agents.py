@@ -41,6 +41,14 @@ async def knowledge(db: AsyncSession, workspace_id: UUID, agent_id: UUID) -> Seq
     return (await db.exec(query.order_by(col(Knowledge.created_at), col(Knowledge.id)))).all()
 
 
+async def reached_by(db: AsyncSession, channels: Sequence[str], limit: int = 20) -> Sequence[Agent]:
+    """Agents, of all workspaces, that answer at addresses of these channels."""
+    query = (
+        select(Agent).join(Address, col(Address.agent_id) == col(Agent.id)).where(col(Address.channel).in_(channels))
+    )
+    return (await db.exec(query.distinct().limit(limit))).all()
+
+
 async def topics(db: AsyncSession, workspace_id: UUID, agent_id: UUID | None, limit: int = 200) -> Sequence[str]:
     """The titles of what the agent knows."""
     if agent_id is None:

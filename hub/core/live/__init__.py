@@ -6,7 +6,7 @@ from hub.core.live.hanging_up import hang_up, take_back
 from hub.core.live.lost import PLACED_WITHIN, look_after
 from hub.core.live.receive import receive
 from hub.core.live.report import report
-from hub.core.live.warming import warm_up
+from hub.core.live.warming import warm_up, warm_up_all
 
 __all__ = [
     "PLACED_WITHIN",
@@ -18,4 +18,5 @@ __all__ = [
     "report",
     "take_back",
     "warm_up",
+    "warm_up_all",
 ]
