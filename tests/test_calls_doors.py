@@ -277,6 +277,6 @@ async def test_a_call_lives_through_ten_thousand_garbled_frames(phones: Exchange
         assert not listening.done()
         listening.cancel()
         await made.close()
+    await phones.quiet()
     interaction = await phones.interaction(CALL)
     assert "Are you well?" in [text for role, text in await phones.transcript(interaction.id) if role == "customer"]
-    await phones.quiet()

