@@ -381,6 +381,18 @@ def test_deaf_ears_are_replaced_and_the_customer_is_asked_again() -> None:
     run(call())
 
 
+def test_ears_that_make_nothing_of_short_answers_are_replaced_too() -> None:
+    async def call() -> None:
+        t = talk(TestMind([Say("Yes.")]), ears=("ears", "spare"))
+        await asyncio.sleep(0.2)
+        for _ in range(2):
+            await t.phone.speak(800)
+            await asyncio.sleep(6)
+        assert len(t.engines.ears) == 2
+
+    run(call())
+
+
 def test_quiet_is_asked_about_and_then_ends_the_call() -> None:
     async def call() -> None:
         t = talk(TestMind([Say("Are you there?")], [Say("Goodbye!"), Finish("silence")]), idle_seconds=5)

@@ -24,7 +24,7 @@ class Timing(BaseModel):
 class AgentDefinition(BaseModel):
     """All that decides how the agent behaves; frozen into each interaction.
 
-    `engine` is a name of `hub.engines.ENGINES`; `opening_message` None lets the customer speak
+    `engine` is a name of `hub.engines.ENGINES`, `engine_fallbacks` those that think on calls when it does not answer; `opening_message` None lets the customer speak
     first; `parameters` are values for `{{name}}` that an interaction's own may replace;
     `fallback_message` is said when the agent does not know, `human_message` when a person
     takes over, `error_message` when it could not think.
@@ -34,6 +34,7 @@ class AgentDefinition(BaseModel):
     name: str = Field(min_length=1, max_length=120)
     description: str = Field(default="", max_length=2_000)
     engine: str = "script"
+    engine_fallbacks: list[str] = Field(default=[], max_length=5)
     language: str = "en-US"
     prompt: str = Field(default="", max_length=100_000)
     opening_message: str | None = Field(default=None, max_length=4_000)

@@ -44,6 +44,10 @@ class Recording(SQLModel, table=True):
     milliseconds, that were not kept. `finished_at` is empty while it grows.
     """
 
+    __table_args__ = (
+        Index("ix_recording_growing", "started_at", sqlite_where=text("finished_at IS NULL"),
+              postgresql_where=text("finished_at IS NULL")),
+    )  # fmt: skip
     id: UUID = Field(default_factory=new_id, primary_key=True)
     workspace_id: UUID = Field(foreign_key="workspace.id", index=True)
     interaction_id: UUID = Field(foreign_key="interaction.id", index=True)

@@ -23,6 +23,9 @@ from hub.voice.watch import Watch
 
 log = logging.getLogger("hub.voice")
 
+MOST_MISSES = 2
+"""Turns in a row that the ears made nothing of, until others take their place."""
+
 
 class Lanes(Protocol):
     """Where the sound of both sides is kept; see `hub.voice.recorder`."""
@@ -66,6 +69,7 @@ class Conversation:
         self.deaf = False
         self.last_customer_at = self.began_at
         self._interrupted_at = 0.0
+        self._misses = 0
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.room: Room | None = None
@@ -241,6 +245,7 @@ class Conversation:
 
     def turn_over(self, turn: CustomerTurn) -> None:
         self.last_customer_at = max(self.last_customer_at, turn.ended_at)
+        self._misses = 0
         acknowledged = self.speaking.busy and not self.speaking.held and self.turns.acknowledges(turn.text)
         self._confirm()
         self.line.tell({"type": "caption", "role": "customer", "text": turn.text, "final": True})
@@ -258,7 +263,9 @@ class Conversation:
         if self.speaking.held:
             return  # the doubt about an interruption resolves itself
         self.answers.drop_eager()
-        if deaf and (opened := self._ears.engine) is not None:
+        self._misses += 1
+        if (deaf or self._misses >= MOST_MISSES) and (opened := self._ears.engine) is not None:
+            self._misses = 0
             self.spawn(self._replace_ears(opened))
         if self.answers.allowed and not self.speaking.busy and self.reply is None:
             self.watch.ask_again()

@@ -121,7 +121,9 @@ class LiveCall:
         self.ended = not (broken or away)
         now = self.hub.clock.now()
 
-        def entry(db: Any, interaction: Interaction) -> None:
+        async def entry(db: Any, interaction: Interaction) -> None:
+            if self.ended:
+                await calls.refuse_open(db, self.id, "The call ended before this could be done.", now)
             if interaction.status in FINAL or interaction.node != self.hub.node:
                 return
             if not self.ended and self.hub.calls.get(self.id) not in (None, self):  # its next line is here already

@@ -64,6 +64,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_recording_interaction_id"), "recording", ["interaction_id"])
+    op.create_index(
+        "ix_recording_growing", "recording", ["started_at"],
+        sqlite_where=sa.text("finished_at IS NULL"), postgresql_where=sa.text("finished_at IS NULL"),
+    )  # fmt: skip
     op.create_index(op.f("ix_recording_workspace_id"), "recording", ["workspace_id"])
 
 
