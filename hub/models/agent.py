@@ -24,10 +24,10 @@ class Timing(BaseModel):
 class AgentDefinition(BaseModel):
     """All that decides how the agent behaves; frozen into each interaction.
 
-    `engine` is a name of `hub.engines.ENGINES`, `engine_fallbacks` those that think on calls when it does not answer; `opening_message` None lets the customer speak
-    first; `parameters` are values for `{{name}}` that an interaction's own may replace;
-    `fallback_message` is said when the agent does not know, `human_message` when a person
-    takes over, `error_message` when it could not think.
+    `engine` is a name of `hub.engines.ENGINES`, `engine_fallbacks` those that think on calls when it does not
+    answer; `opening_message` None lets the customer speak first; `parameters` are values for `{{name}}` that an
+    interaction's own may replace; `fallback_message` is said when the agent does not know, `human_message` when a
+    person takes over, `error_message` when it could not think.
     """
 
     model_config = ConfigDict(extra="forbid")
