@@ -26,6 +26,7 @@ from tests.bench.voice.person import Carrier, Echoed, Person, Utterance, handsha
 from tests.bench.voice.sockets import Pacer, Socket, connected
 
 CALLS_PER_SECOND = 5
+BETWEEN_HANG_UPS = 0.02
 SETTLE_SECONDS = 3.0
 
 
@@ -109,11 +110,11 @@ class Calls:
         )
         return socket
 
-    def hang_up(self) -> list[CallResult]:
-        """End all calls; what became of each."""
+    async def hang_up(self) -> list[CallResult]:
+        """End all calls, one after the other; what became of each."""
+        ended = [(await self._stopped(one, socket), one, began) for one, socket, began in self.people]
+        asked = [(await self._stopped(one, socket), one, began) for one, socket, began in self.asking]
         self.pacer.stop()
-        ended = [(self._stopped(one.carrier, socket), one, began) for one, socket, began in self.people]
-        asked = [(self._stopped(one.carrier, socket), one, began) for one, socket, began in self.asking]
         results = [
             CallResult(one.number, f"+1202{one.number:07d}", lasted=now - began, took=one.took, asked=one.asked)
             for (now, _), one, began in asked
@@ -125,11 +126,13 @@ class Calls:
             results.append(CallResult(one.number, who, one.exchanges, sound, one.chunk, now - began, broken))
         return results
 
-    def _stopped(self, carrier: Carrier, socket: Socket) -> tuple[float, bool]:
+    async def _stopped(self, one: Person | Asking, socket: Socket) -> tuple[float, bool]:
         """End one call: when, and whether the server had ended it already."""
+        await asyncio.sleep(BETWEEN_HANG_UPS)
         now, broken = monotonic(), socket.closed
-        carrier.stop()
-        socket.send(b'{"event":"stop","sequenceNumber":"0","streamSid":"%b"}' % carrier.stream.encode())
+        self.pacer.remove(one.tick)
+        one.carrier.stop()
+        socket.send(b'{"event":"stop","sequenceNumber":"0","streamSid":"%b"}' % one.carrier.stream.encode())
         socket.close()
         return now, broken
 
@@ -161,7 +164,7 @@ async def run(orders: Orders) -> Result:
         for echoed, (sent, back, at) in zip(calls.echoed, before, strict=True):
             result.echoes_ms += [took * 1000 for took in echoed.took[at:]]
             result.echoes_lost += max(0, echoed.chunk - sent - (echoed.back - back) - 2)
-        result.calls = calls.hang_up()
+        result.calls = await calls.hang_up()
         result.refused, result.shovelled = calls.refused, len(calls.echoed)
     return result
 

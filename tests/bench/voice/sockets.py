@@ -125,6 +125,11 @@ class Pacer:
         self._slots[self._members * 7 % SLOTS].append(member)
         self._members += 1
 
+    def remove(self, member: Callable[[float], None]) -> None:
+        for slot in self._slots:
+            if member in slot:
+                slot.remove(member)
+
     def _tick(self) -> None:
         due = self._begin + self._number * 0.001
         while (now := monotonic()) >= due:
