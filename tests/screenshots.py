@@ -21,6 +21,17 @@ TEXTS = (
     "I am Ana Ruiz",
     "Yes please",
 )
+CALLER = "+12025550122"
+SPOKEN = [
+    {"wait": "quiet", "within_ms": 20_000},
+    {"say": "What are your opening hours?"},
+    {"after_played_ms": 2_500},
+    {"say": "I would like to book a cleaning"},
+    {"wait": "quiet", "within_ms": 20_000},
+    {"say": "Monday please"},
+    {"wait": "quiet", "within_ms": 25_000},
+    {"hang_up": True},
+]
 
 
 def ask(url: str, body: Any = None, key: str = "") -> Any:
@@ -36,17 +47,24 @@ def text_the_clinic(sandbox_url: str) -> None:
         ask(f"{sandbox_url}/control/messages?to=%2B{CUSTOMER[1:]}&at_least={place}&wait_ms=5000")
 
 
+def ring_the_clinic(sandbox_url: str) -> None:
+    call = ask(f"{sandbox_url}/control/voice/calls", {"from": CALLER, "to": CLINIC, "script": SPOKEN})
+    ask(f"{sandbox_url}/control/voice/calls/{call['sid']}?over=true&wait_ms=60000")
+
+
 def pages(url: str, key: str) -> dict[str, str]:
     agents = {agent["name"]: agent["id"] for agent in ask(f"{url}/v1/agents", key=key)["data"]}
     interactions = {one["person"]: one for one in ask(f"{url}/v1/interactions", key=key)["data"]}
-    ana, maya = interactions[CUSTOMER], agents["Maya"]
+    ana, caller, maya = interactions[CUSTOMER], interactions[CALLER], agents["Maya"]
     return {
         "home": "/",
         "inbox": f"/inbox?view=all&interaction={ana['id']}",
         "interaction": f"/interactions/{ana['id']}",
         "events": f"/interactions/{ana['id']}?tab=events",
+        "call": f"/interactions/{caller['id']}",
         "agents": "/agents",
         "agent": f"/agents/{maya}",
+        "voice": f"/agents/{maya}/voice",
         "flow": f"/agents/{maya}/flow",
         "tools": f"/agents/{maya}/tools",
         "knowledge": f"/agents/{maya}/knowledge",
@@ -83,6 +101,7 @@ def main() -> int:
             assert demo.stdout is not None
             ready = json.loads(demo.stdout.readline())
             text_the_clinic(ready["sandbox_url"])
+            ring_the_clinic(ready["sandbox_url"])
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page()
             take(page, ready["url"], "signin", "/signin")
