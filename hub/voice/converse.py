@@ -106,12 +106,13 @@ class Conversation:
         return [*settings.filler_messages, settings.apology_message, *signs]
 
     async def _clean_up(self) -> None:
+        heard_until = self.speaking.position()
         self.hearing.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.record()
-        await self.speaking.aclose()
+        await self.speaking.aclose(heard_until)
         await self._ears.close()
         await self._mouths.close()
 

@@ -209,12 +209,12 @@ class Speaking:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await player
 
-    async def aclose(self) -> None:
-        """The call is over: what was heard until now is all."""
+    async def aclose(self, position: int) -> None:
+        """The call is over: what was heard until `position` is all."""
         await self._stop_player()
         if self._queue:
             if self._held is None:
-                self._cut(self._queue[0], self.position())
+                self._cut(self._queue[0], position)
             self.drop()
 
     # playing
