@@ -426,7 +426,13 @@ class Exchange:
 
     async def ended(self, sid: str, within: float = 10) -> Interaction:
         """The interaction of a call, once it is over in the hub too."""
-        return await eventually(lambda: self.interaction(sid), lambda found: found.ended_at, within)
+
+        async def asked() -> Interaction | None:
+            return next(iter(await self.records.all(Interaction, Interaction.external_id == sid)), None)
+
+        found = await eventually(asked, lambda found: found and found.ended_at, within)
+        assert found is not None
+        return found
 
     async def messages(self, interaction_id: UUID) -> list[Message]:
         return list(await self.records.all(Message, Message.interaction_id == interaction_id))

@@ -137,6 +137,12 @@ def database_url(engine: str, databases: Databases) -> str:
 
 
 @pytest.fixture
+def sqlite_url(databases: Databases) -> str:
+    """The embedded database alone, for tests that take the time of their sound and say nothing of databases."""
+    return databases.new("sqlite")
+
+
+@pytest.fixture
 def empty_database_url(engine: str, databases: Databases) -> str:
     """A database without tables."""
     return databases.empty(engine)

@@ -67,9 +67,9 @@ async def one(phones: Exchange, number: str, engines: str, after_seconds: float)
 
 
 async def test_a_caller_never_sits_in_silence_whichever_engine_fails(
-    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
+    sqlite_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
 ) -> None:
-    async with exchange(database_url, sandbox, clock, tmp_path) as phones:
+    async with exchange(sqlite_url, sandbox, clock, tmp_path) as phones:
         numbers = {
             " ".join(faults.values()): await phones.number(agent(**faults, idle_seconds=4))
             for faults in [*FAULTS, {"mind": "quick-mind"}]

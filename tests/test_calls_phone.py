@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 
 import httpx
 import numpy as np
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from fixtures.sandbox.twilio.voice.audio import from_mulaw
 from hub.core.recover import sweep
@@ -102,14 +104,14 @@ def town() -> Iterator[Sandbox]:
 
 
 async def test_a_visit_is_booked_by_voice_with_the_clinics_agent_and_the_embedded_engines(
-    database_url: str, town: Sandbox, clock: FakeClock, tmp_path: Path
+    sqlite_url: str, town: Sandbox, clock: FakeClock, tmp_path: Path
 ) -> None:
     """Synthesis, a telephone line, recognition, the script: nothing of a vendor, nothing of the tests."""
     clock.forward(days=(2 - clock.now().weekday()) % 7)  # a Wednesday: "next Tuesday" is six days away
     definition, knowledge = split(load("clinic"))
     definition["parameters"] = {"sandbox_url": town.url}
     definition["call"] = {**definition.get("call", {}), "speaking": {"speed": 1.8}}
-    async with exchange(database_url, town, clock, tmp_path) as phones:
+    async with exchange(sqlite_url, town, clock, tmp_path) as phones:
         number = await phones.number(AgentDefinition(**definition))
         quiet = {"wait": "quiet", "quiet_ms": 800, "within_ms": 12_000}
         said = [
@@ -415,8 +417,16 @@ async def test_a_call_is_transferred_or_the_agent_goes_on(phones: Exchange, outc
 @contextlib.contextmanager
 def nobody_writes(phones: Exchange) -> Iterator[None]:
     """Meanwhile the database takes nothing."""
-    held = sqlite3.connect(str(phones.house.store.url).partition("///")[2], isolation_level=None)
-    held.execute("BEGIN EXCLUSIVE")
+    url = make_url(phones.house.store.url)
+    held: Any
+    if phones.house.store.is_sqlite:
+        held = sqlite3.connect(str(url.database), isolation_level=None)
+        held.execute("BEGIN EXCLUSIVE")
+    else:
+        plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        held = psycopg.connect(plain, autocommit=True)
+        held.execute("BEGIN")
+        held.execute("LOCK TABLE interaction, message, event IN EXCLUSIVE MODE")
     try:
         yield
     finally:

@@ -25,9 +25,9 @@ CLICKS: Script = [step for _ in range(4) for step in ({"tone_ms": 60, "hz": 900}
 
 @pytest.fixture
 async def phones(
-    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path, anyio_backend: str
+    sqlite_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path, anyio_backend: str
 ) -> AsyncIterator[Exchange]:
-    async with exchange(database_url, sandbox, clock, tmp_path) as made:
+    async with exchange(sqlite_url, sandbox, clock, tmp_path) as made:
         yield made
 
 

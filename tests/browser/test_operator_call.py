@@ -46,9 +46,9 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def phones(
-    database_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path, anyio_backend: str
+    sqlite_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path, anyio_backend: str
 ) -> AsyncIterator[Exchange]:
-    async with exchange(database_url, sandbox, clock, tmp_path) as made:
+    async with exchange(sqlite_url, sandbox, clock, tmp_path) as made:
         await with_people(made.house)
         yield made
 
