@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from hub.channel import Inbound, Media
+from hub.channel import Inbound, Limits, Media
 from hub.core import recover
-from hub.models import Consent, Customer, InboxEntry, Interaction
+from hub.core.live.writer import Writer
+from hub.models import Consent, Customer, InboxEntry, Interaction, Message
 from hub.ownership import NotYours
 from hub.store import Store
 from tests.bench.processes import OUR_NUMBER
@@ -90,3 +91,36 @@ async def test_who_waits_for_a_person_and_says_stop_waits_no_more(store: Store, 
         await made.hub.receive(message("STOP", 2))
         stopped = await made.records.one(Interaction)
         assert (stopped.owner, stopped.waiting_since) == ("ai", None)
+
+
+async def test_a_call_is_not_closed_for_being_quiet(store: Store, clock: FakeClock) -> None:
+    await furnish(store)
+    async with core(store, clock) as made:
+        await made.hub.receive(message("hello"))
+        await made.settled()
+        made.sms.limits = Limits(length=1600, live=True)
+        clock.forward(days=2)
+        assert await recover.close_idle(made.context) == 0
+
+
+async def test_what_was_said_on_a_call_is_written_once_after_a_failure(store: Store, clock: FakeClock) -> None:
+    await furnish(store)
+    async with core(store, clock) as made:
+        await made.hub.receive(message("hello"))
+        await made.settled()
+        failures = 1
+
+        def fails_once(db: object, interaction: Interaction) -> None:
+            nonlocal failures
+            failures -= 1
+            if failures >= 0:
+                raise OSError("the database went away")
+
+        writer = Writer(made.context, (await made.records.one(Interaction)).id, "Front desk")
+        writer.speaks(1, "agent", "We open at nine. And close at five.", 0)
+        writer.spoke(1, "agent", "We open at nine. And close at five.", "We open at nine.", 900, {})
+        writer.put(fails_once)
+        writer.close()
+        await writer.run()
+        said = [one for one in await made.records.all(Message) if one.from_ms is not None]
+        assert [(one.text, one.heard) for one in said] == [("We open at nine. And close at five.", "We open at nine.")]

@@ -504,3 +504,108 @@ def test_nothing_of_a_call_is_left_when_it_is_over() -> None:
         assert len(asyncio.all_tasks()) == before
 
     run(call())
+
+
+def test_a_cough_while_the_agent_thinks_does_not_cost_the_answer() -> None:
+    async def call() -> None:
+        async def slow(said: str, sure: asyncio.Event) -> AsyncIterator[Piece]:
+            await asyncio.sleep(1)
+            yield Say("Never said.")
+
+        t = talk(TestMind(slow, [Say("We open at nine.")]))
+        await asyncio.sleep(0.2)
+        await t.says("When do you open")
+        await asyncio.sleep(0.5)
+        await t.phone.speak(400)
+        over = asyncio.get_running_loop().time()
+        await t.quiet()
+        assert t.notes.heard == ["We open at nine."]
+        assert t.mind.asked[-1] == ("message", "When do you open")
+        assert t.phone.sounds_after(over) - over < 2.5
+
+    run(call())
+
+
+def test_who_speaks_twice_over_an_opening_that_must_be_heard_hears_all_of_it() -> None:
+    async def call() -> None:
+        opening = " ".join([FIVE] * 3)
+        t = talk(TestMind([Say(opening)], [Say("First.")], [Say("Both.")]), cue="opened", opening_interruptible=False)
+        await asyncio.sleep(0.5)
+        await t.says("hello there")
+        await asyncio.sleep(0.3)
+        await t.says("can you hear me")
+        await t.quiet()
+        assert t.notes.heard == [opening, "Both."]
+        assert t.mind.asked[-1] == ("message", "hello there\ncan you hear me")
+
+    run(call())
+
+
+def test_what_is_to_be_said_before_there_is_a_voice_waits_for_it() -> None:
+    async def call() -> None:
+        engines = Engines()
+        engines.faults["mouth"] = "half-open"
+        t = talk(TestMind([Say("We open at nine.")]), mouths=("mouth", "spare"), engines=engines)
+        await asyncio.sleep(0.1)
+        await t.says("When do you open")
+        await t.quiet()
+        assert t.notes.heard == ["We open at nine."]
+        assert not t.conversation.over
+
+    run(call())
+
+
+def test_what_must_be_consented_to_is_said_also_when_the_customer_speaks_first() -> None:
+    async def call(resumed: bool) -> list[str]:
+        t = talk(TestMind(), consent_message="This call is recorded.", resumed=resumed)
+        await asyncio.sleep(3)
+        return t.notes.heard
+
+    async def calls() -> None:
+        assert await call(False) == ["This call is recorded."]
+        assert await call(True) == []
+
+    run(calls())
+
+
+def test_a_sound_that_only_the_ears_take_for_speech_keeps_no_call_open() -> None:
+    async def call() -> None:
+        t = talk(TestMind([Say("Are you there?")]), idle_seconds=5, silence_hangup_seconds=20)
+        await asyncio.sleep(0.5)
+        t.ears.hear(SpeechBegan())
+        assert await t.ended() == "silence"
+        assert ("silence", "") in t.mind.asked
+
+    run(call())
+
+
+def test_nobody_is_hung_up_on_for_listening_to_a_long_answer() -> None:
+    async def call() -> None:
+        long = " ".join(["Nothing shorter will do here."] * 12)
+        t = talk(TestMind([Say(long)], [Say("Goodbye.")]), idle_seconds=8, silence_hangup_seconds=10)
+        await asyncio.sleep(0.2)
+        await t.says("tell me everything")
+        await t.quiet()
+        assert t.notes.heard == [long]
+        await asyncio.sleep(5)
+        await t.says("thanks for that")
+        await t.quiet()
+        assert t.notes.heard[-1] == "Goodbye."
+
+    run(call())
+
+
+def test_a_phrase_kept_ready_is_said_in_the_voice_of_its_own_agent() -> None:
+    async def call(voice: str) -> list[tuple[str, str]]:
+        engines = Engines()
+        engines.voice = voice
+        talk(TestMind(), engines=engines, filler_messages=["Just a second."])
+        await asyncio.sleep(1)
+        return engines.asked
+
+    async def calls() -> None:
+        for voice in ("Anna", "Ben"):
+            assert ("mouth", "Just a second.") in await call(voice)
+        assert ("mouth", "Just a second.") not in await call("Anna")
+
+    run(calls())

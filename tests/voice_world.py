@@ -152,6 +152,7 @@ class Engines:
         self.ears: list[TestEars] = []
         self.failures: list[tuple[str, str]] = []
         self.closed = 0
+        self.voice = ""
         self.open_ears = True
 
     async def open_mouth(self, name: str) -> OpenMouth:
@@ -159,7 +160,7 @@ class Engines:
             raise EngineFailed("refused")
         if self.faults.get(name) == "half-open":
             await asyncio.sleep(3_600)
-        return OpenMouth(TestMouth(self, name), MULAW_8K)
+        return OpenMouth(TestMouth(self, name), MULAW_8K, self.voice)
 
     async def open_ear(self, name: str) -> OpenEars:
         if self.faults.get(name) == "refuse":
@@ -382,7 +383,7 @@ class Talk:
 
 def talk(
     mind: TestMind, *, cue: Cue | None = None, mouths: Sequence[str] = ("mouth",), ears: Sequence[str] = ("ears",),
-    engines: Engines | None = None, lanes: Any = None, **settings: Any,
+    engines: Engines | None = None, lanes: Any = None, resumed: bool = False, **settings: Any,
 ) -> Talk:  # fmt: skip
     """Begin a call; inside a running loop."""
     phone, engines, notes, decided = Phone(), engines or Engines(), Notes(), list[Piece]()
@@ -398,4 +399,4 @@ def talk(
         lanes=lanes,
         decide=decided.append,
     )
-    return Talk(phone, engines, mind, notes, conversation, asyncio.create_task(conversation.run(cue)), decided)
+    return Talk(phone, engines, mind, notes, conversation, asyncio.create_task(conversation.run(cue, resumed)), decided)

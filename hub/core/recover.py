@@ -116,10 +116,11 @@ def _claim(entry: OutboxEntry) -> tuple[str, str, int]:
 
 
 async def close_idle(hub: Context) -> int:
-    """End text interactions that have been quiet for their idle time; how many."""
+    """End text interactions that have been quiet for their idle time; how many. Calls are looked after elsewhere."""
     now = hub.clock.now()
+    live = [name for name, channel in hub.channels.items() if channel.limits.live]
     async with hub.store.read() as db:
-        quiet = [found.id for found in await interactions.idle(db, now)]
+        quiet = [found.id for found in await interactions.idle(db, now, live)]
     closed = 0
     for interaction_id in quiet:
         async with hub.store.write() as db:

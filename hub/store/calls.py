@@ -1,10 +1,10 @@
 """What live interactions are asked to do, their recordings, and which of them lost their node."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import and_, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -66,7 +66,11 @@ async def of_carrier(db: AsyncSession, channel: str, external_id: str) -> Intera
     return (await db.exec(query.order_by(col(Interaction.id).desc()).with_for_update())).first()
 
 
-async def open_of(db: AsyncSession, channels: Sequence[str], limit: int = 500) -> Sequence[Interaction]:
-    """Open interactions of these channels."""
+async def open_of(
+    db: AsyncSession, channels: Sequence[str], nodes: Collection[str], now: datetime, limit: int = 1_000
+) -> Sequence[Interaction]:  # fmt: skip
+    """Open interactions of these channels that one of these nodes holds, or none although their time is over."""
     query = select(Interaction).where(col(Interaction.channel).in_(channels), col(Interaction.ended_at).is_(None))
+    over = and_(col(Interaction.node) == "", col(Interaction.idle_at) <= now)
+    query = query.where(or_(over, and_(col(Interaction.node) != "", col(Interaction.node).in_(nodes))))
     return (await db.exec(query.order_by(col(Interaction.id)).limit(limit))).all()

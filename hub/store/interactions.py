@@ -141,7 +141,10 @@ async def workspace_events(
     return (await db.exec(query.order_by(col(Event.id)).limit(limit))).all()
 
 
-async def idle(db: AsyncSession, now: datetime, limit: int = 200) -> Sequence[Interaction]:
-    """Open interactions that have been quiet for their whole idle time."""
+async def idle(
+    db: AsyncSession, now: datetime, besides: Sequence[str] = (), limit: int = 200
+) -> Sequence[Interaction]:  # fmt: skip
+    """Open interactions that have been quiet for their whole idle time, on other channels than those `besides`."""
     query = select(Interaction).where(col(Interaction.ended_at).is_(None), col(Interaction.idle_at) <= now)
+    query = query.where(col(Interaction.channel).not_in(besides))
     return (await db.exec(query.order_by(col(Interaction.idle_at)).limit(limit))).all()

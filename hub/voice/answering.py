@@ -74,7 +74,7 @@ class Answers:
         """They go on: what was thought of and has not sounded is not wanted."""
         reply = self.reply
         if reply is not None and not reply.kept and reply.cue == "message" and not _sounds(reply):
-            self.stop()
+            self._put_aside()
 
     def turn_over(self, turn: CustomerTurn) -> None:
         """They have finished: answer, with what was thought of early if it is for the same words."""
@@ -85,10 +85,16 @@ class Answers:
             eager.ended_at, eager.timing, eager.asked_at = turn.ended_at, turn.timing(), turn.over_at
             eager.sure.set()
         else:
-            before = self.reply if self.reply is not None and self.reply.kept else None
-            if before is None:
-                self.stop()
+            before = self._put_aside()
             self.reply = self._think("message", said, turn.ended_at, turn.timing(), after=before)
+
+    def again(self) -> bool:
+        """What made us stop thinking was no words: what they asked before is still to be answered, if anything is."""
+        if self._unanswered and self.reply is None and self.allowed:
+            self.reply = self._think("message", "\n".join(self._unanswered), self._call.now, {})
+            self._call.watch.turn_over()
+            return True
+        return False
 
     def interrupted(self) -> None:
         """They talk over what is being said."""
@@ -132,6 +138,16 @@ class Answers:
             return
         self.stop()
         self.reply = self._think(reply.cue, reply.said, reply.ended_at, reply.timing)
+
+    def _put_aside(self) -> Reply | None:
+        """Think no further of what has not sounded; gives the answer before it, which is still being said."""
+        reply = self.reply
+        if reply is None or reply.kept:
+            return reply
+        before, reply.after = (reply.after if reply.waits else None), None
+        self.stop()
+        self.reply = before
+        return before
 
     def stop(self) -> None:
         """Think no further; what has sounded stays said."""

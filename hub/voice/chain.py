@@ -47,7 +47,7 @@ class Chain(Generic[T]):
 
     Each gets a second chance after the last one.
 
-    `opens(name)` connects one. `failed(name, why)` is told of every failure.
+    `opens(name)` connects one. `failed(name, why)` is told of every failure. `spent`: there is none left to try.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Chain(Generic[T]):
         self._at = -1
         self.name = ""
         self.engine: T | None = None
+        self.spent = False
 
     async def open(self) -> T | None:
         """The first engine that opens, from where we are; None when there is none left."""
@@ -84,7 +85,7 @@ class Chain(Generic[T]):
             else:
                 self.name = name
                 return self.engine
-        self.name, self.engine = "", None
+        self.name, self.engine, self.spent = "", None, True
         return None
 
     async def next(self, why: str) -> T | None:

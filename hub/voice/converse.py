@@ -50,7 +50,9 @@ class Conversation:
         journal: Journal,
         lanes: Lanes | None = None,
         decide: Callable[[Piece], None] = lambda piece: None,
+        from_ms: int = 0,
     ) -> None:
+        """`from_ms`: how much of the call was over before, on a line that was lost."""
         self.line, self.settings, self.mind = line, settings, mind
         self.format = Format(line.codec, line.rate)
         self._time = asyncio.get_running_loop().time
@@ -60,7 +62,7 @@ class Conversation:
         self._ears = ears
         self.turns = Turns(settings.turn_taking, language)
         self.ledger = Ledger(self.format)
-        self.speaking = Speaking(line, self.format, self.ledger, mouths, journal, self.began_at)
+        self.speaking = Speaking(line, self.format, self.ledger, mouths, journal, self.began_at - from_ms / 1000)
         self.hearing = Hearing(self.format, self.turns, self)
         self._mouths = mouths
         self.watch = Watch(self)
@@ -77,24 +79,28 @@ class Conversation:
 
     # the whole of it
 
-    async def run(self, cue: Cue | None = "opened") -> str:
-        """Talk until one side ends it; gives an ended_reason. `cue` makes the agent begin; None lets the person."""
+    async def run(self, cue: Cue | None = "opened", resumed: bool = False) -> str:
+        """Talk until one side ends it; gives an ended_reason. `cue` makes the agent begin; None lets the person.
+
+        Who hears a call that is `resumed` has consented to it before.
+        """
         self.spawn(self._listen())
-        self.spawn(self._begin(cue))
+        self.spawn(self._begin(cue, resumed))
         self.spawn(self.watch.run())
         try:
             return await self._over
         finally:
             await self._clean_up()
 
-    async def _begin(self, cue: Cue | None) -> None:
+    async def _begin(self, cue: Cue | None, resumed: bool) -> None:
         self.spawn(self._hear())
+        if self.settings.consent_message and not resumed:
+            self.speaking.say(self.settings.consent_message, interruptible=False, ended=self.remembered)
         if await self._mouths.open() is None:
             self.end("error")
             return
+        self.speaking.can_speak()
         self.spawn(self.speaking.prepare(self._at_hand()))
-        if self.settings.consent_message and cue == "opened":
-            self.speaking.say(self.settings.consent_message, interruptible=False, ended=self.remembered)
         if cue is not None:
             self.answers.ask(cue)
         self.show()
@@ -153,17 +159,21 @@ class Conversation:
     # hearing
 
     async def _listen(self) -> None:
-        async for sound in self.line.audio():
-            if isinstance(sound, Pressed):
-                self.pressed(sound.digit)
-                continue
-            if self.lanes is not None:
-                self.lanes.customer(sound.audio, sound.at_ms, self.now)
-            if not self.deaf:
-                self.hearing.feed(sound.audio)
-            if self.room is not None:
-                self.room.customer(sound.audio)
-        self.end("customer_hangup")
+        why = "error"
+        try:
+            async for sound in self.line.audio():
+                if isinstance(sound, Pressed):
+                    self.pressed(sound.digit)
+                    continue
+                if self.lanes is not None:
+                    self.lanes.customer(sound.audio, sound.at_ms, self.now)
+                if not self.deaf:
+                    self.hearing.feed(sound.audio)
+                if self.room is not None:
+                    self.room.customer(sound.audio)
+            why = "customer_hangup"
+        finally:  # a call that nobody listens to must not stay open
+            self.end(why)
 
     async def _hear(self) -> None:
         """Take what the ears say; when they fail, the next ones hear on."""
@@ -181,7 +191,7 @@ class Conversation:
                 log.exception("a transcriber broke")
                 why = f"broke: {error}"
             if opened is not self._ears.engine:
-                continue
+                return  # they were replaced, and who replaced them listens to the next ones
             self.hearing.use(None)
             if await self._ears.next(why) is None:
                 await self._no_ears()
@@ -210,7 +220,7 @@ class Conversation:
             self.spawn(self._interrupt())
 
     async def _interrupt(self) -> None:
-        if self.speaking.held:
+        if self.speaking.held or self.speaking.stopping:
             return
         said = await self.speaking.hold()
         self.record()
@@ -268,11 +278,20 @@ class Conversation:
         if (deaf or self._misses >= MOST_MISSES) and (opened := self._ears.engine) is not None:
             self._misses = 0
             self.spawn(self._replace_ears(opened))
-        if self.answers.allowed and not self.speaking.busy and self.reply is None:
+        if self.answers.allowed and not self.speaking.busy and self.reply is None and not self.answers.again():
             self.watch.ask_again()
 
+    def nothing(self) -> None:
+        self.answers.drop_eager()
+        self.answers.again()
+
     async def _replace_ears(self, deaf: OpenEars) -> None:
-        if self._ears.engine is deaf and await self._ears.next("heard nothing of what was said") is not None:
+        if self._ears.engine is not deaf:
+            return
+        self.hearing.use(None)
+        if await self._ears.next("heard nothing of what was said") is None:
+            await self._no_ears()
+        else:
             self.spawn(self._hear())
 
     def remembered(self, said: Said, heard: str) -> None:

@@ -69,6 +69,10 @@ class Listener(Protocol):
         """They spoke and are quiet again, and no words came. `deaf`: the ears gave no sign of anything at all."""
         ...
 
+    def nothing(self) -> None:
+        """What seemed to be speech was too short to be any, such as a cough."""
+        ...
+
 
 class Hearing:
     """One person's side of the line."""
@@ -201,6 +205,9 @@ class Hearing:
             case SpeechBegan():
                 if not self._in_turn:
                     self._in_turn, self._began_at = True, self._loop.time()
+                    if not self.activity.speaking:  # too faint for us; no words may ever come of it
+                        self._quiet_at = self._began_at
+                        self._arm()
                 self._listener.speech_goes_on(self._spoken_ms, self.text)
 
     def _words(self, heard: Words) -> None:
@@ -240,6 +247,8 @@ class Hearing:
             self._listener.turn_over(turn)
         elif spoken >= DEAF_SPEECH_MS / 2:
             self._listener.not_understood(deaf=not signs and spoken >= DEAF_SPEECH_MS)
+        else:
+            self._listener.nothing()
 
     def forget(self) -> None:
         """Nothing of this turn counts: it was said to somebody else."""

@@ -147,6 +147,8 @@ class OperatorTurns:
 
     def not_understood(self, deaf: bool) -> None: ...
 
+    def nothing(self) -> None: ...
+
 
 class OperatorWords:
     """The transcript of what an operator says; ears are opened with their first sound, and are missed by nobody."""

@@ -49,6 +49,7 @@ class Speaking:
         self._news = asyncio.Event()
         self._player: asyncio.Task[None] | None = None
         self._held: Said | None = None
+        self._stopping = False
         self._muted = False
         self.voiceless = False
         self._sounds_until = began_at
@@ -76,6 +77,10 @@ class Speaking:
     @property
     def held(self) -> bool:
         return self._held is not None
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
 
     def position(self) -> int:
         return self.ledger.position(self.line.played())
@@ -136,9 +141,13 @@ class Speaking:
         """While muted, sound goes on its way as silence."""
         self._muted = muted
 
+    def can_speak(self) -> None:
+        """The first voice is at work: what waited for it is said."""
+        self._news.set()
+
     def _wake(self) -> None:
         self._news.set()
-        if self._player is None and self._held is None:
+        if self._player is None and self._held is None and not self._stopping:
             self._player = asyncio.create_task(self._play())
 
     # stopping
@@ -146,20 +155,26 @@ class Speaking:
     async def hold(self) -> Said | None:
         """Stop now: what is unplayed is cleared. Gives what was cut, which `resume` goes on with or `drop` ends."""
         said = self.current
-        await self._stop_player()
-        played = self.line.played()
-        position = self.ledger.position(played)
-        if self.ledger.unplayed(played):
-            await self.line.clear()
+        self._stopping = True  # what is added meanwhile must not start a new player
+        try:
+            await self._stop_player()
+            played = self.line.played()
+            position = self.ledger.position(played)
+            if self.ledger.unplayed(played):
+                await self.line.clear()
+        finally:
+            self._stopping = False
         self.ledger.clear(played)
         self._sounds_until = self.quiet_since
-        if said is None:
+        for one in self._queue:  # a filler may be played before what is current
+            for sentence in one.utterance.sentences[-1:]:
+                if not sentence.whole or position < sentence.end:
+                    self._cut(one, position)
+        if said is None or said.over.is_set():
+            if self._queue:
+                self._wake()
             return None
         self._held = said
-        last = said.utterance.sentences[-1:] or []
-        for sentence in last:
-            if not sentence.whole or position < sentence.end:
-                self._cut(said, position)
         return said
 
     def _cut(self, said: Said, position: int) -> None:
@@ -214,7 +229,8 @@ class Speaking:
         await self._stop_player()
         if self._queue:
             if self._held is None:
-                self._cut(self._queue[0], position)
+                for said in self._queue:
+                    self._cut(said, position)
             self.drop()
 
     # playing
@@ -226,7 +242,7 @@ class Speaking:
                 said = self._turn()
                 self._request(said, ahead)
                 if not ahead:
-                    if said.open:
+                    if said.open or said.waiting:  # for its next sentence, or for the first voice
                         self._news.clear()
                         await self._news.wait()
                         continue
@@ -256,7 +272,7 @@ class Speaking:
             if not said.first_request_at:
                 said.first_request_at = self.now
             ahead.append(Synthesis(opened, text, self.format))
-        if opened is None and said.waiting:
+        if opened is None and said.waiting and self._mouths.spent:
             self.voiceless = True
             said.waiting.clear()
 
@@ -266,7 +282,7 @@ class Speaking:
         sentence.size = synthesis.size
         self._news.set()
         try:
-            sound = KEPT.get(self._mouths.name, whole, self.format) if said.filler else None
+            sound = KEPT.get(self._voice, whole, self.format) if said.filler else None
             if sound is not None:
                 sentence.size = sound.__len__
                 await self._give(said, sentence, sound)
@@ -338,6 +354,7 @@ class Speaking:
         heard = utterance.text
         utterance.rest = " ".join(said.waiting)
         said.waiting.clear()
+        self._news.set()
         if utterance.begun_at:
             self._times(said)
             self._journal.spoke(
@@ -358,8 +375,14 @@ class Speaking:
     async def prepare(self, phrases: list[str]) -> None:
         """Have phrases ready that must come at once."""
         for text in phrases:
-            opened, name = self._mouths.engine, self._mouths.name
-            if not text or opened is None or KEPT.get(name, text, self.format) is not None:
+            opened, voice = self._mouths.engine, self._voice
+            if not text or opened is None or KEPT.get(voice, text, self.format) is not None:
                 continue
             with contextlib.suppress(EngineFailed):
-                KEPT.put(name, text, self.format, await made(opened, text, self.format))
+                KEPT.put(voice, text, self.format, await made(opened, text, self.format))
+
+    @property
+    def _voice(self) -> str:
+        """Which voice speaks: the engine, and what it was opened with."""
+        opened = self._mouths.engine
+        return f"{self._mouths.name} {opened.voice}" if opened is not None else ""

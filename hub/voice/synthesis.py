@@ -16,10 +16,11 @@ LONGEST_SENTENCE_SECONDS = 120
 
 @dataclass(slots=True)
 class OpenMouth:
-    """A voice at work, and the format it makes its sound in."""
+    """A voice at work, and the format it makes its sound in. `voice` tells it from other voices of the engine."""
 
     mouth: Mouth
     format: Format
+    voice: str = ""
 
     async def close(self) -> None:
         await self.mouth.close()

@@ -2,10 +2,13 @@
 
 import asyncio
 import itertools
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hub.voice.converse import Conversation
+
+log = logging.getLogger("hub.voice")
 
 TICK_SECONDS = 0.1
 FILLER_SECONDS = 1.5
@@ -42,14 +45,20 @@ class Watch:
     async def run(self) -> None:
         while not self._call.over:
             await asyncio.sleep(TICK_SECONDS)
-            self._call.record()
-            self._dead_air()
-            await self._doubtful()
-            self._quiet()
-            self._listens()
-            self._longest()
-            self._typed()
-            self._call.show()
+            try:
+                self._look()
+            except Exception:  # whatever it is, the call must not be left to itself
+                log.exception("a look after a call failed")
+
+    def _look(self) -> None:
+        self._call.record()
+        self._dead_air()
+        self._doubtful()
+        self._quiet()
+        self._listens()
+        self._longest()
+        self._typed()
+        self._call.show()
 
     # what the loop tells
 
@@ -108,7 +117,7 @@ class Watch:
             if self._fillers is not None:
                 speaking.say(next(self._fillers), filler=True, first=True)
 
-    async def _doubtful(self) -> None:
+    def _doubtful(self) -> None:
         call = self._call
         if not call.speaking.held:
             return
@@ -117,16 +126,19 @@ class Watch:
         elif call.now - self._doubt_at >= call.settings.turn_taking.resume_after_seconds:
             call.journal.happened("call.resumed")
             call.hearing.forget()
+            call.answers.drop_eager()
             call.speaking.resume()
+            call.answers.again()
 
     def _quiet(self) -> None:
         call = self._call
-        last = max(call.last_customer_at, call.speaking.quiet_since)
         if call.silent or call.reply is not None or call.speaking.busy or call.hearing.under_way:
             return
-        if call.now - call.last_customer_at >= call.settings.silence_hangup_seconds:
-            call.end("silence")
-        elif call.now - last >= call.settings.idle_seconds:
+        quiet = call.now - max(call.last_customer_at, call.speaking.quiet_since)
+        longest = call.settings.silence_hangup_seconds
+        if call.now - call.last_customer_at >= longest and quiet >= min(call.settings.idle_seconds, longest):
+            call.end("silence")  # never right after we have spoken for long
+        elif quiet >= call.settings.idle_seconds:
             self._idle_asked += 1
             call.answers.ask("silence")
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from hub.channel import Line, Undeliverable
 from hub.core.context import Context
@@ -12,7 +13,7 @@ from hub.core.live.engines import Engines
 from hub.core.live.lost import COMES_BACK_WITHIN, TRANSFER_LASTS
 from hub.core.live.mind import HISTORY, LiveMind, Memory, remembered
 from hub.core.live.obey import obey
-from hub.core.live.taping import Tape
+from hub.core.live.taping import Tape, since
 from hub.core.live.writer import Writer
 from hub.core.write import finish
 from hub.dialogue.turn import Cue, Entry, HandToHuman, Piece
@@ -50,7 +51,8 @@ class LiveCall:
         self.writer = Writer(hub, interaction.id, str(interaction.agent.get("name", "")))
         self.mind = LiveMind(hub, memory, self.writer.state)
         self.whispered: list[Entry] = []
-        self.fenced = self.transferring = self.ended = False
+        self.obeyed: dict[UUID, str] = {}
+        self.fenced = self.transferring = self.ended = self._handing_over = False
         self.format = Format(line.codec, line.rate)
         self.tape = Tape(hub, interaction, self.format) if self.settings.record else None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -67,6 +69,7 @@ class LiveCall:
             journal=self.writer,
             lanes=self.tape,
             decide=self._decide,
+            from_ms=since(interaction.answered_at, hub.clock.now()),
         )
 
     def _engine_failed(self, name: str, why: str) -> None:
@@ -87,7 +90,7 @@ class LiveCall:
                 cue = None
             if self.owner == "queue":
                 self.conversation.spawn(self._hold())
-            reason = await self.conversation.run(cue)
+            reason = await self.conversation.run(cue, self.resumed)
         except Exception:
             log.exception("the call of interaction %s failed", self.id)
             self._fault = "The call broke off because of a fault of ours; see the server's log."
@@ -103,7 +106,10 @@ class LiveCall:
             if not self.ended:
                 self._let_go()
             if self.tape is not None:
-                await self.tape.close(taping)
+                try:
+                    await self.tape.close(taping)
+                except Exception:  # the sweep finishes its row
+                    log.exception("the recording of call %s could not be finished", self.id)
             await asyncio.gather(writing, obeying, return_exceptions=True)
             self._let_go()
 
@@ -164,7 +170,8 @@ class LiveCall:
         if interaction.ended_at is not None:
             self.conversation.end(interaction.ended_reason or "api_hangup")
             return
-        if (interaction.owner, interaction.operator_id) != (self.owner, self.operator_id):
+        changed = (interaction.owner, interaction.operator_id) != (self.owner, self.operator_id)
+        if changed and not self._handing_over:
             await self._owner_changed(interaction)
         for one in asked:
             await asyncio.shield(self.hub.spawn(obey(self, one)))  # a transfer ends the line, and us, before it is done
@@ -177,7 +184,7 @@ class LiveCall:
         self.transferring = True
         try:
             await self.line.transfer(to)
-        except Undeliverable:
+        except Exception:
             self.transferring = False
             raise
         finally:
@@ -194,16 +201,20 @@ class LiveCall:
         self.conversation.end(MOVED)
 
     async def _owner_changed(self, interaction: Interaction) -> None:
+        waited = self.owner == "queue"
         self.owner, self.operator_id = interaction.owner, interaction.operator_id
         silent = self.owner != "ai"
         self.show_standing()
+        if waited:  # whoever has them now is heard at once, not behind the music
+            await self.conversation.speaking.silence()
         if self.conversation.room is not None:
             self.conversation.room.speaker(str(self.operator_id) if self.owner == "operator" else None)
         await self.conversation.be_silent(silent or self.paused)
         if self.owner == "queue":
             self.conversation.spawn(self._hold())
-        if not silent and not self.paused:
+        if not silent:
             await self._remember_what_was_said()
+        if not silent and not self.paused:
             self.conversation.answers.ask("handed_back")
 
     async def _remember_what_was_said(self) -> None:
@@ -250,7 +261,12 @@ class LiveCall:
     def _decide(self, piece: Piece) -> None:
         self.writer.decided(piece)
         if isinstance(piece, HandToHuman):
+            self._handing_over = True  # until that is written down, what is written says otherwise
+            self.writer.put(self._handed_over)
             self.conversation.spawn(self._to_a_person())
+
+    def _handed_over(self, db: Any, interaction: Interaction) -> None:
+        self._handing_over = False
 
     async def _to_a_person(self) -> None:
         """Connect them with a number, where the agent has one and the line can; else they wait in the queue."""
@@ -263,6 +279,9 @@ class LiveCall:
                 return
             except Undeliverable as error:
                 self.writer.happened("call.transfer_failed", words=error.words)
+            except Exception as error:
+                log.exception("the transfer of call %s failed", self.id)
+                self.writer.happened("call.transfer_failed", words=f"It failed: {error}")
         await self._hold()
 
     async def _hold(self) -> None:

@@ -1,5 +1,6 @@
 """The engines of hearing and speaking as one call wants them: which, in what format, with which settings."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,4 +50,5 @@ class Engines:
         options: dict[str, Any] = {"speed": speaking.speed}
         if name == speaking.engine:
             options |= {**speaking.options, **({"voice": speaking.voice} if speaking.voice else {})}
-        return OpenMouth(await engine.open(made, self._language, options), made)
+        voice_of = json.dumps([self._language, options], sort_keys=True, default=str)
+        return OpenMouth(await engine.open(made, self._language, options), made, voice_of)

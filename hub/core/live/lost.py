@@ -26,7 +26,8 @@ async def look_after(hub: Context, dead: Collection[str]) -> None:
     live = [name for name, channel in hub.channels.items() if channel.limits.live]
     now = hub.clock.now()
     async with hub.store.read() as db:
-        waiting = [one.id for one in await calls.open_of(db, live) if _needs(hub, one, dead, now)]
+        found = await calls.open_of(db, live, {*dead, hub.node}, now)
+        waiting = [one.id for one in found if _needs(hub, one, dead, now)]
     for interaction_id in waiting:
         async with hub.store.write() as db:
             interaction = await interactions.locked(db, interaction_id)

@@ -19,15 +19,10 @@ log = logging.getLogger("hub.live")
 
 
 async def obey(call: "LiveCall", asked: Command) -> None:
-    """Do it. What goes wrong is the command's fault, in words, and the call's business no further."""
-    fault = ""
-    try:
-        await _carry_out(call, asked.verb, asked.arguments)
-    except Undeliverable as error:
-        fault = error.words
-    except Exception as error:
-        log.exception("command %s failed", asked.verb)
-        fault = f"It failed: {error}"
+    """Do it, once. What goes wrong is the command's fault, in words, and the call's business no further."""
+    fault = call.obeyed.get(asked.id)
+    if fault is None:
+        fault = call.obeyed[asked.id] = await _tried(call, asked)
     now = call.hub.clock.now()
     async with call.hub.store.write() as db:
         interaction = await interactions.locked(db, call.id)
@@ -37,6 +32,17 @@ async def obey(call: "LiveCall", asked: Command) -> None:
                 db, interaction, "call.commanded", now,
                 command_id=str(asked.id), verb=asked.verb, arguments=asked.arguments, by=asked.by, fault=fault,
             )  # fmt: skip
+
+
+async def _tried(call: "LiveCall", asked: Command) -> str:
+    try:
+        await _carry_out(call, asked.verb, asked.arguments)
+    except Undeliverable as error:
+        return error.words
+    except Exception as error:
+        log.exception("command %s failed", asked.verb)
+        return f"It failed: {error}"
+    return ""
 
 
 async def _carry_out(call: "LiveCall", verb: str, given: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The recording of one live interaction: a file beside the database, and a row that says where."""
 
 import asyncio
-import contextlib
+import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +13,11 @@ from hub.voice.recorder import Recorder
 from hub.voice.speech import Format
 from hub.voice.wav import extent
 
+log = logging.getLogger("hub.live")
+
 FOLDER = "recordings"
 MOST_RATE = 16_000
+TRY_AGAIN_SECONDS = 1.0
 FINISHED_WITHIN = timedelta(minutes=1)
 """How long after the end of a call its node may take to finish the recording itself."""
 
@@ -25,6 +28,7 @@ class Tape:
     def __init__(self, hub: Context, interaction: Interaction, format: Format) -> None:
         self._hub, self._interaction_id = hub, interaction.id
         self._loop = asyncio.get_running_loop()
+        self._entered = False
         now = hub.clock.now()
         self.row = Recording(
             id=new_id(),
@@ -32,7 +36,7 @@ class Tape:
             interaction_id=interaction.id,
             path=f"{FOLDER}/{interaction.workspace_id}/{now:%Y-%m}/{interaction.id}-{now:%H%M%S}.wav",
             rate=min(format.rate, MOST_RATE),
-            from_ms=_since(interaction.answered_at, now),
+            from_ms=since(interaction.answered_at, now),
             started_at=now,
         )
         self.recorder = Recorder(hub.data_dir / self.row.path, self.row.rate, format, self._loop.time())
@@ -55,23 +59,38 @@ class Tape:
         self.recorder.resume(now)
 
     async def run(self) -> None:
-        """Keep it: the row first, so that whoever looks finds a growing file."""
+        """Keep it: the row first, so that whoever looks finds a growing file. A database that fails is asked again."""
+        while not self._entered:
+            try:
+                await self._enter()
+            except Exception:
+                log.exception("a recording could not be entered; it is tried again")
+                await asyncio.sleep(TRY_AGAIN_SECONDS)
+        await self.recorder.run(self._loop.time)
+
+    async def _enter(self) -> None:
         async with self._hub.store.write() as db:
             interaction = await interactions.locked(db, self._interaction_id)
-            db.add(self.row)
+            db.add(Recording(**self.row.model_dump()))
             if interaction is not None:
                 interactions.log(
                     db, interaction, "recording.started", self._hub.clock.now(), recording_id=str(self.row.id)
                 )
-        await self.recorder.run(self._loop.time)
+        self._entered = True
 
     async def close(self, running: "asyncio.Task[None] | None") -> None:
         """All of it is on the disk; its row says how long it is."""
         if running is not None:
             running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            try:
                 await running
+            except asyncio.CancelledError:
+                pass
+            except Exception:
+                log.exception("a recording broke off")
         await self.recorder.close(self._loop.time())
+        if not self._entered:
+            await self._enter()
         async with self._hub.store.write() as db:
             interaction = await interactions.locked(db, self._interaction_id)
             row = await db.get(Recording, self.row.id)
@@ -109,5 +128,5 @@ def _extent(path: Path) -> int:
         return 0
 
 
-def _since(answered_at: datetime | None, now: datetime) -> int:
+def since(answered_at: datetime | None, now: datetime) -> int:
     return max(round((now - answered_at).total_seconds() * 1000), 0) if answered_at else 0

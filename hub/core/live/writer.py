@@ -15,7 +15,7 @@ from hub.core.context import Context
 from hub.core.write import say_in
 from hub.dialogue.turn import Collected, EnterStage, HandToHuman, Piece, UsedTool
 from hub.models import Interaction, Message
-from hub.store import interactions, people
+from hub.store import calls, interactions, people
 
 log = logging.getLogger("hub.live")
 
@@ -60,6 +60,7 @@ class Writer:
 
     async def _write(self) -> None:
         entries, self._waiting = self._waiting, []
+        known = dict(self._messages)
         try:
             async with self._hub.store.write() as db:
                 interaction = await interactions.locked(db, self._interaction_id)
@@ -74,7 +75,7 @@ class Writer:
                 log.exception("the end of call %s could not be written down", self._interaction_id)
                 return
             log.exception("a call could not be written down; it is tried again")
-            self._waiting = entries + self._waiting
+            self._waiting, self._messages = entries + self._waiting, known  # as if it had never been tried
             await self._hub.clock.sleep(TRY_AGAIN_SECONDS)
         else:
             self._failures = 0
@@ -196,6 +197,7 @@ class Writer:
                 case HandToHuman():
                     if interaction.owner == "ai":
                         ownership.queue(db, interaction, piece.reason, now)
+                    calls.call_hint(db, interaction.id)
 
         self.put(entry)
 
