@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Event, Interaction, Message, Tag
 from hub.models.columns import new_id
+from hub.storable import storable
 from hub.store import hint, write_at_commit
 
 
@@ -72,7 +73,7 @@ def log(db: AsyncSession, interaction: Interaction, type: str, at: datetime, **d
         interaction_id=interaction.id,
         seq=interaction.last_seq,
         type=type,
-        data=data,
+        data=storable(data),
         at=at,
     )
     hint(db, interaction.workspace_id, interaction.id, interaction.thread)

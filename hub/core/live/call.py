@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from hub import ownership
 from hub.channel import Line, Undeliverable
 from hub.core.context import Context
 from hub.core.live.engines import Engines
@@ -32,6 +33,8 @@ from hub.voice.speech import Format
 log = logging.getLogger("hub.live")
 
 HOLD_SECONDS = 20.0
+OPERATOR_MISSED_SECONDS, OPERATOR_AWAY_SECONDS = 5.0, 60.0
+"""Without the operator's sound and words for so long, the customer hears that the line is alive, and waits again."""
 MOVED = "moved"
 ENDED_WITHIN_SECONDS = 2.0
 
@@ -90,6 +93,8 @@ class LiveCall:
                 cue = None
             if self.owner == "queue":
                 self.conversation.spawn(self._hold())
+            if self.owner == "operator":
+                self.conversation.spawn(self._while_operator_is_there())
             reason = await self.conversation.run(cue, self.resumed)
         except Exception:
             log.exception("the call of interaction %s failed", self.id)
@@ -212,10 +217,34 @@ class LiveCall:
         await self.conversation.be_silent(silent or self.paused)
         if self.owner == "queue":
             self.conversation.spawn(self._hold())
+        if self.owner == "operator":
+            self.conversation.spawn(self._while_operator_is_there())
         if not silent:
             await self._remember_what_was_said()
         if not silent and not self.paused:
             self.conversation.answers.ask("handed_back")
+
+    async def _while_operator_is_there(self) -> None:
+        """An operator who took over and is gone, or never came by sound, leaves nobody in silence for long."""
+        operator_id, seen_at = self.operator_id, self.conversation.now
+        while self.owner == "operator" and self.operator_id == operator_id and not self.conversation.over:
+            await asyncio.sleep(1)
+            room, speaking = self.conversation.room, self.conversation.speaking
+            there = room is not None and any(guest.speaks for guest in room.guests.values())
+            if there or speaking.busy:
+                seen_at = self.conversation.now
+            away = self.conversation.now - seen_at
+            if away >= OPERATOR_AWAY_SECONDS:
+                self.writer.put(self._operator_gone)
+                return
+            if away >= OPERATOR_MISSED_SECONDS and not speaking.sounding:
+                await self.conversation.sound(hold_sound(self.format))
+
+    def _operator_gone(self, db: Any, interaction: Interaction) -> None:
+        """They wait for a person again."""
+        if interaction.owner == "operator" and interaction.operator_id == self.operator_id:
+            ownership.queue(db, interaction, "The operator is not on the call any more.", self.hub.clock.now())
+            calls.call_hint(db, interaction.id)
 
     async def _remember_what_was_said(self) -> None:
         """The agent goes on knowing what was said while it was silent."""

@@ -15,6 +15,7 @@ from hub.core.context import Context
 from hub.core.write import say_in
 from hub.dialogue.turn import Collected, EnterStage, HandToHuman, Piece, UsedTool
 from hub.models import Interaction, Message
+from hub.storable import storable
 from hub.store import calls, interactions, people
 
 log = logging.getLogger("hub.live")
@@ -121,7 +122,7 @@ class Writer:
             if (message_id := self._messages.get(number)) is not None:
                 message = await db.get(Message, message_id)
                 if message is not None:
-                    message.text = growing["text"]
+                    message.text = storable(growing["text"])
                     interactions.log(db, interaction, "message.grown", now, message_id=str(message_id))
                 return
             said = _say(
@@ -138,8 +139,8 @@ class Writer:
             message = await db.get(Message, self._messages.pop(number)) if number in self._messages else None
             if message is None:
                 return
-            message.text, message.to_ms, message.timing = text, to_ms, dict(timing)
-            message.heard = None if heard == text else heard
+            message.text, message.to_ms, message.timing = storable(text), to_ms, storable(dict(timing))
+            message.heard = None if heard == text else storable(heard)
             interactions.log(
                 db, interaction, "message.heard", now,
                 message_id=str(message.id), text=text, heard=heard, cut=heard != text,
@@ -166,7 +167,7 @@ class Writer:
         """The brain's memory, as it counts from now on."""
 
         def entry(db: AsyncSession, interaction: Interaction) -> None:
-            interaction.state = state
+            interaction.state = storable(state)
             interaction.answered_seq = interaction.heard_seq
 
         self.put(entry)
@@ -206,4 +207,4 @@ def _say(
     db: AsyncSession, interaction: Interaction, now: datetime, role: str, text: str, **fields: Any
 ) -> Message:  # fmt: skip
     fields.setdefault("author", "")
-    return say_in(db, interaction, now, role=role, text=text, **fields)
+    return say_in(db, interaction, now, role=role, text=storable(text), **fields)
