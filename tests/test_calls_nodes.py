@@ -124,9 +124,12 @@ async def test_a_call_whose_process_ends_is_taken_up_by_another(phones: Phones, 
     nodes = {(await phones.interaction(sid)).node for sid in sids}
     await phones.process("b")
     first.process.send_signal(how)
-    for sid in sids:
+
+    async def goes_on(sid: str) -> None:
         await phones.until(sid, event="stream_start", at_least=2, within=20)
         await phones.goes_on(sid, [QUIET, says("Do you know me?"), QUIET, says("Goodbye", 300), QUIET])
+
+    await asyncio.gather(*map(goes_on, sids))
     for sid, name in zip(sids, ("Emily", "Robert"), strict=True):
         interaction = await eventually(lambda sid=sid: phones.interaction(sid), lambda one: one.node not in nodes)  # type: ignore[misc]
         call = await phones.over(sid)
