@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, ownership, policy
 from hub.core.context import Context, alone
-from hub.core.write import finish, owe, say_in
+from hub.core.known import HISTORY, known
+from hub.core.write import decided_in, finish, owe, say_in
 from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import (
     Collected,
@@ -29,10 +29,9 @@ from hub.dialogue.turn import (
 from hub.engines import brain
 from hub.models import Interaction, Message
 from hub.segments import split
-from hub.store import interactions, people, transit
+from hub.store import interactions, transit
 
 log = logging.getLogger("hub.answer")
-HISTORY_MESSAGES = 60
 
 
 @dataclass(slots=True)
@@ -68,7 +67,7 @@ async def _read(hub: Context, interaction_id: UUID, cue: Cue) -> Draft | None:
         if interaction is None:
             return None
         if owed := await _owed(db, interaction, cue):
-            said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY_MESSAGES)
+            said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
             turn = await _turn(hub, db, interaction, said, owed)
             return Draft(interaction, turn)
     async with hub.store.write() as db:
@@ -90,8 +89,7 @@ async def _owed(db: AsyncSession, interaction: Interaction, cue: Cue) -> Cue | N
 
 
 async def _turn(hub: Context, db: AsyncSession, interaction: Interaction, said: list[Message], cue: Cue) -> Turn:
-    customer, workspace = await people.customer_at_home(db, interaction.customer_id)
-    zone = ZoneInfo(customer.time_zone or workspace.time_zone)
+    about = await known(db, interaction)
     new = [m for m in said if m.role == "customer" and m.seq > interaction.answered_seq]
     old = [m for m in said if m not in new and not m.note]
     return Turn(
@@ -100,15 +98,10 @@ async def _turn(hub: Context, db: AsyncSession, interaction: Interaction, said: 
         said="\n".join(m.text for m in new),
         history=[Entry(m.role, m.text) for m in old],
         state=dict(interaction.state),
-        now=hub.clock.now().astimezone(zone),
+        now=hub.clock.now().astimezone(about.zone),
         channel=interaction.channel,
-        parameters={**interaction.agent.get("parameters", {}), **interaction.parameters},
-        customer={
-            **customer.custom_fields,
-            "name": customer.name,
-            "language": customer.language,
-            "known_as": interaction.person,
-        },
+        parameters=about.parameters,
+        customer=about.customer,
     )
 
 
@@ -166,22 +159,8 @@ async def _write_down(
                     )  # fmt: skip
                     if not channel.limits.pulled:
                         owe(db, interaction, said, now)
-            case UsedTool():
-                interactions.log(
-                    db, interaction, "tool.called", now, name=piece.name, arguments=dict(piece.arguments),
-                    result=piece.result.data, error=piece.result.error, duration_ms=piece.duration_ms,
-                )  # fmt: skip
-            case EnterStage():
-                interactions.log(db, interaction, "stage.entered", now, stage=piece.stage)
-            case Collected():
-                interactions.log(
-                    db, interaction, "field.collected", now,
-                    field=piece.field, value=piece.value, evidence=piece.evidence,
-                )  # fmt: skip
-                if piece.type == "name":
-                    await people.name_if_nameless(
-                        db, interaction.workspace_id, interaction.customer_id, str(piece.value)
-                    )
+            case UsedTool() | EnterStage() | Collected():
+                await decided_in(db, interaction, piece, now)
             case HandToHuman():
                 ownership.queue(db, interaction, piece.reason, now)
             case Finish():

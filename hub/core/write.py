@@ -1,4 +1,4 @@
-"""What every act writes down: an interaction opened, a message said in it, a message owed to a provider."""
+"""What every act writes down: an interaction opened, a message said in it, what was decided, what is owed."""
 
 import secrets
 from collections.abc import Sequence
@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.dialogue.turn import Collected, EnterStage, UsedTool
 from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Skill, Workspace
 from hub.models.agent import Timing
 from hub.models.columns import new_id
-from hub.store import agents, interactions
+from hub.store import agents, interactions, people
 
 PREVIEW_CHARACTERS = 140
 IDLE_SECONDS = Timing().idle_close_seconds
@@ -137,3 +138,24 @@ def finish(db: AsyncSession, interaction: Interaction, status: str, reason: str,
     interaction.status, interaction.ended_reason = status, reason
     interaction.ended_at, interaction.idle_at, interaction.waiting_since = now, None, None
     interactions.log(db, interaction, "interaction.ended", now, status=status, reason=reason)
+
+
+async def decided_in(
+    db: AsyncSession, interaction: Interaction, piece: UsedTool | EnterStage | Collected, now: datetime
+) -> None:
+    """What the agent did beside talking, in the log of an interaction held by this transaction."""
+    match piece:
+        case UsedTool():
+            interactions.log(
+                db, interaction, "tool.called", now, name=piece.name, arguments=dict(piece.arguments),
+                result=piece.result.data, error=piece.result.error, duration_ms=piece.duration_ms,
+            )  # fmt: skip
+        case EnterStage():
+            interactions.log(db, interaction, "stage.entered", now, stage=piece.stage)
+        case Collected():
+            interactions.log(
+                db, interaction, "field.collected", now,
+                field=piece.field, value=piece.value, evidence=piece.evidence,
+            )  # fmt: skip
+            if piece.type == "name":
+                await people.name_if_nameless(db, interaction.workspace_id, interaction.customer_id, str(piece.value))

@@ -31,7 +31,6 @@ class Watch:
         self._turn_over_at = 0.0
         self._filled = self._fell_back = self._apologised = False
         self._doubt_at = 0.0
-        self._idle_asked = 0
         self._wrapped_up = self._time_up = False
         self._digits = ""
         self._digit_at = 0.0
@@ -66,7 +65,6 @@ class Watch:
         """The agent owes an answer from now on."""
         self._turn_over_at = self._call.now
         self._filled = self._fell_back = self._apologised = False
-        self._idle_asked = 0 if self._call.reply is None or self._call.reply.cue == "message" else self._idle_asked
 
     def doubt(self) -> None:
         """The agent was stopped and no words came yet."""
@@ -139,7 +137,6 @@ class Watch:
         if call.now - call.last_customer_at >= longest and quiet >= min(call.settings.idle_seconds, longest):
             call.end("silence")  # never right after we have spoken for long
         elif quiet >= call.settings.idle_seconds:
-            self._idle_asked += 1
             call.answers.ask("silence")
 
     def _listens(self) -> None:

@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from hub import ownership
 from hub.channel import Line, Undeliverable
 from hub.core.context import Context
+from hub.core.known import HISTORY
 from hub.core.live.engines import Engines
 from hub.core.live.lost import COMES_BACK_WITHIN, TRANSFER_LASTS
-from hub.core.live.mind import HISTORY, LiveMind, Memory, remembered
+from hub.core.live.mind import LiveMind, Memory, remembered
 from hub.core.live.obey import obey
 from hub.core.live.taping import Tape, since
 from hub.core.live.writer import Writer
@@ -46,7 +46,6 @@ class LiveCall:
         self.hub, self.line = hub, line
         self.id, self.workspace_id, self.external_id = interaction.id, interaction.workspace_id, interaction.external_id
         self.settings = Call(**interaction.agent.get("call", {}))
-        self.definition: Mapping[str, Any] = interaction.agent
         self.resumed = resumed
         self.owner = interaction.owner
         self.operator_id = interaction.operator_id

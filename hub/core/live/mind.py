@@ -10,14 +10,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from hub.core.context import Context
+from hub.core.known import HISTORY, known
 from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import Cue, Entry, Finish, Passage, Piece, Say, Toolbox, ToolResult, Turn
 from hub.engines import brain
 from hub.models import Interaction
-from hub.store import agents, interactions, people
+from hub.store import agents, interactions
 from hub.voice.mind import Thought
-
-HISTORY = 60
 
 
 @dataclass(slots=True)
@@ -31,7 +30,7 @@ class Memory:
     channel: str
     parameters: Mapping[str, Any]
     customer: Mapping[str, Any]
-    zone: Any
+    zone: ZoneInfo
     history: list[Entry] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     turns: int = 0
@@ -154,7 +153,7 @@ def remembered(said: list[Any]) -> list[Entry]:
 async def memory_of(hub: Context, interaction: Interaction) -> Memory:
     """What the agent knows when the line opens; of a call that is taken up again, all that was said."""
     async with hub.store.glance() as db:
-        customer, workspace = await people.customer_at_home(db, interaction.customer_id)
+        about = await known(db, interaction)
         said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
         topics = await agents.topics(db, interaction.workspace_id, interaction.agent_id)
     return Memory(
@@ -163,14 +162,9 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
         agent_id=interaction.agent_id,
         agent=interaction.agent,
         channel=interaction.channel,
-        parameters={**interaction.agent.get("parameters", {}), **interaction.parameters},
-        customer={
-            **customer.custom_fields,
-            "name": customer.name,
-            "language": customer.language,
-            "known_as": interaction.person,
-        },
-        zone=ZoneInfo(customer.time_zone or workspace.time_zone),
+        parameters=about.parameters,
+        customer=about.customer,
+        zone=about.zone,
         history=remembered(said),
         state=dict(interaction.state),
         topics=topics,

@@ -12,11 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import ownership
 from hub.core.context import Context
-from hub.core.write import say_in
+from hub.core.write import decided_in, say_in
 from hub.dialogue.turn import Collected, EnterStage, HandToHuman, Piece, UsedTool
 from hub.models import Interaction, Message
 from hub.storable import storable
-from hub.store import calls, interactions, people
+from hub.store import calls, interactions
 
 log = logging.getLogger("hub.live")
 
@@ -179,22 +179,8 @@ class Writer:
 
         async def entry(db: AsyncSession, interaction: Interaction) -> None:
             match piece:
-                case UsedTool():
-                    interactions.log(
-                        db, interaction, "tool.called", now, name=piece.name, arguments=dict(piece.arguments),
-                        result=piece.result.data, error=piece.result.error, duration_ms=piece.duration_ms,
-                    )  # fmt: skip
-                case EnterStage():
-                    interactions.log(db, interaction, "stage.entered", now, stage=piece.stage)
-                case Collected():
-                    interactions.log(
-                        db, interaction, "field.collected", now,
-                        field=piece.field, value=piece.value, evidence=piece.evidence,
-                    )  # fmt: skip
-                    if piece.type == "name":
-                        await people.name_if_nameless(
-                            db, interaction.workspace_id, interaction.customer_id, str(piece.value)
-                        )
+                case UsedTool() | EnterStage() | Collected():
+                    await decided_in(db, interaction, piece, now)
                 case HandToHuman():
                     if interaction.owner == "ai":
                         ownership.queue(db, interaction, piece.reason, now)
