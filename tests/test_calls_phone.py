@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import sqlite3
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,11 @@ from fixtures.sandbox.twilio.voice.audio import from_mulaw
 from hub.core.recover import sweep
 from hub.models import AgentDefinition, Event, Interaction, Message, OutboxEntry
 from hub.policy import NotAllowed
-from tests.bench.processes import ACCOUNT_SID, AUTH_TOKEN, OUR_NUMBER, free_port, start
+from tests.bench.processes import ACCOUNT_SID, OUR_NUMBER
 from tests.call_world import Exchange, Script, agent, exchange, says, spelled
 from tests.fakes import FakeClock, until
 from tests.test_demo_agents import load, split
-from tests.world import Sandbox, eventually, signed
+from tests.world import Sandbox, eventually, sandbox_process, signed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 QUIET: dict[str, Any] = {"wait": "quiet", "quiet_ms": 300}
@@ -91,16 +90,8 @@ async def test_a_call_is_talked_with_until_goodbye(phones: Exchange) -> None:
 @pytest.fixture(scope="module")
 def town() -> Iterator[Sandbox]:
     """A carrier of its own, beside which there is a clinic that takes bookings."""
-    port = free_port()
-    command = [
-        sys.executable, "-m", "fixtures.sandbox", "--port", str(port), "--account-sid", ACCOUNT_SID,
-        "--auth-token", AUTH_TOKEN, "--number", OUR_NUMBER,
-    ]  # fmt: skip
-    running = start(command, f"http://127.0.0.1:{port}", "/control/messages")
-    try:
-        yield Sandbox(running)
-    finally:
-        running.stop()
+    with sandbox_process("--data") as made:
+        yield made
 
 
 async def test_a_visit_is_booked_by_voice_with_the_clinics_agent_and_the_embedded_engines(

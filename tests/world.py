@@ -232,12 +232,13 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def sandbox_process() -> Iterator[Sandbox]:
+def sandbox_process(*more: str) -> Iterator[Sandbox]:
+    """It has no demo data, unless `--data` is among the further options."""
     port = free_port()
     command = [
         sys.executable, "-m", "fixtures.sandbox", "--port", str(port), "--account-sid", ACCOUNT_SID,
         "--auth-token", AUTH_TOKEN, "--number", OUR_NUMBER, "--number", "+15005550007",
-        "--messaging-service-sid", SERVICE_SID, "--status-delay-ms", "5", "--no-data",
+        "--messaging-service-sid", SERVICE_SID, "--status-delay-ms", "5", "--no-data", *more,
     ]  # fmt: skip
     running = start(command, f"http://127.0.0.1:{port}", "/control/messages")
     try:

@@ -15,11 +15,9 @@ from hub.store import Store, agents
 from web import auth
 from web.pages.form import found, read, uuid_or_404
 from web.pages.page import AnyRequest
+from web.pages.playground import VISITOR, filled
 from web.webchat.calls import line_of
 from web.webchat.live import called
-
-VISITOR = "playground-"
-MOST_PARAMETERS = 60
 
 _asking = Pace(burst=5, per_second=0.1)
 """How often one visitor may ask for a ticket."""
@@ -40,7 +38,7 @@ async def try_by_voice(request: AnyRequest, agent_id: str) -> dict[str, Any]:
     user = request.user.user
     async with request.app.state.store.read() as db:
         agent = found(await agents.agent(db, request.user.workspace_id, uuid_or_404(agent_id)), "agent")
-    parameters = {name: text for name, text in list(form.under("parameter.").items())[:MOST_PARAMETERS] if text}
+    parameters = filled(form.under("parameter."))
     visitor = f"{VISITOR}{user.id.hex}"
     started: Interaction = await hub.start(
         agent.workspace_id, "web_call", visitor,

@@ -60,9 +60,14 @@ async def pane(request: AnyRequest, agent: Agent, chat_id: str = "", problem: st
     }
 
 
+def filled(given: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of the form that have a value."""
+    return {name: text for name, text in list(given.items())[:MOST_PARAMETERS] if text}
+
+
 async def begin(request: AnyRequest, agent: Agent, given: Mapping[str, str]) -> Interaction:
     """A fresh chat with the agent as it is stored now."""
-    parameters = {name: text for name, text in list(given.items())[:MOST_PARAMETERS] if text}
+    parameters = filled(given)
     user = request.user.user
     started: Interaction = await request.app.state.hub.start(
         agent.workspace_id, "webchat", f"{VISITOR}{secrets.token_hex(8)}",
