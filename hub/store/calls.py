@@ -30,13 +30,12 @@ async def done(db: AsyncSession, command_id: UUID, fault: str, now: datetime) ->
     await db.exec(update(Command).where(col(Command.id) == command_id).values(done_at=now, fault=fault))
 
 
-async def refuse_open(db: AsyncSession, interaction_id: UUID, fault: str, now: datetime) -> None:
-    """Nobody will carry out what is still asked."""
-    await db.exec(
-        update(Command)
-        .where(col(Command.interaction_id) == interaction_id, col(Command.done_at).is_(None))
-        .values(done_at=now, fault=fault)
-    )
+async def refuse_open(
+    db: AsyncSession, interaction_id: UUID, fault: str, now: datetime, but: Collection[UUID] = ()
+) -> None:
+    """Nobody will carry out what is still asked, `but` these, which were and are about to be written down."""
+    still_asked = (col(Command.interaction_id) == interaction_id, col(Command.done_at).is_(None))
+    await db.exec(update(Command).where(*still_asked, col(Command.id).not_in(but)).values(done_at=now, fault=fault))
 
 
 async def recordings(db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> Sequence[Recording]:

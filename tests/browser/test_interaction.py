@@ -79,10 +79,8 @@ def test_the_waveform_is_moved_through_by_mouse_and_keyboard(desk: Desk, window:
 
 def test_one_lane_is_heard_alone_at_another_speed_without_its_silence(desk: Desk, window: Window) -> None:
     page = opened(window, call_at(desk))
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.check("#lanes [value=customer]")
-    assert any("lane=customer" in url for url in asked)
+    with page.expect_request(lambda request: "lane=customer" in request.url):
+        page.check("#lanes [value=customer]")
     page.select_option("#speed", "2")
     page.check("#skip-silence")
     page.click("#play")

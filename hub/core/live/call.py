@@ -133,7 +133,9 @@ class LiveCall:
 
         async def entry(db: Any, interaction: Interaction) -> None:
             if self.ended:
-                await calls.refuse_open(db, self.id, "The call ended before this could be done.", now)
+                await calls.refuse_open(
+                    db, self.id, "The call ended before this could be done.", now, but=list(self.obeyed)
+                )
             if interaction.status in FINAL or interaction.node != self.hub.node:
                 return
             if not self.ended and self.hub.calls.get(self.id) not in (None, self):  # its next line is here already
