@@ -56,12 +56,22 @@ class Undeliverable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One attachment, by reference: `url` is where its bytes are, `content_type` a MIME type."""
+    """One attachment, by reference: `url` is where its bytes are, `content_type` a MIME type, `file_id` ours."""
 
     url: str
     content_type: str = ""
     name: str = ""
     size_bytes: int | None = None
+    file_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One attachment as bytes."""
+
+    name: str
+    content_type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,8 @@ class Inbound:
     provider account). `status` is one of the message statuses of `hub.models`; `code` the
     provider's error code, `words` what it means; `also` holds the provider's id of that message;
     `opted_out` that the person refuses messages. `data` is the provider's request, raw.
+    `replies_to` are the provider's ids of messages it may answer, the likeliest first. `content` is what it carries
+    beside its text, as pages show it, and `files` are attachments that came with it as bytes.
 
     Of a call, `external_id` is the carrier's id of the call, however often its line is made anew; `line` is there
     when somebody can be talked with, and `once` then names the ticket that opened it, which opens no second one.
@@ -141,11 +153,18 @@ class Inbound:
     data: Mapping[str, Any] = field(default_factory=dict)
     line: "Line | None" = None
     once: str = ""
+    subject: str = ""
+    replies_to: tuple[str, ...] = ()
+    content: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """What we tell a person. `id` is our message id; it rides in the provider's callback URL."""
+    """What we tell a person. `id` is our message id; it rides in the provider's callback URL.
+
+    `content` is what it carries beside its text; `files` are its attachments as bytes where `Limits.inline_files`.
+    """
 
     id: str
     interaction_id: str
@@ -156,6 +175,8 @@ class Outbound:
     media: tuple[Media, ...] = ()
     subject: str = ""
     template: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
     created_at: datetime | None = None
 
 
@@ -184,7 +205,8 @@ class Limits:
     `segmented`: billed by GSM-7 / UCS-2 segments. `window`: free text only this long after the
     person's last message. `live`: it carries sound. `receipts`: the provider reports delivery. `pulled`: the
     person's own client reads the messages from us, so nothing is sent. `greets`: it shows the agent's opening message
-    before the person says anything. `keywords`: STOP, START and HELP count.
+    before the person says anything. `keywords`: STOP, START and HELP count. `inline_files`: attachments
+    travel as bytes.
     """
 
     length: int
@@ -198,6 +220,7 @@ class Limits:
     pulled: bool = False
     greets: bool = False
     keywords: bool = False
+    inline_files: bool = False
 
 
 class Sound(NamedTuple):

@@ -85,7 +85,9 @@ async def test_what_is_said_while_the_recording_pauses_is_not_kept(phones: Excha
     interaction = await phones.interaction(sid)
     home = interaction.workspace_id
     assert (await phones.house.hub.command(home, interaction.id, "recording_pause")).fault == ""
-    await phones.goes_on(sid, [{"pause_ms": 600}, *CLICKS])  # a busy carrier's frames bear earlier times than they come at
+    await phones.goes_on(
+        sid, [{"pause_ms": 600}, *CLICKS]
+    )  # a busy carrier's frames bear earlier times than they come at
     await phones.until(sid, event="script_done", at_least=2)
     assert (await phones.house.hub.command(home, interaction.id, "recording_resume")).fault == ""
     await phones.goes_on(sid, [{"pause_ms": 600}, *CLICKS[:2], says("Goodbye", 300), QUIET])

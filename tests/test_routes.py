@@ -36,8 +36,9 @@ SIGNED = {
     "/hooks/{channel:str}",
     "/hooks/{channel:str}/{rest:path}",
     "/hooks/webchat/live",
+    "/media/{token:str}",
 }
-"""By the carrier, or by us: the web chat's token."""
+"""By the carrier, or by us: the web chat's token, the link to an attachment."""
 SOCKET = "WebSocket"
 
 HOOKS = ["/hooks/sms", "/hooks/sms/status", "/hooks/sms/status?message=0193a5f0-0000-7000-8000-000000000000"]

@@ -23,7 +23,7 @@ from hub.core.context import Context
 from hub.dialogue.outbound import Outside
 from hub.feed import Bus, RedisBus
 from hub.store import Store
-from web import hooks, logs, operations, sockets
+from web import files, hooks, logs, operations, sockets
 from web.api import API
 from web.api.openapi import openapi_config
 from web.auth import Authentication, guard
@@ -43,15 +43,19 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
     clock = clock or Clock()
     bus = RedisBus(settings.hub_redis_url) if settings.hub_redis_url else Bus()
     store = Store(settings.database_url, bus)
+    links = files.Links(settings.secret_key(), settings.hub_public_url)
     context = Context(
         store=store,
         channels=open_channels(settings.for_channels()),
         outside=Outside(allow_private=settings.hub_webhook_allow_private),
         node=f"{settings.node}#{secrets.token_hex(4)}",
         data_dir=settings.hub_data_dir,
+        file_url=links.to,
         clock=clock,
     )
-    state = State({"settings": settings, "store": store, "bus": bus, "hub": Hub(context), "clock": clock})
+    state = State(
+        {"settings": settings, "store": store, "bus": bus, "hub": Hub(context), "clock": clock, "links": links}
+    )
     return Litestar(
         route_handlers=[
             hooks.hook,
@@ -59,6 +63,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
             sockets.media,
             operations.live,
             operations.ready,
+            *files.HANDLERS,
             create_static_files_router(
                 path="/static",
                 directories=[HERE / "static"],

@@ -16,6 +16,7 @@ from hub.store import Store
 
 if TYPE_CHECKING:
     from hub.core.live.call import LiveCall
+    from hub.models import StoredFile
 
 log = logging.getLogger("hub")
 
@@ -28,11 +29,17 @@ def _nothing_later(interaction_id: UUID, at: datetime) -> None:
     """Without durable work the sweep finds what is due."""
 
 
+def _nowhere(file: "StoredFile") -> str:
+    """Without a public URL nobody outside can fetch it."""
+    return ""
+
+
 @dataclass(slots=True)
 class Context:
     """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery.
 
-    `data_dir` is where recordings are kept; `calls` are the live interactions that this process holds.
+    `data_dir` is where recordings and files are kept, `file_url` where a provider fetches one of the files; `calls`
+    are the live interactions that this process holds.
     """
 
     store: Store
@@ -42,6 +49,7 @@ class Context:
     data_dir: Path = Path("data")
     clock: Clock = field(default_factory=Clock)
     later: Callable[[UUID, datetime], None] = _nothing_later
+    file_url: "Callable[[StoredFile], str]" = _nowhere
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ANSWERS_AT_ONCE))
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     answering: dict[UUID, bool] = field(default_factory=dict)

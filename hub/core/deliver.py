@@ -1,17 +1,20 @@
 """What is owed goes out: claimed, handed to the channel, settled. Nothing that may have gone out goes again."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, policy
-from hub.channel import Media, Outbound, Undeliverable
+from hub.channel import File, Media, Outbound, Undeliverable
+from hub.core import files
 from hub.core.context import Context, alone
 from hub.core.write import finish
 from hub.models import Interaction, Message, OutboxEntry
 from hub.models.interaction import outranks
+from hub.store import files as stored
 from hub.store import interactions, transit
 
 log = logging.getLogger("hub.deliver")
@@ -43,7 +46,7 @@ async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
             return True
     failpoints.reach("deliver.claimed")
     try:
-        external_id = await hub.channels[entry.channel].send(outbound(entry, message))
+        external_id = await hub.channels[entry.channel].send(await outbound(hub, entry, message))
     except Undeliverable as error:
         return await _failed(hub, entry, error)
     failpoints.reach("deliver.sent")
@@ -61,8 +64,9 @@ async def _cancel(hub: Context, db: AsyncSession, entry: OutboxEntry) -> None:
         finish(db, interaction, "canceled", "", hub.clock.now())
 
 
-def outbound(entry: OutboxEntry, message: Message) -> Outbound:
-    """The entry as the channel wants it."""
+async def outbound(hub: Context, entry: OutboxEntry, message: Message) -> Outbound:
+    """The entry as the channel wants it. Raises `Undeliverable` when an attachment of ours is gone."""
+    media, attached = await _attachments(hub, entry, message)
     return Outbound(
         id=str(message.id),
         interaction_id=str(entry.interaction_id),
@@ -70,9 +74,36 @@ def outbound(entry: OutboxEntry, message: Message) -> Outbound:
         sender=entry.sender,
         recipient=entry.recipient,
         text=message.text,
-        media=tuple(Media(**item) for item in message.media),
+        media=media,
+        subject=str(message.content.get("subject", "")),
+        content=message.content,
+        files=attached,
         created_at=message.created_at,
     )
+
+
+async def _attachments(
+    hub: Context, entry: OutboxEntry, message: Message
+) -> tuple[tuple[Media, ...], tuple[File, ...]]:  # fmt: skip
+    """By reference, or as bytes where the channel wants our own files so."""
+    inline = hub.channels[entry.channel].limits.inline_files
+    media, attached = [], []
+    for one in (Media(**item) for item in message.media):
+        if not one.file_id:
+            media.append(one)
+            continue
+        async with hub.store.read() as db:
+            row = await stored.file(db, entry.workspace_id, UUID(one.file_id))
+        try:
+            if row is None:
+                raise FileNotFoundError(one.file_id)
+            if inline:
+                attached.append(File(row.name, row.content_type, await files.read(hub, row)))
+            else:
+                media.append(replace(one, url=hub.file_url(row)))
+        except OSError:
+            raise Undeliverable(f"The attached file {one.name!r} is not there any more.") from None
+    return tuple(media), tuple(attached)
 
 
 async def settle(hub: Context, message_id: UUID, external_id: str) -> None:

@@ -1,6 +1,6 @@
 """Hub: the few acts there are. Each decides in one transaction and lets the rest follow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -157,8 +157,12 @@ class Hub:
         operator: User | None = None,
         media: tuple[Media, ...] = (),
         note: bool = False,
+        content: Mapping[str, Any] | None = None,
     ) -> Message:
-        """Say something as this operator, or for the agent when None. Raises `NotYours`, `NotAllowed`, `NotFound`."""
+        """Say something as this operator, or for the agent when None; `content` is what it carries beside the text.
+
+        Raises `NotYours`, `NotAllowed`, `NotFound`.
+        """
         async with self.context.store.write() as db:
             interaction = await self._held(db, workspace_id, interaction_id)
             if note:
@@ -171,7 +175,7 @@ class Hub:
                 if self._is_live(interaction):
                     raise policy.NotAllowed("Words of a call are spoken: use the call's own `say`.", "live")
                 said = await self._say(
-                    db, interaction, text, media=media,
+                    db, interaction, text, media=media, content=dict(content or {}),
                     role="operator" if operator else "agent", operator_id=operator.id if operator else None,
                     author=operator.name if operator else interaction.agent.get("name", ""),
                 )  # fmt: skip
@@ -186,7 +190,9 @@ class Hub:
         if failed is None or failed.status not in ("failed", "undelivered"):
             raise NotFound("No failed message with this id.")
         media = tuple(Media(**item) for item in failed.media)
-        return await self.say(workspace_id, failed.interaction_id, failed.text, operator=operator, media=media)
+        return await self.say(
+            workspace_id, failed.interaction_id, failed.text, operator=operator, media=media, content=failed.content
+        )
 
     async def end(
         self, workspace_id: UUID, interaction_id: UUID, reason: str = "api_hangup", status: str = "completed"

@@ -11,15 +11,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, identity, policy
 from hub.channel import Channel, Inbound, Refused
+from hub.core import files
 from hub.core.context import Context
 from hub.core.write import open_interaction, owe, say_in
 from hub.dialogue.template import fill
-from hub.models import Address, InboxEntry, Interaction, Workspace
+from hub.models import Address, InboxEntry, Interaction, StoredFile, Workspace
 from hub.storable import storable
 from hub.store import agents, interactions, lock, transit
 
 MOST_CHARACTERS = 50_000
 MOST_ID_CHARACTERS = 500
+MOST_SUBJECT_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,15 @@ async def message(hub: Context, inbound: Inbound, within: Interaction | None = N
     `within` is the open interaction it is said in, where our own page knows it; no address is needed then.
     """
     inbound = cleaned(inbound)
+    kept: list[StoredFile] = []
     try:
         async with hub.store.write(urgent=True) as db:
-            return await _take_in(db, hub, inbound, within)
-    except _CameBefore:
+            return await _take_in(db, hub, inbound, within, kept)
+    except BaseException as error:
+        for row in kept:  # nothing of this transaction counts
+            await files.remove(hub, row)
+        if not isinstance(error, _CameBefore):
+            raise
         async with hub.store.glance(urgent=True) as db:
             first = await transit.inbox_entry(db, inbound.channel, inbound.external_id)
         return Receipt(False, first.interaction_id, first.message_id) if first else Receipt(False)
@@ -72,10 +79,20 @@ def cleaned(inbound: Inbound) -> Inbound:
         code=storable(inbound.code)[:100],
         words=storable(inbound.words)[:1000],
         data=storable(dict(inbound.data)),
+        subject=storable(inbound.subject)[:MOST_SUBJECT_CHARACTERS],
+        replies_to=tuple(storable(inbound.replies_to)),
+        content=storable(dict(inbound.content)),
     )
 
 
-async def _take_in(db: AsyncSession, hub: Context, inbound: Inbound, within: Interaction | None) -> Receipt:
+def content_of(inbound: Inbound) -> dict[str, Any]:
+    """What it carries beside its text."""
+    return {**inbound.content, **({"subject": inbound.subject} if inbound.subject else {})}
+
+
+async def _take_in(
+    db: AsyncSession, hub: Context, inbound: Inbound, within: Interaction | None, kept: list[StoredFile]
+) -> Receipt:  # fmt: skip
     channel, now = hub.channels[inbound.channel], hub.clock.now()
     address, workspace = await place(db, inbound, within, invited=channel.limits.pulled)
     try:
@@ -85,9 +102,14 @@ async def _take_in(db: AsyncSession, hub: Context, inbound: Inbound, within: Int
     await lock(db, workspace.id, channel.identity, person)
     interaction = await _interaction(db, channel, inbound, within, address, workspace, person, now)
     text = inbound.text
+    attached = []
+    for one in inbound.files:
+        media, row = await files.keep(hub, db, workspace.id, interaction.id, one)
+        attached.append(media)
+        kept.append(row)
     said = say_in(
         db, interaction, now, role="customer", text=text, external_id=inbound.external_id,
-        media=[asdict(item) for item in inbound.media],
+        media=[asdict(item) for item in (*inbound.media, *attached)], content=content_of(inbound),
     )  # fmt: skip
     word = policy.keyword(text) if channel.limits.keywords else None
     handled = word is not None and await _obey(db, interaction, workspace, channel, word, text, now)

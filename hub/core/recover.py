@@ -88,7 +88,7 @@ async def _settle_doubt(hub: Context, entry: OutboxEntry, message: Message, cras
     """
     now = hub.clock.now()
     try:
-        listed = await hub.channels[entry.channel].find(outbound(entry, message))
+        listed = await hub.channels[entry.channel].find(await outbound(hub, entry, message))
     except Undeliverable as error:
         log.info("cannot ask about message %s: %s", message.id, error.words)
         listed = None

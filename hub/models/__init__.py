@@ -4,6 +4,7 @@ from hub.models.address import Address
 from hub.models.agent import Agent, AgentDefinition, Knowledge
 from hub.models.call import Command, Recording
 from hub.models.customer import Consent, Customer, Identity
+from hub.models.file import StoredFile
 from hub.models.interaction import Event, Interaction, Message, Tag
 from hub.models.replay import Replay
 from hub.models.skill import Skill
@@ -13,5 +14,5 @@ from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Works
 __all__ = [
     "Address", "Agent", "AgentDefinition", "ApiKey", "Command", "Consent", "Customer", "Event", "Identity",
     "InboxEntry", "Interaction", "Knowledge", "Message", "Node", "OutboxEntry", "Recording", "Replay", "SignInAttempt",
-    "Skill", "Tag", "User", "UserSession", "Workspace",
+    "Skill", "StoredFile", "Tag", "User", "UserSession", "Workspace",
 ]  # fmt: skip

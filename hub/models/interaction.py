@@ -137,6 +137,7 @@ class Message(SQLModel, table=True):
     Of something spoken, `heard` is what the customer heard of `text` (None: not spoken, or all of it), `from_ms`
     and `to_ms` where it stands in the call, `timing` how long each part of the turn took, in milliseconds,
     and under `sentences` where each one stands: [from_ms, to_ms, text].
+    `content` is what it carries beside its text: `subject`, `mail`, `template`, `rich`.
     """
 
     __table_args__ = (
@@ -165,6 +166,7 @@ class Message(SQLModel, table=True):
     from_ms: int | None = None
     to_ms: int | None = None
     timing: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
+    content: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
 
 
