@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -18,6 +17,7 @@ from hub.core import Hub
 from hub.models import Address, Agent, Interaction, Message, User, Workspace
 from hub.models.agent import AgentDefinition
 from hub.store import interactions
+from tests.bench.processes import free_port
 from tests.fakes import FakeChannel
 from web.app import create_app
 from web.auth import hash_password
@@ -46,9 +46,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.sms, self._received = folder, TextChannel("sms"), 0
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port: int = found.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.settings = Settings(
             hub_public_url=self.url, hub_data_dir=folder, hub_database_url="", hub_redis_url="",
