@@ -146,6 +146,72 @@ def test_a_noise_without_words_lets_the_agent_go_on_where_it_stopped() -> None:
     run(call())
 
 
+def test_a_noise_that_does_not_end_holds_nobody_up() -> None:
+    async def call() -> None:
+        t = talk(TestMind([Say(FIVE)], [Say("Of course.")]))
+        await asyncio.sleep(0.2)
+        await t.says("tell me")
+        await asyncio.sleep(1)
+        noise = asyncio.create_task(t.phone.speak(30_000))
+        await t.quiet()
+        assert t.notes.ours[1]["heard"] == FIVE
+        assert t.phone.cleared == 1  # the same noise stops the agent no second time
+        assert max(t.phone.silences()) <= 5
+        t.ears.turn("who is open on Sunday")  # words in the noise are heard as ever
+        await t.quiet()
+        assert t.notes.heard[-1] == "Of course."
+        await noise
+
+    run(call())
+
+
+def test_a_noise_that_does_not_end_costs_no_answer() -> None:
+    async def call() -> None:
+        async def slow(said: str, sure: asyncio.Event) -> AsyncIterator[Piece]:
+            await asyncio.sleep(1)
+            yield Say("Never said.")
+
+        t = talk(TestMind(slow, [Say("We open at nine.")]))
+        await asyncio.sleep(0.2)
+        await t.says("When do you open")
+        over = asyncio.get_running_loop().time()
+        await asyncio.sleep(0.5)
+        noise = asyncio.create_task(t.phone.speak(30_000))
+        await asyncio.sleep(8)
+        assert t.notes.heard == ["We open at nine."]
+        assert t.phone.sounds_after(over) - over < 5.5
+        await noise
+
+    run(call())
+
+
+def test_a_noise_keeps_no_call_open() -> None:
+    async def call() -> None:
+        t = talk(TestMind([Say("Are you there?")]), idle_seconds=5, silence_hangup_seconds=20)
+        noise = asyncio.create_task(t.phone.speak(120_000))
+        assert await t.ended() == "silence"
+        noise.cancel()
+
+    run(call())
+
+
+def test_after_a_noise_has_ended_sound_alone_stops_the_agent_again() -> None:
+    async def call() -> None:
+        t = talk(TestMind([Say(FIVE)], [Say(FIVE)]))
+        await asyncio.sleep(0.2)
+        await t.says("tell me")
+        await asyncio.sleep(1)
+        await t.phone.speak(8_000)
+        await asyncio.sleep(4)
+        await t.says("tell me again")
+        await asyncio.sleep(1)
+        cleared = t.phone.cleared
+        await t.phone.speak(900)
+        assert t.phone.cleared == cleared + 1
+
+    run(call())
+
+
 def test_a_long_answer_that_may_not_be_interrupted_is_said_to_the_end_and_then_the_next() -> None:
     async def call() -> None:
         async def long(said: str, sure: asyncio.Event) -> AsyncIterator[Piece]:
@@ -369,11 +435,12 @@ def test_ears_that_fail_are_replaced_and_told_what_was_being_said() -> None:
     run(call())
 
 
-def test_deaf_ears_are_replaced_and_the_customer_is_asked_again() -> None:
+@pytest.mark.parametrize("milliseconds", [2_000, 6_000])
+def test_deaf_ears_are_replaced_and_the_customer_is_asked_again(milliseconds: int) -> None:
     async def call() -> None:
         t = talk(TestMind([Say("Yes.")]), ears=("ears", "spare"))
         await asyncio.sleep(0.2)
-        await t.phone.speak(2_000)
+        await t.phone.speak(milliseconds)
         await asyncio.sleep(8)
         assert len(t.engines.ears) == 2
         assert any("again" in heard for heard in t.notes.heard)
@@ -411,6 +478,17 @@ def test_a_call_ends_when_its_time_is_up_and_says_so_before() -> None:
         assert 60 <= asyncio.get_running_loop().time() - began <= 75
         assert "almost out of time" in t.notes.heard[0]
         assert "time is up" in t.notes.heard[1]
+
+    run(call())
+
+
+def test_the_time_of_a_call_goes_on_when_it_is_taken_up_on_another_line() -> None:
+    async def call() -> None:
+        limits = {"max_duration_seconds": 60, "idle_seconds": 600, "silence_hangup_seconds": 600}
+        t = talk(TestMind(), resumed=True, from_ms=50_000, wrap_up_seconds=0, **limits)
+        began = asyncio.get_running_loop().time()
+        assert await t.ended() == "max_duration"
+        assert 10 <= asyncio.get_running_loop().time() - began <= 25
 
     run(call())
 

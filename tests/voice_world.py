@@ -383,7 +383,7 @@ class Talk:
 
 def talk(
     mind: TestMind, *, cue: Cue | None = None, mouths: Sequence[str] = ("mouth",), ears: Sequence[str] = ("ears",),
-    engines: Engines | None = None, lanes: Any = None, resumed: bool = False, **settings: Any,
+    engines: Engines | None = None, lanes: Any = None, resumed: bool = False, from_ms: int = 0, **settings: Any,
 ) -> Talk:  # fmt: skip
     """Begin a call; inside a running loop."""
     phone, engines, notes, decided = Phone(), engines or Engines(), Notes(), list[Piece]()
@@ -398,5 +398,6 @@ def talk(
         journal=notes,
         lanes=lanes,
         decide=decided.append,
+        from_ms=from_ms,
     )
     return Talk(phone, engines, mind, notes, conversation, asyncio.create_task(conversation.run(cue, resumed)), decided)

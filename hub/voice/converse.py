@@ -57,18 +57,20 @@ class Conversation:
         self.format = Format(line.codec, line.rate)
         self._time = asyncio.get_running_loop().time
         self.began_at = self._time()
+        self.answered_at = self.began_at - from_ms / 1000
         self.journal, self.lanes = journal, lanes
         self.decide = decide
         self._ears = ears
         self.turns = Turns(settings.turn_taking, language)
         self.ledger = Ledger(self.format)
-        self.speaking = Speaking(line, self.format, self.ledger, mouths, journal, self.began_at - from_ms / 1000)
+        self.speaking = Speaking(line, self.format, self.ledger, mouths, journal, self.answered_at)
         self.hearing = Hearing(self.format, self.turns, self)
         self._mouths = mouths
         self.watch = Watch(self)
         self.answers = Answers(self)
         self.silent = False
         self.deaf = False
+        self.noisy = False
         self.last_customer_at = self.began_at
         self._interrupted_at = 0.0
         self._misses = 0
@@ -209,6 +211,8 @@ class Conversation:
     # what the hearing tells
 
     def speech_goes_on(self, spoken_ms: float, text: str) -> None:
+        if self.noisy and not text:
+            return
         self.last_customer_at = self.now
         said = self.speaking.current
         if said is None or self.speaking.held or not said.interruptible:
@@ -242,6 +246,9 @@ class Conversation:
 
     def words(self, text: str, final: bool) -> None:
         self.last_customer_at = self.now
+        if self.noisy:
+            self.noisy = False
+            self.answers.goes_on()
         self.line.tell({"type": "caption", "role": "customer", "text": text, "final": False})
         self.journal.happened("caption", role="customer", text=text)
         if self.speaking.held and text and not self.turns.acknowledges(text):
@@ -251,7 +258,8 @@ class Conversation:
         self.answers.likely_over(text)
 
     def goes_on(self) -> None:
-        self.answers.goes_on()
+        if not self.noisy:
+            self.answers.goes_on()
         self.show()
 
     def turn_over(self, turn: CustomerTurn) -> None:

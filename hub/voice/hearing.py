@@ -113,6 +113,12 @@ class Hearing:
         return self._began_at
 
     @property
+    def wordless_seconds(self) -> float:
+        """For how long the person has been making sound, in something under way, without a word of it understood."""
+        wordless = self._in_turn and self.activity.speaking and not self.text
+        return self._loop.time() - self._began_at if wordless else 0.0
+
+    @property
     def _engine_decides(self) -> bool:
         opened = self._open
         return opened is not None and opened.ends_turns and self._turns.settings.end_of_turn == "engine"

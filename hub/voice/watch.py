@@ -17,6 +17,10 @@ FALLBACK_SECONDS = 4.0
 APOLOGY_SECONDS = 7.0
 HOPELESS_SECONDS = 20.0
 """How much longer an answer may take that has begun, such as one that waits for a tool."""
+NOISE_SECONDS = 4.0
+"""Who makes sound for so long without a word is a noise, such as a fan or traffic."""
+QUIET_AGAIN_SECONDS = 2.0
+"""After a noise it must be quiet for so long until sound alone interrupts again."""
 DIGITS_SETTLED_SECONDS = 1.5
 BACKCHANNEL_AFTER_SECONDS, BACKCHANNEL_EVERY_SECONDS = 3.5, 4.0
 BREATH_MS = (200, 500)
@@ -30,7 +34,7 @@ class Watch:
         self._call = call
         self._turn_over_at = 0.0
         self._filled = self._fell_back = self._apologised = False
-        self._doubt_at = 0.0
+        self._held_at = self._doubt_at = self._noise_at = 0.0
         self._wrapped_up = self._time_up = False
         self._digits = ""
         self._digit_at = 0.0
@@ -53,6 +57,7 @@ class Watch:
         self._call.record()
         self._dead_air()
         self._doubtful()
+        self._noise()
         self._quiet()
         self._listens()
         self._longest()
@@ -68,7 +73,7 @@ class Watch:
 
     def doubt(self) -> None:
         """The agent was stopped and no words came yet."""
-        self._doubt_at = self._call.now
+        self._held_at = self._doubt_at = self._call.now
 
     def digit(self, digit: str) -> None:
         self._digits += digit
@@ -120,17 +125,40 @@ class Watch:
         if not call.speaking.held:
             return
         if call.hearing.speaking:
-            self._doubt_at = max(self._doubt_at, call.now)
+            self._doubt_at = call.now
+            if call.now - self._held_at >= NOISE_SECONDS:
+                self._was_noise()
         elif call.now - self._doubt_at >= call.settings.turn_taking.resume_after_seconds:
-            call.journal.happened("call.resumed")
             call.hearing.forget()
-            call.answers.drop_eager()
+            self._goes_on()
+
+    def _noise(self) -> None:
+        """A noise keeps nobody waiting for the answer either; when it has been quiet, sound counts as speech again."""
+        call = self._call
+        if call.hearing.speaking:
+            self._noise_at = call.now
+        if not call.noisy and call.hearing.wordless_seconds >= NOISE_SECONDS:
+            self._was_noise()
+        elif call.noisy and call.now - self._noise_at >= QUIET_AGAIN_SECONDS:
+            call.noisy = False
+
+    def _was_noise(self) -> None:
+        self._call.noisy = True
+        self._goes_on()
+
+    def _goes_on(self) -> None:
+        """What seemed to be speech was none: say on what was being said, answer what was asked before."""
+        call = self._call
+        call.answers.drop_eager()
+        if call.speaking.held:
+            call.journal.happened("call.resumed")
             call.speaking.resume()
-            call.answers.again()
+        call.answers.again()
 
     def _quiet(self) -> None:
         call = self._call
-        if call.silent or call.reply is not None or call.speaking.busy or call.hearing.under_way:
+        speaks = call.hearing.under_way and not call.noisy
+        if call.silent or call.reply is not None or call.speaking.busy or speaks:
             return
         quiet = call.now - max(call.last_customer_at, call.speaking.quiet_since)
         longest = call.settings.silence_hangup_seconds
@@ -152,7 +180,7 @@ class Watch:
 
     def _longest(self) -> None:
         call, settings = self._call, self._call.settings
-        spent = call.now - call.began_at
+        spent = call.now - call.answered_at
         if spent >= settings.max_duration_seconds:
             if not self._time_up:
                 self._time_up = True
