@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fixtures.sandbox.twilio.voice.audio import from_mulaw, from_wav
+from hub.models import Command, Event, Message
 from hub.voice.peaks import peaks, read_peaks
 from tests.call_world import Exchange, Script, agent, exchange, says
 from tests.fakes import FakeClock
@@ -101,6 +102,58 @@ async def test_what_is_said_while_the_recording_pauses_is_not_kept(phones: Excha
     clicks = onsets(customer)
     assert sum(at < begin for at in clicks) == 1
     assert sum(at > end for at in clicks) == 2  # a click, and the goodbye
+
+
+async def test_no_word_and_no_key_of_a_pause_is_written_down_or_shown_and_the_agent_knows_them(
+    phones: Exchange,
+) -> None:
+    card, spoken = "4111222233334444", "4111 2222 3333 4444"
+    person, seen = phones.person(), list[str]()
+    sid = await phones.calls_us(await phones.number(agent(idle_seconds=30)), [QUIET], sender=person)
+    await phones.until(sid, script="done")
+    interaction = await phones.interaction(sid)
+
+    async def asks(verb: Any, **more: Any) -> None:
+        phones.house.hub.context.calls[interaction.id].writer.watchers.add(lambda _, data: seen.append(str(data)))
+        assert (await phones.house.hub.command(interaction.workspace_id, interaction.id, verb, **more)).fault == ""
+
+    await asks("recording_pause")
+    await phones.goes_on(
+        sid, [{"digits": f"{card}#"}, {"pause_ms": 200}, QUIET, says("My name is Sally Secret"), QUIET]
+    )
+    await phones.until(sid, event="script_done", at_least=2)
+    await asks("whisper", text="it is Sally Secret")
+    await phones.misbehaves(sid, reset_ms=0)  # the line comes anew, and the recording is still paused
+    await phones.until(sid, event="stream_start", at_least=2)
+    await phones.goes_on(sid, [QUIET, says(f"secret {spoken}"), QUIET])
+    await phones.until(sid, event="script_done", at_least=3)
+    await asks("recording_resume")
+    await phones.goes_on(
+        sid, [says("All is well"), QUIET, says(f"It was {spoken}"), QUIET, says("Goodbye", 300), QUIET]
+    )
+    await phones.over(sid)
+    await phones.ended(sid)
+    await phones.quiet()
+    said = [turn.said for turn in phones.seen.of(person)]
+    assert said[1:] == [card, "My name is Sally Secret", "", f"secret {spoken}", "All is well", f"It was {spoken}",
+                        "Goodbye"]  # fmt: skip
+    kept = await phones.transcript(interaction.id)
+    hidden, keys = "[not kept while the recording was paused]", "•••• (keys, not kept)"
+    assert kept == [
+        ("agent", "Hello."), ("customer", keys), ("agent", hidden), ("customer", hidden), ("agent", hidden),
+        ("agent", hidden), ("customer", hidden), ("agent", hidden), ("customer", "All is well"),
+        ("agent", "You said All is well."), ("customer", "It was ••••"), ("agent", "You said It was ••••."),
+        ("customer", "Goodbye"), ("agent", "Goodbye."),
+    ]  # fmt: skip
+    assert [event.data["digit"] for event in await phones.records.events("call.digit")] == ["•"] * 17
+    (found,) = await phones.records.events("field.collected")
+    assert (found.data["field"], found.data["value"]) == ("name", hidden)
+    rows: list[Any] = [await phones.interaction(sid)]
+    for table in (Message, Event, Command):
+        rows += await phones.records.all(table)
+    everything = "\n".join([*(str(row.model_dump()) for row in rows), *seen]).casefold()
+    for secret in (card, spoken, "sally", "secret"):
+        assert secret not in everything
 
 
 async def test_an_agent_that_does_not_record_leaves_no_file(phones: Exchange) -> None:

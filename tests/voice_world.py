@@ -320,7 +320,7 @@ class Notes:
     ours: dict[int, dict[str, Any]] = field(default_factory=dict)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def customer_said(self, text: str, from_ms: int, to_ms: int, timing: Mapping[str, Any]) -> None:
+    def customer_said(self, text: str, from_ms: int, to_ms: int, timing: Mapping[str, Any], keys: bool = False) -> None:
         self.customer.append(text)
 
     def speaks(self, number: int, author: str, text: str, from_ms: int) -> None:

@@ -1,7 +1,8 @@
 """What live interactions are asked to do, their recordings, and which of them lost their node."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, or_, update
@@ -26,8 +27,21 @@ async def command(db: AsyncSession, workspace_id: UUID, command_id: UUID) -> Com
     return found if found and found.workspace_id == workspace_id else None
 
 
-async def done(db: AsyncSession, command_id: UUID, fault: str, now: datetime) -> None:
-    await db.exec(update(Command).where(col(Command.id) == command_id).values(done_at=now, fault=fault))
+async def done(
+    db: AsyncSession, command_id: UUID, fault: str, now: datetime, arguments: Mapping[str, Any]
+) -> None:  # fmt: skip
+    """It was carried out or refused; `arguments` as they may be kept."""
+    query = update(Command).where(col(Command.id) == command_id)
+    await db.exec(query.values(done_at=now, fault=fault, arguments=dict(arguments)))
+
+
+async def recording_paused(db: AsyncSession, interaction_id: UUID) -> bool:
+    """Whether the last that was asked of its recording, and done, is to pause."""
+    query = select(Command.verb).where(
+        Command.interaction_id == interaction_id, Command.fault == "", col(Command.done_at).is_not(None),
+        col(Command.verb).in_(("recording_pause", "recording_resume")),
+    )  # fmt: skip
+    return (await db.exec(query.order_by(col(Command.id).desc()).limit(1))).first() == "recording_pause"
 
 
 async def refuse_open(

@@ -269,7 +269,7 @@ class Conversation:
         self._confirm()
         self.line.tell({"type": "caption", "role": "customer", "text": turn.text, "final": True})
         ms = self.speaking.ms
-        self.journal.customer_said(turn.text, ms(turn.began_at), ms(turn.ended_at), turn.timing())
+        self.journal.customer_said(turn.text, ms(turn.began_at), ms(turn.ended_at), turn.timing(), turn.keys)
         if acknowledged or not self.answers.allowed:
             self.mind.remember("customer", turn.text)
             self.answers.drop_eager()
@@ -318,10 +318,10 @@ class Conversation:
         """There was no answer: somebody else must go on."""
         self.decide(HandToHuman("The agent could not answer on the phone; the call's events say why."))
 
-    def typed(self, digits: str) -> None:
+    def typed(self, digits: str, began_at: float) -> None:
         """Keys count as said."""
         now = self.now
-        self.turn_over(CustomerTurn(digits, now, now, now, now))
+        self.turn_over(CustomerTurn(digits, began_at, now, now, now, keys=True))
 
     # silence and people
 

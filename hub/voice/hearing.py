@@ -30,13 +30,14 @@ class OpenEars:
 
 @dataclass(frozen=True, slots=True)
 class CustomerTurn:
-    """What the person said in one go. Times are seconds of the loop's clock."""
+    """What the person said, or pressed (`keys`), in one go. Times are seconds of the loop's clock."""
 
     text: str
     began_at: float
     ended_at: float
     over_at: float
     settled_at: float
+    keys: bool = False
 
     def timing(self) -> dict[str, Any]:
         """How long it took to know that they had finished, and what they said."""

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 class Journal(Protocol):
     """Times are milliseconds since the call began."""
 
-    def customer_said(self, text: str, from_ms: int, to_ms: int, timing: Mapping[str, Any]) -> None:
-        """The customer's turn is over."""
+    def customer_said(self, text: str, from_ms: int, to_ms: int, timing: Mapping[str, Any], keys: bool = False) -> None:
+        """The customer's turn is over; they pressed `keys` instead of speaking."""
         ...
 
     def speaks(self, number: int, author: str, text: str, from_ms: int) -> None:

@@ -37,7 +37,7 @@ class Watch:
         self._held_at = self._doubt_at = self._noise_at = 0.0
         self._wrapped_up = self._time_up = False
         self._digits = ""
-        self._digit_at = 0.0
+        self._first_digit_at = self._digit_at = 0.0
         settings = call.settings
         self._fillers = itertools.cycle(settings.filler_messages) if settings.filler_messages else None
         words = settings.backchannel_words if settings.backchannel_enabled else []
@@ -76,8 +76,10 @@ class Watch:
         self._held_at = self._doubt_at = self._call.now
 
     def digit(self, digit: str) -> None:
-        self._digits += digit
         self._digit_at = self._call.now
+        if not self._digits:
+            self._first_digit_at = self._digit_at
+        self._digits += digit
 
     def ask_again(self) -> None:
         """Something was said that nobody understood."""
@@ -204,4 +206,4 @@ class Watch:
         if self._digits.endswith("#") or call.now - self._digit_at >= DIGITS_SETTLED_SECONDS:
             digits, self._digits = self._digits.rstrip("#"), ""
             if digits:
-                call.typed(digits)
+                call.typed(digits, self._first_digit_at)

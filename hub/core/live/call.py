@@ -253,6 +253,19 @@ class LiveCall:
             said = await interactions.messages(db, self.workspace_id, self.id, limit=HISTORY)
         self.mind.memory.history = [*remembered(said), *self.whispered]
 
+    def keep(self, on: bool) -> None:
+        """Keep what is said from now on, or nothing of it: no sound, no words, no keys."""
+        now = self.conversation.now
+        at_ms = self.conversation.speaking.ms(now)
+        if self.tape is None:
+            return
+        if on:
+            self.tape.resume(now)
+            self.writer.withheld.end(at_ms)
+        else:
+            self.tape.pause(now)
+            self.writer.withheld.begin(at_ms)
+
     # operators
 
     def standing(self) -> dict[str, Any]:

@@ -17,20 +17,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hub.live")
 
+_WORDS = ("say", "whisper", "digits")
+"""Commands whose arguments are said: while the recording pauses they are not kept either."""
+
 
 async def obey(call: "LiveCall", asked: Command) -> None:
     """Do it, once. What goes wrong is the command's fault, in words, and the call's business no further."""
     fault = call.obeyed.get(asked.id)
     if fault is None:
         fault = call.obeyed[asked.id] = await _tried(call, asked)
-    now = call.hub.clock.now()
+    now, arguments = call.hub.clock.now(), asked.arguments
+    if call.writer.withheld.on and asked.verb in _WORDS:
+        arguments = call.writer.withheld.veiled(arguments)
     async with call.hub.store.write() as db:
         interaction = await interactions.locked(db, call.id)
         if interaction is not None:
-            await calls.done(db, asked.id, fault, now)
+            await calls.done(db, asked.id, fault, now, arguments)
             interactions.log(
                 db, interaction, "call.commanded", now,
-                command_id=str(asked.id), verb=asked.verb, arguments=asked.arguments, by=asked.by, fault=fault,
+                command_id=str(asked.id), verb=asked.verb, arguments=arguments, by=asked.by, fault=fault,
             )  # fmt: skip
 
 
@@ -97,8 +102,5 @@ async def _pause(call: "LiveCall", paused: bool) -> None:
 def _record(call: "LiveCall", on: bool) -> None:
     if call.tape is None:
         raise Undeliverable("This agent's calls are not recorded.")
-    if on:
-        call.tape.resume(call.conversation.now)
-    else:
-        call.tape.pause(call.conversation.now)
+    call.keep(on)
     call.show_standing()

@@ -41,11 +41,13 @@ async def receive(hub: Context, inbound: Inbound) -> Receipt:
         return Receipt(True, interaction.id)
     async with hub.store.write(urgent=True) as db:
         interaction = await _connected(db, hub, inbound)
+        untaped = await calls.recording_paused(db, interaction.id)
     resumed = interaction.last_message_role in SPEAKERS
     earlier = hub.calls.pop(interaction.id, None)
     if earlier is not None:
         earlier.fence()
     live = LiveCall(hub, interaction, inbound.line, await memory_of(hub, interaction), resumed)
+    live.keep(not untaped)
     hub.calls[interaction.id] = live
     task = hub.spawn(live.run(_cue(interaction, resumed)))
     return Receipt(True, interaction.id, live=task)

@@ -12,8 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import ownership
 from hub.core.context import Context
+from hub.core.live.withheld import KEY, KEYS_NOT_KEPT, NOT_KEPT, Withheld
 from hub.core.write import decided_in, say_in
-from hub.dialogue.turn import Collected, EnterStage, HandToHuman, Piece, UsedTool
+from hub.dialogue.turn import Collected, EnterStage, HandToHuman, Piece, ToolResult, UsedTool
 from hub.models import Interaction, Message
 from hub.storable import storable
 from hub.store import calls, interactions
@@ -30,7 +31,10 @@ Entry = Callable[[AsyncSession, Interaction], Any]
 
 
 class Writer:
-    """The `Journal` of one call. What is only for those who watch goes to `watchers` and is not kept."""
+    """The `Journal` of one call. What is only for those who watch goes to `watchers` and is not kept.
+
+    What is `withheld` because the recording pauses reaches neither of them.
+    """
 
     def __init__(self, hub: Context, interaction_id: UUID, author: str) -> None:
         self._hub, self._interaction_id, self._author = hub, interaction_id, author
@@ -40,6 +44,9 @@ class Writer:
         self._failures = 0
         self._messages: dict[int, UUID] = {}
         self._growing: dict[int, dict[str, Any]] = {}
+        self.withheld = Withheld()
+        self._veiled: set[int] = set()
+        self._unkept_turn = False
         self.watchers: set[Callable[[str, Mapping[str, Any]], None]] = set()
 
     def put(self, entry: Entry) -> None:
@@ -91,13 +98,21 @@ class Writer:
 
     # the journal
 
-    def customer_said(self, text: str, from_ms: int, to_ms: int, timing: Mapping[str, Any]) -> None:
-        now = self._now()
+    def customer_said(self, text: str, from_ms: int, to_ms: int, timing: Mapping[str, Any], keys: bool = False) -> None:
+        self._unkept_turn = self.withheld.covers(from_ms, to_ms)
+        now, text = self._now(), self._said(text, from_ms, to_ms, KEYS_NOT_KEPT if keys else NOT_KEPT)
         self._show("caption", {"role": "customer", "text": text, "final": True})
         self.put(lambda db, it: _say(db, it, now, "customer", text, from_ms=from_ms, to_ms=to_ms, timing=dict(timing)))
 
+    def _said(self, text: str, from_ms: int, to_ms: int, instead: str = NOT_KEPT) -> str:
+        """These words as they may be kept."""
+        if self.withheld.covers(from_ms, to_ms):
+            self.withheld.learn(text)
+            return instead
+        return str(self.withheld.hide(text))
+
     def operator_said(self, operator_id: str, text: str, from_ms: int, to_ms: int) -> None:
-        now, operator = self._now(), UUID(operator_id)
+        now, operator, text = self._now(), UUID(operator_id), self._said(text, from_ms, to_ms)
 
         async def entry(db: AsyncSession, interaction: Interaction) -> None:
             name = await ownership.name_of(db, interaction)
@@ -108,6 +123,9 @@ class Writer:
         self.put(entry)
 
     def speaks(self, number: int, author: str, text: str, from_ms: int) -> None:
+        if self.withheld.on:
+            self._veiled.add(number)
+        text = self._spoken(number, text)
         self._show("caption", {"role": author, "text": text, "final": False})
         known = self._growing.get(number)
         if known is not None:
@@ -132,8 +150,16 @@ class Writer:
 
         self.put(entry)
 
+    def _spoken(self, number: int, text: str) -> str:
+        """What we say, as it may be kept."""
+        return NOT_KEPT if number in self._veiled and text else str(self.withheld.hide(text))
+
     def spoke(self, number: int, author: str, text: str, heard: str, to_ms: int, timing: Mapping[str, Any]) -> None:
-        now = self._now()
+        now, cut = self._now(), heard != text
+        text, heard, timing = self._spoken(number, text), self._spoken(number, heard), self.withheld.hide(dict(timing))
+        if number in self._veiled:
+            timing = {name: value for name, value in timing.items() if name != "sentences"}
+        self._veiled.discard(number)
 
         async def entry(db: AsyncSession, interaction: Interaction) -> None:
             message = await db.get(Message, self._messages.pop(number)) if number in self._messages else None
@@ -143,13 +169,17 @@ class Writer:
             message.heard = None if heard == text else storable(heard)
             interactions.log(
                 db, interaction, "message.heard", now,
-                message_id=str(message.id), text=text, heard=heard, cut=heard != text,
+                message_id=str(message.id), text=text, heard=heard, cut=cut,
             )  # fmt: skip
 
-        self._show("caption", {"role": author, "text": heard, "final": True, "cut": heard != text})
+        self._show("caption", {"role": author, "text": heard, "final": True, "cut": cut})
         self.put(entry)
 
     def happened(self, type: str, **data: Any) -> None:
+        if type == "caption":
+            data["text"] = NOT_KEPT if self.withheld.on else self.withheld.hide(data["text"])
+        elif type == "call.digit" and self.withheld.on:
+            data["digit"] = KEY
         if type in EPHEMERAL:
             self._show(type, data)
             return
@@ -167,14 +197,14 @@ class Writer:
         """The brain's memory, as it counts from now on."""
 
         def entry(db: AsyncSession, interaction: Interaction) -> None:
-            interaction.state = storable(state)
+            interaction.state = storable(self.withheld.without(state))
             interaction.answered_seq = interaction.heard_seq
 
         self.put(entry)
 
     def decided(self, piece: Piece) -> None:
         """A tool used, a stage entered, a value found out, a person needed."""
-        now = self._now()
+        now, piece = self._now(), self._found(piece)
         self._show("event", {"event": type(piece).__name__})
 
         async def entry(db: AsyncSession, interaction: Interaction) -> None:
@@ -187,6 +217,25 @@ class Writer:
                     calls.call_hint(db, interaction.id)
 
         self.put(entry)
+
+    def _found(self, piece: Piece) -> Piece:
+        """What was decided, as it may be kept: nothing of what follows from words that are not."""
+        withheld, veiled = self.withheld, self.withheld.on or self._unkept_turn
+        match piece:
+            case Collected() if veiled:
+                withheld.learn(piece.value, piece.field)
+                return Collected(piece.field, NOT_KEPT)
+            case Collected():
+                return Collected(piece.field, withheld.hide(piece.value), withheld.hide(piece.evidence), piece.type)
+            case UsedTool() if veiled:
+                result = ToolResult(None, piece.result.error and NOT_KEPT)
+                return UsedTool(piece.name, withheld.veiled(piece.arguments), result, piece.duration_ms)
+            case UsedTool():
+                result = ToolResult(withheld.hide(piece.result.data), withheld.hide(piece.result.error))
+                return UsedTool(piece.name, withheld.hide(piece.arguments), result, piece.duration_ms)
+            case HandToHuman():
+                return HandToHuman(withheld.hide(piece.reason))
+        return piece
 
 
 def _say(
