@@ -17,6 +17,8 @@ from hub.store import interactions, transit
 log = logging.getLogger("hub.recover")
 
 NODE_DEAD_AFTER = timedelta(seconds=15)
+"""A call whose node is gone waits for this, for the next sweep (5 s), then `live.COMES_BACK_WITHIN` (25 s) for the
+carrier to connect it anew, and for the sweep after that: 50 s at most, of the 60 that it may stay open."""
 OWN_LIFE_DEAD_AFTER = timedelta(seconds=7)
 NODE_FORGOTTEN_AFTER = timedelta(days=1)
 STUCK_AFTER = timedelta(minutes=2)

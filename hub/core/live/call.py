@@ -45,6 +45,7 @@ class LiveCall:
     def __init__(self, hub: Context, interaction: Interaction, line: Line, memory: Memory, resumed: bool) -> None:
         self.hub, self.line = hub, line
         self.id, self.workspace_id, self.external_id = interaction.id, interaction.workspace_id, interaction.external_id
+        self._connected_seq = interaction.last_seq
         self.settings = Call(**interaction.agent.get("call", {}))
         self.resumed = resumed
         self.owner = interaction.owner
@@ -138,13 +139,16 @@ class LiveCall:
                 )
             if interaction.status in FINAL or interaction.node != self.hub.node:
                 return
-            if not self.ended and self.hub.calls.get(self.id) not in (None, self):  # its next line is here already
-                return
+            if not self.ended:
+                last = await calls.last_event(db, self.id, "call.connected")
+                if last is not None and last.seq > self._connected_seq:  # its next line is here already
+                    return
             if away:  # the carrier tells how that ended
                 interaction.status, interaction.node, interaction.idle_at = "ending", "", now + TRANSFER_LASTS
                 return
             if broken:
-                interactions.log(db, interaction, "call.lost", now)
+                ours = {"node": self.hub.node} if reason == MOVED else {}
+                interactions.log(db, interaction, "call.lost", now, **ours)
                 interaction.node, interaction.idle_at = "", now + COMES_BACK_WITHIN
                 return
             if self._fault:

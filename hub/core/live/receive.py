@@ -10,7 +10,7 @@ from hub import identity
 from hub.channel import Channel, Inbound, Refused
 from hub.core.context import Context
 from hub.core.live.call import LiveCall
-from hub.core.live.lost import RINGS_FOR
+from hub.core.live.lost import RINGS_FOR, await_line
 from hub.core.live.mind import memory_of
 from hub.core.live.warming import warm_up
 from hub.core.receive import Receipt, cleaned, place
@@ -70,6 +70,7 @@ async def _ringing(db: AsyncSession, hub: Context, inbound: Inbound) -> Interact
     interaction.external_id = interaction.external_id or inbound.external_id
     if inbound.status and inbound.status != interaction.status and may_follow(interaction.status, inbound.status):
         interaction.status = inbound.status
+        await_line(interaction, hub.clock.now())
         interactions.log(db, interaction, f"call.{inbound.status}", hub.clock.now())
     return interaction
 

@@ -8,7 +8,7 @@ from hub.channel import Inbound
 from hub.core.context import Context
 from hub.core.live.commands import ask_in
 from hub.core.live.hanging_up import hang_up
-from hub.core.live.lost import COMES_BACK_WITHIN
+from hub.core.live.lost import COMES_BACK_WITHIN, NODE_LOST, await_line, lost_its_node
 from hub.core.receive import Receipt, cleaned
 from hub.core.write import finish
 from hub.models import Interaction
@@ -79,9 +79,14 @@ async def _take(db: AsyncSession, hub: Context, interaction: Interaction, inboun
         return False  # we know why, and are writing it down
     if status in FINAL:
         interaction.failure_reason = interaction.failure_reason or inbound.words
-        finish(db, interaction, status, _CAUSES.get(status, ""), now)
+        if status == "completed" and await lost_its_node(db, interaction):
+            interaction.failure_reason = NODE_LOST
+            finish(db, interaction, "failed", "error", now)
+        else:
+            finish(db, interaction, status, _CAUSES.get(status, ""), now)
     else:
         interaction.status = status
+        await_line(interaction, now)
         interactions.log(db, interaction, f"call.{status}", now, code=inbound.code)
     calls.call_hint(db, interaction.id)
     return True

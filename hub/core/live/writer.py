@@ -242,4 +242,7 @@ def _say(
     db: AsyncSession, interaction: Interaction, now: datetime, role: str, text: str, **fields: Any
 ) -> Message:  # fmt: skip
     fields.setdefault("author", "")
-    return say_in(db, interaction, now, role=role, text=storable(text), **fields)
+    idle_at = interaction.idle_at  # says when a call without a line ends; words that come after it delay no end
+    said = say_in(db, interaction, now, role=role, text=storable(text), **fields)
+    interaction.idle_at = idle_at
+    return said
