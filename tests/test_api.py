@@ -226,7 +226,10 @@ def test_operators_take_turns_and_never_speak_over_each_other(api: Api, mine: ht
     assert (between.status_code, between.json()["code"]) == (409, "taken")
     said = mine.post(f"{path}/messages", json={"text": "Sam here", "user_id": users["support"]}).json()
     assert (said["role"], said["operator_id"]) == ("operator", users["support"])
-    assert mine.post(f"{path}/hand_back", json={"user_id": users["support"]}).json()["owner"] == "ai"
+    back = {"user_id": users["support"], "note": "Sam promised a call."}
+    assert mine.post(f"{path}/hand_back", json=back).json()["owner"] == "ai"
+    notes = [one for one in mine.get(f"{path}/messages").json()["data"] if one["note"]]
+    assert [one["text"].splitlines()[0] for one in notes] == ["Sam promised a call."]
 
 
 @pytest.mark.parametrize("role", ["builder", "viewer"])

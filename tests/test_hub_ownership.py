@@ -133,6 +133,50 @@ async def test_what_the_customer_asked_last_is_answered_after_handing_back(
         assert made.sms.sent[-1].text.endswith("now: and on Sunday?")
 
 
+async def test_handing_back_leaves_colleagues_a_note_of_what_was_said_and_the_agent_none(
+    store: Store, clock: FakeClock, echo: AgentDefinition
+) -> None:
+    home = await furnish(store, definition=echo)
+    async with core(store, clock) as made:
+        interaction = await opened(made, home, "is it ready?")
+        place = (home.workspace_id, interaction.id)
+        await made.hub.take_over(*place, home.ana)
+        await made.hub.say(*place, "On Friday.", operator=home.ana)
+        await made.hub.say(*place, "a grumpy one", operator=home.ana, note=True)
+        await made.hub.receive(message("can it be " + "really " * 60 + "sooner?", 2))
+        await made.settled()
+        clock.forward(minutes=4)
+        await made.hub.assign(*place, None, home.ana)
+        await made.hub.take_over(*place, home.ben)
+        await made.hub.say(*place, "Thursday then.", operator=home.ben)
+        await made.hub.hand_back(*place, home.ben, "  Promised Thursday.  ")
+        await made.hub.hand_back(*place, home.ben)
+        await made.settled()
+        grumpy, note = await made.records.all(Message, Message.note)
+        assert (grumpy.text, note.author, note.role) == ("a grumpy one", "Ben", "operator")
+        first, told, last = note.text.split("\n\n")
+        assert first == "Promised Thursday."
+        assert told == "Ben handed back after 4 min. Messages: 1 from Ana, 1 from the customer, 1 from Ben."
+        heading, *lines = last.splitlines()
+        assert (heading, lines[0], lines[2]) == ("Said last:", "Ana: On Friday.", "Ben: Thursday then.")
+        assert lines[1].startswith("Customer: can it be really")
+        assert len(lines[1]) <= 210
+        assert "Promised" not in made.sms.sent[-1].text
+
+
+async def test_handing_back_what_nobody_spoke_in_says_so(store: Store, clock: FakeClock, echo: AgentDefinition) -> None:
+    home = await furnish(store, definition=echo)
+    async with core(store, clock) as made:
+        interaction = await opened(made, home)
+        place = (home.workspace_id, interaction.id)
+        for _ in range(2):  # what was said before it was taken over again counts no more
+            await made.hub.take_over(*place, home.ana)
+            await made.hub.hand_back(*place, home.ana)
+        notes = await made.records.all(Message, Message.note)
+        assert [note.text for note in notes] == ["Ana handed back after 0 s. Nothing was said."] * 2
+        await made.settled()
+
+
 async def test_only_who_took_over_may_write(store: Store, clock: FakeClock) -> None:
     home = await furnish(store)
     async with core(store, clock) as made:

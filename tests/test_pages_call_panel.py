@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hub.channel import Inbound
 from hub.engines import TRANSCRIBERS, VOICES
-from hub.models import Address, AgentDefinition, Command, Interaction, User, Workspace
+from hub.models import Address, AgentDefinition, Command, Interaction, Message, User, Workspace
 from tests.bench.processes import OUR_NUMBER
 from tests.fakes import FakeClock
 from tests.lines import CALL, ENGINES, TextLine
@@ -334,8 +334,11 @@ async def test_after_a_take_over_the_microphone_is_heard_until_it_is_handed_back
         await note(room, "caption", role="customer", final=True)
         await eventually(speaks, lambda played: played > 8_000)
         assert ANSWER not in talk.line.heard
-        await support.post(f"/inbox/{talk.id}/hand-back")
+        await support.post(f"/inbox/{talk.id}/hand-back", data={"note": "Wants to know who we are."})
         await note(room, "standing", owner="ai")
+        left = await hub.records.one(Message, Message.note)
+        assert left.text.startswith("Wants to know who we are.\n\n")
+        assert "\nCustomer: Who is this?" in left.text
         talk.line.says("And now?")
         await talk.hears(ANSWER)
     await eventually(lambda: hub.records.events("call.left"), bool)

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, identity, ownership, policy
 from hub.channel import Inbound, Media, Refused
-from hub.core import live
+from hub.core import handing_back, live
 from hub.core import receive as receiving
 from hub.core.answer import answer
 from hub.core.context import Context
@@ -223,8 +223,11 @@ class Hub:
             calls.call_hint(db, interaction.id)
         return interaction
 
-    async def hand_back(self, workspace_id: UUID, interaction_id: UUID, operator: User) -> Interaction:
-        """The agent goes on, knowing what was said; once, however often. Raises `NotYours`, `NotFound`."""
+    async def hand_back(self, workspace_id: UUID, interaction_id: UUID, operator: User, note: str = "") -> Interaction:
+        """The agent goes on, knowing what was said; once, however often. Colleagues get a summary, `note` before it.
+
+        Raises `NotYours`, `NotFound`.
+        """
         async with self.context.store.write() as db:
             interaction = await self._held(db, workspace_id, interaction_id)
             if interaction.status in FINAL:
@@ -234,7 +237,10 @@ class Hub:
             if interaction.owner == "ai":
                 return interaction
             now = self.context.clock.now()
+            told = await handing_back.summary(db, interaction, operator, note, now)
             await ownership.hand_back(db, interaction, operator, now)
+            if told:
+                self._note(db, interaction, told, operator)
             calls.call_hint(db, interaction.id)
             if self._is_live(interaction):
                 return interaction

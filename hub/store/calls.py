@@ -9,7 +9,7 @@ from sqlalchemy import and_, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Command, Event, Interaction, Recording
+from hub.models import Command, Interaction, Recording
 
 
 def call_hint(db: AsyncSession, interaction_id: UUID) -> None:
@@ -77,12 +77,6 @@ async def of_carrier(db: AsyncSession, channel: str, external_id: str) -> Intera
     """The interaction that the carrier knows by this id, held until this writing transaction ends."""
     query = select(Interaction).where(Interaction.channel == channel, Interaction.external_id == external_id)
     return (await db.exec(query.order_by(col(Interaction.id).desc()).with_for_update())).first()
-
-
-async def last_event(db: AsyncSession, interaction_id: UUID, *types: str) -> Event | None:
-    """The newest of these events."""
-    query = select(Event).where(Event.interaction_id == interaction_id, col(Event.type).in_(types))
-    return (await db.exec(query.order_by(col(Event.seq).desc()).limit(1))).first()
 
 
 async def open_of(

@@ -128,6 +128,22 @@ async def events(
     return (await db.exec(query.order_by(col(Event.seq)).limit(limit))).all()
 
 
+async def events_of(
+    db: AsyncSession, interaction_id: UUID, *types: str, after: int = 0, limit: int = 500
+) -> Sequence[Event]:  # fmt: skip
+    """Its events of these types, in order."""
+    query = select(Event).where(
+        Event.interaction_id == interaction_id, Event.seq > after, col(Event.type).in_(types)
+    )  # fmt: skip
+    return (await db.exec(query.order_by(col(Event.seq)).limit(limit))).all()
+
+
+async def last_event(db: AsyncSession, interaction_id: UUID, *types: str) -> Event | None:
+    """The newest of its events of these types."""
+    query = select(Event).where(Event.interaction_id == interaction_id, col(Event.type).in_(types))
+    return (await db.exec(query.order_by(col(Event.seq).desc()).limit(1))).first()
+
+
 async def workspace_events(
     db: AsyncSession, workspace_id: UUID, *, after: UUID | None = None, limit: int = 100
 ) -> Sequence[Event]:

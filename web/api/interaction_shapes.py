@@ -150,6 +150,13 @@ class ByUser(Shape):
     user_id: UUID = Field(description="A user of the workspace; see `GET /v1/users`.")
 
 
+class HandBack(ByUser):
+    """Who hands back, and what colleagues should know."""
+
+    model_config = shown({"user_id": "0198c0de-0000-7000-8000-000000000010", "note": "Will come on Monday instead."})
+    note: str = Field(default="", max_length=5_000, description="Stands first in the internal note that sums it up.")
+
+
 class MediaGiven(Shape):
     """An attachment, by reference: the provider fetches it."""
 

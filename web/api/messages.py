@@ -10,6 +10,7 @@ from hub.models import Message, User
 from hub.store import access, interactions, listing
 from web.api.interaction_shapes import (
     ByUser,
+    HandBack,
     InteractionPublic,
     MessageCreate,
     MessagePage,
@@ -88,7 +89,14 @@ class Messages(Controller):
         return interaction_public(await request.hub.take_over(request.workspace_id, interaction_id, operator))
 
     @post("/hand_back", opt={"scope": "write"}, status_code=200, summary="Hand back")
-    async def hand_back(self, request: ApiRequest, interaction_id: PathId, data: JSONBody[ByUser]) -> InteractionPublic:
-        """The agent answers again, knowing all that was said. 409 when somebody else is answering."""
+    async def hand_back(
+        self, request: ApiRequest, interaction_id: PathId, data: JSONBody[HandBack]
+    ) -> InteractionPublic:
+        """The agent answers again, knowing all that was said; an internal note sums it up for colleagues.
+
+        409 when somebody else is answering.
+        """
         operator = await _operator(request, data.user_id)
-        return interaction_public(await request.hub.hand_back(request.workspace_id, interaction_id, operator))
+        return interaction_public(
+            await request.hub.hand_back(request.workspace_id, interaction_id, operator, data.note)
+        )

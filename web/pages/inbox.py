@@ -20,6 +20,7 @@ from web.pages.live import Watch, resumed, shown_count, stream
 from web.pages.page import AnyRequest, page, toast_headers
 from web.pages.thread import GSM, head_of, interaction_of, render, side_of
 
+MOST_NOTE = 5_000
 VIEW_NAMES = {
     "live": ("Live now", "live", "Somebody wrote within the last 15 minutes"),
     "needs_human": ("Needs human", "hand", "The agent passed it on and nobody has it yet"),
@@ -208,7 +209,7 @@ async def _carry_out(request: AnyRequest, interaction_id: UUID, act: str, given:
             await hub.take_over(workspace_id, interaction_id, user)
             return ""
         case "hand-back":
-            await hub.hand_back(workspace_id, interaction_id, user)
+            await hub.hand_back(workspace_id, interaction_id, user, given.text("note")[:MOST_NOTE])
             return "Handed back. The agent goes on."
         case "assign":
             return await _assign(request, interaction_id, given.text("to"))

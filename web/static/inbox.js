@@ -256,6 +256,10 @@
     const fresh = fromHtml(html)[0];
     if (!old || !fresh) return;
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    for (const typed of old.querySelectorAll("input[id]")) {
+      const again = fresh.querySelector(`#${CSS.escape(typed.id)}`);
+      if (again) again.value = typed.value;
+    }
     old.replaceWith(fresh);
     place(fresh);
     if (focused) $(focused)?.focus();

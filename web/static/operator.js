@@ -288,7 +288,9 @@ class CallPanel extends HTMLElement {
   }
 
   async #handBack() {
-    await this.#post("hand-back");
+    const note = this.#part("note");
+    await this.#post("hand-back", { note: note.value });
+    note.value = "";
     this.#stands({ ...this.standing, owner: "ai", operator_id: "" });
     this.#release();
     this.#say(`Handed back. ${this.dataset.agent} goes on.`, "ok");
@@ -411,7 +413,7 @@ class CallPanel extends HTMLElement {
     this.#part("mute").hidden = !speaks;
     this.#part("mute").setAttribute("aria-pressed", String(this.#muted));
     this.#part("mute").lastElementChild.textContent = this.#muted ? "Unmute me" : "Mute me";
-    this.#part("back").hidden = !this.#mine || Boolean(this.#over);
+    for (const part of ["back", "note"]) this.#part(part).hidden = !this.#mine || Boolean(this.#over);
     const hint = this.#part("hint");
     hint.hidden = !this.#mine || Boolean(this.#over);
     hint.textContent = this.#muted ? "You are muted. The customer does not hear you." : speaks ? HEADSET : UNHEARD;

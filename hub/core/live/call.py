@@ -140,7 +140,7 @@ class LiveCall:
             if interaction.status in FINAL or interaction.node != self.hub.node:
                 return
             if not self.ended:
-                last = await calls.last_event(db, self.id, "call.connected")
+                last = await interactions.last_event(db, self.id, "call.connected")
                 if last is not None and last.seq > self._connected_seq:  # its next line is here already
                     return
             if away:  # the carrier tells how that ended

@@ -60,13 +60,13 @@ async def _needs(
         return True
     if interaction.node != hub.node or interaction.id in hub.calls:
         return False
-    connected = await calls.last_event(db, interaction.id, "call.connected")
+    connected = await interactions.last_event(db, interaction.id, "call.connected")
     return connected is None or now - connected.at > CONNECTS_WITHIN
 
 
 async def lost_its_node(db: AsyncSession, interaction: Interaction) -> bool:
     """Whether its process was lost or stopped, rather than its line, and none has it since."""
-    last = await calls.last_event(db, interaction.id, "call.lost", "call.connected")
+    last = await interactions.last_event(db, interaction.id, "call.lost", "call.connected")
     return last is not None and last.type == "call.lost" and bool(last.data.get("node"))
 
 
