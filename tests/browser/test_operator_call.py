@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Page, Playwright, async_playwright, expect
 
 from fixtures.sandbox.twilio.voice.audio import from_mulaw
-from hub.models import Event, Interaction
+from hub.models import Event, Interaction, Message
 from tests.browser import CHROMIUM
 from tests.call_world import Exchange, agent, exchange, says, spelled
 from tests.fakes import FakeClock
@@ -187,8 +187,11 @@ async def the_agent_keeps_silent(call: Ringing, page: Page) -> None:
 
 async def hands_back(call: Ringing, page: Page) -> None:
     """The microphone is let go, and the agent goes on."""
+    await part(page, "note").fill("Will come on Monday instead.")
     await part(page, "back").click()
     await eventually(call.events, lambda events: "interaction.handed_back" in events)
+    (left,) = await call.phones.records.all(Message, Message.note)
+    assert left.text.startswith("Will come on Monday instead.\n\n")
     await expect(part(page, "take")).to_have_text("Take over")
     await expect(page.locator("#ownership")).to_contain_text("Maya (AI) is answering.")
     await eventually(lambda: call.said("agent"), lambda said: said[-1] == "I am here again.", 20)
