@@ -86,7 +86,11 @@ def _by_operator(given: forms.Form) -> dict[str, str]:
 
 BUTTONS = {
     "say": Asked("say", _text, "The agent says it."),
-    "whisper": Asked("whisper", _text, "The agent knows it from its next answer on. Nobody hears it."),
+    "whisper": Asked(
+        "whisper",
+        _text,
+        "The agent knows it from its next answer on; one that only follows its flow passes over it. Nobody hears it.",
+    ),
     "digits": Asked("digits", _digits, "Pressed {digits}."),
     "transfer": Asked("transfer", _number, "The call goes to {to}."),
     "mute": Asked("mute", _direction, "Muted."),
