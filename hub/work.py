@@ -131,7 +131,6 @@ def _launch(url: str, executor: str) -> Callable[[str, float], None]:
         "executor_id": executor,
         "application_version": "1",
         "log_level": "WARNING",
-        "scheduler_polling_interval_sec": 1.0,
     }
     DBOS(config=config)
 
