@@ -12,7 +12,8 @@ class PlayClock:
     """Positions are bytes since the line's begin, in the order they were sent.
 
     Sound plays as fast as it sounds, from when it arrives at an empty buffer, `rate` bytes a second. A mark that comes
-    back proves its position and teaches the delay between sending and playing. `now` gives seconds.
+    back proves its position and teaches the delay between sending and playing: that of the stretch that plays without
+    a gap, which its first message has set, and more slowly that of the next ones. `now` gives seconds.
     """
 
     def __init__(self, rate: int, now: Callable[[], float]) -> None:
@@ -21,6 +22,8 @@ class PlayClock:
         self.clears = 0
         self._until = 0.0  # when all that was written would have been played, were there no delay
         self._delay: float | None = None
+        self._begin = 0  # where the stretch begins that plays now,
+        self._late: float | None = None  # and its own delay, once one of its marks has told
         self._passed = 0  # this much is over for certain: heard or cleared
         self._apart = 0  # of that, how much `heard` does not count
         self._uncounted: deque[tuple[int, int]] = deque()
@@ -30,9 +33,9 @@ class PlayClock:
     def write(self, size: int, *, counted: bool = True) -> None:
         """So many bytes are sent now. `heard` leaves out those not counted."""
         now = self._now()
-        if now >= self._until:
+        if now >= self._until + (self._late or 0.0):
             self._position()
-            self._until = now
+            self._until, self._begin, self._late = now, self.written, None
         if not counted:
             self._uncounted.append((self.written, self.written + size))
         self._until += size / self._rate
@@ -78,13 +81,15 @@ class PlayClock:
         late = min(max(self._now() - expected, 0.0), MOST_DELAY_SECONDS)
         before = self._delay
         self._delay = late if before is None or late <= before else before + (late - before) * _SLOWER
+        if position > self._begin:
+            self._late = late if self._late is None else min(late, self._late)
         self._passed = max(self._passed, position)
 
     def clear(self) -> int:
         """What is unplayed never will be; how many bytes that is. Marks that come back from now on prove nothing."""
         heard, lost = self.heard(), self.unplayed()
         self._passed, self._apart = self.written, self.written - heard
-        self._until = self._now()
+        self._until, self._late = self._now(), None
         self._uncounted.clear()
         self._marks.clear()
         self._marked = self.written
@@ -92,7 +97,8 @@ class PlayClock:
         return lost
 
     def _position(self) -> int:
-        left = self._until + (self._delay or 0.0) - self._now()
+        delay = self._late if self._late is not None else self._delay or 0.0
+        left = self._until + delay - self._now()
         if left <= 0:
             self._passed = self.written
         else:

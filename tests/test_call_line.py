@@ -233,6 +233,45 @@ def test_of_several_delays_the_least_counts_and_longer_ones_only_slowly() -> Non
     on_a_line(test)
 
 
+def test_a_stretch_that_began_late_is_late_to_its_end_and_the_next_one_is_not() -> None:
+    async def test(line: CallLine, carrier: Carrier) -> None:
+        for _ in range(3):
+            await line.play(SECOND[:1600])
+            await asyncio.sleep(1)
+        before = line.played()
+        carrier.delay = 0.5  # something held up the first message
+        await line.play(SECOND[:1600])
+        carrier.delay = 0.0
+        await asyncio.sleep(0.1)
+        await line.play(SECOND)
+        await asyncio.sleep(0.65)  # the first mark has come back meanwhile
+        await line.clear()
+        assert line.played() - before == 2000
+        await asyncio.sleep(1)  # and all that was held up is over
+        await line.play(SECOND)
+        await asyncio.sleep(0.5)
+        await line.clear()
+        assert line.played() - before == 2000 + round((0.5 - 0.05) * 8000)
+
+    on_a_line(test)
+
+
+def test_what_joins_a_stretch_that_is_late_is_as_late() -> None:
+    async def test(line: CallLine, carrier: Carrier) -> None:
+        carrier.delay = 0.5
+        await line.play(SECOND[:800])
+        await asyncio.sleep(0.05)
+        carrier.delay = 0.0
+        await line.play(SECOND[:2400])  # heard from 0.5 to 0.9, with what came before
+        await asyncio.sleep(0.6)  # by now all would have been played, had the first of it not been late
+        await line.play(SECOND)
+        await asyncio.sleep(0.05)
+        await line.clear()
+        assert line.played() == 1600
+
+    on_a_line(test)
+
+
 def test_a_mark_that_comes_back_early_proves_its_position() -> None:
     async def test(line: CallLine, carrier: Carrier) -> None:
         await line.play(SECOND)
