@@ -81,7 +81,7 @@ class Calls:
             response = fromstring(await answer.text())
         stream = response.find(".//Stream")
         media, ticket = stream.get("url"), stream.find("Parameter").get("value")  # type: ignore[union-attr]
-        carrier = Carrier(f"MZ{number:032x}")
+        carrier = Carrier(f"MZ{number:032x}", lambda: self.pacer.awake_at)
         signature = self._validator.compute_signature(media, {})
         socket = await self._open(media or "", carrier, {"X-Twilio-Signature": signature})
         handshake(carrier, ACCOUNT_SID, sid, ticket or "")
@@ -96,7 +96,7 @@ class Calls:
         self.pacer.add(person.tick)
 
     async def _echo(self, number: int) -> None:
-        carrier = Carrier(f"MZ{number:032x}")
+        carrier = Carrier(f"MZ{number:032x}", lambda: self.pacer.awake_at)
         echoed = Echoed(carrier, self._quiet)
         await self._open(f"{self.orders.url.replace('http', 'ws')}/", carrier, {})
         handshake(carrier, ACCOUNT_SID, "", "")

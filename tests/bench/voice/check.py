@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.bench.voice import wire
 
 TOLERANCE_BYTES = 160
-"""A frame: the hub and the carrier need not agree on less."""
+"""A frame: the hub and the carrier need not agree on less. And for as long as the carrier's process had no time."""
 UNNUMBERED = 0xFFFF
 
 
@@ -25,12 +25,13 @@ class Played:
     messages: int = 0
 
 
-def played(call: int, log: list[tuple[float, bytes]], ended_at: float, asked: dict[int, int]) -> Played:
-    """`asked` says for each turn how many sentences its answer should have."""
+def played(call: int, log: list[tuple[float, float, bytes]], ended_at: float, asked: dict[int, int]) -> Played:
+    """`asked` says for each turn how many sentences its answer should have; `log` is the carrier's."""
     made = Played()
-    sound, stops, until, total = bytearray(), [], 0.0, 0
+    sound, until, total = bytearray(), 0.0, 0
+    early = 0.0  # by how much sooner than we know of the present sound may have begun
     began: dict[int, int] = {}
-    for now, text in log:
+    for now, slack, text in log:
         message = json.loads(text)
         if message["event"] == "media":
             audio = b64decode(message["media"]["payload"])
@@ -42,16 +43,18 @@ def played(call: int, log: list[tuple[float, bytes]], ended_at: float, asked: di
                 made.underruns += late > 0.001
             else:
                 began[turn] = total
+            early = slack if now >= until else early
             until = max(until, now) + len(audio) / wire.RATE
             total += len(audio)
             sound += audio
         elif message["event"] == "clear":
-            stops.append(_stop(sound, until, now))
+            stop = _stop(sound, until, now)
             del sound[len(sound) // 8 * 8 :]
-            _take(made, call, bytes(sound), stops[-1], asked, cut=True)
+            _take(made, call, bytes(sound), _bounds(stop, slack, early), asked, cut=True)
             sound.clear()
             total, until = 0, now
-    _take(made, call, bytes(sound), _stop(sound, until, ended_at), asked, cut=until > ended_at - 0.05)
+    bounds = _bounds(_stop(sound, until, ended_at), 0.0, early)
+    _take(made, call, bytes(sound), bounds, asked, cut=until > ended_at - 0.05)
     return made
 
 
@@ -69,8 +72,16 @@ def _stop(sound: bytearray, until: float, now: float) -> int:
     return len(sound) - max(0, round((until - now) * wire.RATE))
 
 
-def _take(made: Played, call: int, sound: bytes, stop: int, asked: dict[int, int], cut: bool) -> None:
-    """Sound between two clears, played up to `stop`: note what was heard of each answer."""
+def _bounds(stop: int, stopped_early: float, began_early: float) -> tuple[int, int]:
+    """The least and the most bytes that may have been played, when `stop` is what it looks like (seconds)."""
+    return (
+        stop - TOLERANCE_BYTES - round(stopped_early * wire.RATE),
+        stop + TOLERANCE_BYTES + round(began_early * wire.RATE),
+    )
+
+
+def _take(made: Played, call: int, sound: bytes, stops: tuple[int, int], asked: dict[int, int], cut: bool) -> None:
+    """Sound between two clears, played up to some place between `stops`: note what was heard of each answer."""
     try:
         parts = wire.stretches(sound)
     except ValueError as error:
@@ -90,8 +101,8 @@ def _take(made: Played, call: int, sound: bytes, stop: int, asked: dict[int, int
         text = wire.part(caller, stretch.turn, stretch.number, of)
         whole = stretch.size + stretch.begin >= wire.size(text)
         expected = _next(stretch, whole, of)
-        for found, tolerance in ((least, -TOLERANCE_BYTES), (most, TOLERANCE_BYTES)):
-            reached = min(max(stop + tolerance - at, 0), stretch.size) + stretch.begin
+        for found, stop in zip((least, most), stops, strict=True):
+            reached = min(max(stop - at, 0), stretch.size) + stretch.begin
             if words := heard(text, reached):
                 found.setdefault(stretch.turn, []).append(words)
         at += stretch.size

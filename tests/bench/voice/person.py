@@ -53,11 +53,16 @@ class Sends(Protocol):
 
 
 class Carrier:
-    """Plays what the hub sends as a phone network does. `log` keeps every message and when it came."""
+    """Plays what the hub sends as a phone network does.
 
-    def __init__(self, stream: str) -> None:
+    `log` keeps every message, when it was taken up, and by how much earlier it may have come: this process may have
+    had no time for it. `awake_at` tells when it last had.
+    """
+
+    def __init__(self, stream: str, awake_at: Callable[[], float]) -> None:
         self.stream = stream
-        self.log: list[tuple[float, bytes]] = []
+        self._awake_at = awake_at
+        self.log: list[tuple[float, float, bytes]] = []
         self.until = 0.0
         self.sequence = 1
         self._marks: deque[tuple[bytes, asyncio.TimerHandle]] = deque()
@@ -69,7 +74,7 @@ class Carrier:
         self._between = b'"timestamp":"%d","payload":"%b"},"streamSid":"' + stream.encode() + b'"}'
 
     def take(self, text: bytes, now: float) -> None:
-        self.log.append((now, text))
+        self.log.append((now, max(now - self._awake_at(), 0.0), text))
         if text.startswith(b'{"event":"media"'):
             self.until = max(self.until, now) + payload_bytes(text) / wire.RATE
             self.on_media(now)

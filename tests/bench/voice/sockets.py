@@ -106,7 +106,10 @@ async def connected(
 
 
 class Pacer:
-    """Calls each of its members every 20 ms, a slot of a millisecond after the other. `late` has seconds."""
+    """Calls each of its members every 20 ms, a slot of a millisecond after the other. `late` has seconds.
+
+    `awake_at` is when it last went through its slots: what this process takes up now was not there before that.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -114,6 +117,7 @@ class Pacer:
         self._begin, self._number = monotonic(), 0
         self._members = 0
         self._timer: asyncio.TimerHandle | None = None
+        self.awake_at = self._begin
         self.late = array.array("f")
 
     def start(self) -> None:
@@ -140,6 +144,7 @@ class Pacer:
                     member(monotonic())
             self._number += 1
             due = self._begin + self._number * 0.001
+        self.awake_at = now
         self._timer = self._loop.call_later(due - now, self._tick)
 
     def stop(self) -> None:
