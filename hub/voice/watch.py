@@ -46,8 +46,10 @@ class Watch:
         self._again = itertools.cycle(settings.repeat_messages) if settings.repeat_messages else None
 
     async def run(self) -> None:
+        """All calls are looked at in the same moments: one waking up of the process for all of them."""
         while not self._call.over:
-            await asyncio.sleep(TICK_SECONDS)
+            left = TICK_SECONDS - self._call.now % TICK_SECONDS
+            await asyncio.sleep(left if left > TICK_SECONDS / 2 else left + TICK_SECONDS)
             try:
                 self._look()
             except Exception:  # whatever it is, the call must not be left to itself
