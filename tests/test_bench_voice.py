@@ -37,6 +37,8 @@ def test_what_the_carrier_took_up_late_may_have_come_before() -> None:
     late, sooner = heard(1.0 + 0.4), heard(1.0 - 0.4)
     assert late != heard(1.0) != sooner
     began_late = played(1, log(sound_slack=0.4), 20.0, {1: 1}).heard[1]
-    assert agrees(late, began_late) and not agrees(sooner, began_late)
+    assert agrees(late, began_late)
+    assert not agrees(sooner, began_late)
     stopped_late = played(1, log(clear_slack=0.4), 20.0, {1: 1}).heard[1]
-    assert agrees(sooner, stopped_late) and not agrees(late, stopped_late)
+    assert agrees(sooner, stopped_late)
+    assert not agrees(late, stopped_late)
