@@ -3,6 +3,7 @@
 import array
 import asyncio
 import base64
+import concurrent.futures
 import contextlib
 import io
 import socket
@@ -140,20 +141,34 @@ async def _synthesised(text: str) -> bytes:
 
 def wav(demo: Demo, *texts: str, before_ms: int = 100, after_ms: int = 100) -> bytes:
     """Each sentence with quiet around it, as a WAV of 16 kHz."""
+    return _wav([demo.run(_synthesised(text)) for text in texts], before_ms, after_ms)
+
+
+def synthesised(text: str) -> bytes:
+    """The same for one sentence, where no demo runs in this process."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return _wav([pool.submit(asyncio.run, _synthesised(text)).result()], 100, 100)
+
+
+def _wav(sentences: list[bytes], before_ms: int, after_ms: int) -> bytes:
     quiet = [b"\0\0" * 16 * length for length in (before_ms, after_ms)]
-    sound = b"".join(quiet[0] + demo.run(_synthesised(text)) + quiet[1] for text in texts)
     made = io.BytesIO()
     with wave.open(made, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16_000)
-        file.writeframes(sound)
+        file.writeframes(b"".join(quiet[0] + sentence + quiet[1] for sentence in sentences))
     return made.getvalue()
 
 
 def say(demo: Demo, page: Page | Frame, text: str) -> None:
     """Say it into the page's microphone."""
-    page.evaluate("(sound) => window.speak(sound)", base64.b64encode(wav(demo, text)).decode())
+    speak(page, wav(demo, text))
+
+
+def speak(page: Page | Frame, sound: bytes) -> None:
+    """Play this WAV into the page's microphone."""
+    page.evaluate("(sound) => window.speak(sound)", base64.b64encode(sound).decode())
 
 
 def loudness(path: Path, from_ms: int = 0, to_ms: int | None = None) -> tuple[float, ...]:
@@ -199,7 +214,7 @@ def windows(browser: Browser, demo: Demo) -> Iterator[Opened]:
     yield opened
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def wait(page: Page, condition: Callable[[], object], within_seconds: float = 20) -> None:
