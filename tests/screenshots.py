@@ -36,7 +36,7 @@ SPOKEN = [
     {"wait": "quiet", "within_ms": 25_000},
     {"hang_up": True},
 ]
-ON_THE_LINE = [*SPOKEN[:3], {"wait": "quiet", "within_ms": 20_000}, {"say": BOOKS}, {"after_ms": 600_000}]
+ON_THE_LINE = [*SPOKEN[:3], {"wait": "quiet", "within_ms": 20_000}, {"say": BOOKS}]
 
 
 def ask(url: str, body: Any = None, key: str = "") -> Any:
@@ -100,7 +100,9 @@ def operator_call(page: Page, url: str, sandbox_url: str, key: str) -> None:
         listed = ask(f"{url}/v1/interactions?channel=call&status=in_progress", key=key)["data"]
         found = [one for one in listed if one["person"] == WAITING]
     page.goto(f"{url}/inbox?view=all&interaction={found[0]['id']}")
-    expect(page.locator('[data-call="captions"] [data-role="agent"]')).to_be_visible(timeout=60_000)
+    captions = page.locator('[data-call="captions"]')
+    expect(captions.locator('[data-role="customer"]')).to_contain_text("appointment", timeout=60_000)
+    expect(captions.locator('[data-role="agent"]')).to_contain_text("come in for", timeout=60_000)
     picture(page, "inbox-call")
     page.goto(f"{url}/interactions/{found[0]['id']}")
     page.locator('[data-call="more"]').click()
@@ -168,6 +170,7 @@ def picture(page: Page, name: str) -> None:
 
 def shoot(page: Page, name: str, width: int) -> None:
     page.wait_for_load_state("load")
+    page.mouse.move(0, 0)
     page.wait_for_timeout(400)
     page.screenshot(path=FOLDER / f"{name}-{width}.png")
 

@@ -216,5 +216,5 @@ async def test_another_workspace_can_neither_share_nor_revoke(office: Office) ->
 
 async def test_numbers_and_addresses_are_masked_and_names_are_not() -> None:
     assert [masked(one) for one in ("+12025550111", "ana@example.com", "Ana Ruiz", "Visitor 12ab", "Somebody")] == [
-        "••• 11", "a•••@•••", "Ana Ruiz", "Visitor 12ab", "Somebody",
+        "Customer ••• 11", "Customer a•••@•••", "Ana Ruiz", "Visitor 12ab", "Somebody",
     ]  # fmt: skip

@@ -28,8 +28,8 @@ def called(name: str, known_as: str) -> str:
 def masked(shown: str) -> str:
     """A name as it is; of a number or an email address only so much that who knows it knows it again."""
     if "@" in shown:
-        return f"{shown[:1]}•••@•••"
-    return f"••• {shown[-2:]}" if sum(map(str.isdigit, shown)) >= _LEAST_DIGITS else shown
+        return f"Customer {shown[:1]}•••@•••"
+    return f"Customer ••• {shown[-2:]}" if sum(map(str.isdigit, shown)) >= _LEAST_DIGITS else shown
 
 
 class Customer(SQLModel, table=True):

@@ -114,6 +114,7 @@ def sharing(world: World, page: Page) -> None:
     page.get_by_role("button", name="Share").click()
     page.get_by_role("button", name="Make link").click()
     expect(page.get_by_role("textbox", name="Link 1")).to_be_visible()
+    expect(page.get_by_role("button", name="Make link")).to_be_focused()
 
 
 def shared(world: World, page: Page) -> None:

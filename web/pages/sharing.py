@@ -14,7 +14,7 @@ from hub.models import Interaction, Share
 from hub.store import interactions, shares
 from web import auth
 from web.pages.form import read
-from web.pages.page import AnyRequest, page, toast_headers
+from web.pages.page import AnyRequest, page
 from web.pages.thread import interaction_of
 
 FOR_HOURS = {1: "1 hour", 24: "1 day", 168: "7 days", 720: "30 days"}
@@ -70,14 +70,12 @@ async def _listing(request: AnyRequest, interaction_id: UUID, said: str) -> Temp
     async with request.app.state.store.read() as db:
         found = await interaction_of(db, request, interaction_id)
         links = await links_of(db, request, found)
-    made = page(request, "interaction/shares.html", it=found, links=links, **choices())
-    made.headers.update(toast_headers(said))
-    return made
+    return page(request, "interaction/shares.html", it=found, links=links, **choices(said))
 
 
-def choices() -> dict[str, Any]:
-    """What the form offers."""
-    return {"for_hours": FOR_HOURS}
+def choices(said: str = "") -> dict[str, Any]:
+    """What the form offers, and what came of the last one."""
+    return {"for_hours": FOR_HOURS, "share_said": said}
 
 
 HANDLERS = [make, revoke]
