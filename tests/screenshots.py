@@ -8,9 +8,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import CHROMIUM
+from tests.browser.spoken_world import MICROPHONE, speak, synthesised
+from tests.browser.test_web_call import FLAGS
 
 FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
 WIDTHS = {1440: 900, 1024: 768, 390: 844}
@@ -22,6 +24,8 @@ TEXTS = (
     "Yes please",
 )
 CALLER = "+12025550122"
+WAITING = "+12025550133"
+BOOKS = "Hello, I'd like to book an appointment."
 SPOKEN = [
     {"wait": "quiet", "within_ms": 20_000},
     {"say": "What are your opening hours?"},
@@ -32,6 +36,7 @@ SPOKEN = [
     {"wait": "quiet", "within_ms": 25_000},
     {"hang_up": True},
 ]
+ON_THE_LINE = [*SPOKEN[:3], {"wait": "quiet", "within_ms": 20_000}, {"say": BOOKS}]
 
 
 def ask(url: str, body: Any = None, key: str = "") -> Any:
@@ -50,6 +55,73 @@ def text_the_clinic(sandbox_url: str) -> None:
 def ring_the_clinic(sandbox_url: str) -> None:
     call = ask(f"{sandbox_url}/control/voice/calls", {"from": CALLER, "to": CLINIC, "script": SPOKEN})
     ask(f"{sandbox_url}/control/voice/calls/{call['sid']}?over=true&wait_ms=60000")
+
+
+def in_a_call(browser: Browser, url: str, path: str, **context: Any) -> Page:
+    """A page with somebody at its microphone."""
+    made = browser.new_context(base_url=url, permissions=["microphone"], **context)
+    made.add_init_script(MICROPHONE)
+    page = made.new_page()
+    page.goto(path)
+    return page
+
+
+def chat_call(browser: Browser, url: str) -> None:
+    """A visitor who wrote first and speaks now."""
+    page = in_a_call(browser, url, "/chat/clinic")
+    page.get_by_label("Your message").fill("What are your opening hours?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="start a call").click()
+    expect(page.locator("#call-state")).to_have_text("Speak now", timeout=30_000)
+    speak(page, synthesised(BOOKS))
+    expect(page.locator(".row.spoken .bubble")).to_have_count(3, timeout=30_000)
+    expect(page.locator("#call-state")).to_have_text("Speak now", timeout=30_000)
+    picture(page, "chat-call")
+    page.get_by_role("button", name="Hang up").click()
+
+
+def playground_call(browser: Browser, url: str, path: str, **context: Any) -> None:
+    """A builder who tries the agent by voice."""
+    page = in_a_call(browser, url, f"{path}?mode=call", **context)
+    page.get_by_role("button", name="Call Maya").click()
+    expect(page.locator("[data-part=state]")).to_have_text("Your turn: speak", timeout=30_000)
+    speak(page, synthesised(BOOKS))
+    expect(page.locator(".voice-items .bubble")).to_have_count(3, timeout=30_000)
+    expect(page.locator("[data-part=state]")).to_have_text("Your turn: speak", timeout=30_000)
+    picture(page, "playground-call")
+    page.get_by_role("button", name="Hang up").click()
+
+
+def operator_call(page: Page, url: str, sandbox_url: str, key: str) -> None:
+    """The call panel, in the inbox and on the call's page, while somebody is on the line."""
+    call = ask(f"{sandbox_url}/control/voice/calls", {"from": WAITING, "to": CLINIC, "script": ON_THE_LINE})
+    found: list[Any] = []
+    while not found:
+        listed = ask(f"{url}/v1/interactions?channel=call&status=in_progress", key=key)["data"]
+        found = [one for one in listed if one["person"] == WAITING]
+    page.goto(f"{url}/inbox?view=all&interaction={found[0]['id']}")
+    captions = page.locator('[data-call="captions"]')
+    expect(captions.locator('[data-role="customer"]')).to_contain_text("appointment", timeout=60_000)
+    expect(captions.locator('[data-role="agent"]')).to_contain_text("come in for", timeout=60_000)
+    picture(page, "inbox-call")
+    page.goto(f"{url}/interactions/{found[0]['id']}")
+    page.locator('[data-call="more"]').click()
+    page.wait_for_selector('#player[data-drawn="1"]')
+    picture(page, "call-panel")
+    ask(f"{sandbox_url}/control/voice/calls/{call['sid']}/hang-up", {})
+
+
+def share(page: Page, url: str, path: str) -> None:
+    """The dialog that makes links, and what is behind one."""
+    page.goto(url + path)
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Make link").click()
+    link = page.get_by_role("textbox", name="Link 1")
+    expect(link).to_be_visible()
+    picture(page, "share")
+    page.goto(link.input_value())
+    page.wait_for_selector('#player[data-drawn="1"]')
+    picture(page, "shared")
 
 
 def pages(url: str, key: str) -> dict[str, str]:
@@ -86,9 +158,21 @@ def take(page: Page, base: str, name: str, path: str) -> None:
         answer = page.goto(base + path)
         assert answer is not None, path
         assert answer.status == 200, (path, answer.status)
-        page.wait_for_load_state("load")
-        page.wait_for_timeout(400)
-        page.screenshot(path=FOLDER / f"{name}-{width}.png")
+        shoot(page, name, width)
+
+
+def picture(page: Page, name: str) -> None:
+    """The page as it stands, at each width."""
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        shoot(page, name, width)
+
+
+def shoot(page: Page, name: str, width: int) -> None:
+    page.wait_for_load_state("load")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(400)
+    page.screenshot(path=FOLDER / f"{name}-{width}.png")
 
 
 def main() -> int:
@@ -102,18 +186,25 @@ def main() -> int:
             ready = json.loads(demo.stdout.readline())
             text_the_clinic(ready["sandbox_url"])
             ring_the_clinic(ready["sandbox_url"])
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=CHROMIUM, args=[*FLAGS, "--use-fake-ui-for-media-stream"]
+            )
             page = browser.new_page()
             take(page, ready["url"], "signin", "/signin")
             page.fill("[name=email]", ready["email"])
             page.fill("[name=password]", ready["password"])
             page.press("[name=password]", "Enter")
             page.wait_for_url(lambda url: "/signin" not in url)
-            for name, path in pages(ready["url"], ready["api_key"]).items():
+            listed = pages(ready["url"], ready["api_key"])
+            for name, path in listed.items():
                 take(page, ready["url"], name, path)
             take(page, ready["sandbox_url"], "phone", "/")
             dark = browser.new_context(color_scheme="dark", storage_state=page.context.storage_state()).new_page()
-            take(dark, ready["url"], "inbox-dark", pages(ready["url"], ready["api_key"])["inbox"])
+            take(dark, ready["url"], "inbox-dark", listed["inbox"])
+            playground_call(browser, ready["url"], listed["playground"], storage_state=page.context.storage_state())
+            chat_call(browser, ready["url"])
+            operator_call(page, ready["url"], ready["sandbox_url"], ready["api_key"])
+            share(page, ready["url"], listed["call"])
             browser.close()
         finally:
             demo.terminate()

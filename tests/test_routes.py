@@ -37,8 +37,11 @@ SIGNED = {
     "/hooks/{channel:str}/{rest:path}",
     "/hooks/webchat/live",
     "/media/{token:str}",
+    "/shared/{token:str}",
+    "/shared/{token:str}/peaks.json",
+    "/shared/{token:str}/recordings/{name:str}",
 }
-"""By the carrier, or by us: the web chat's token, the link to an attachment."""
+"""By the carrier, or by us: the web chat's token, the link to an attachment, one that shares an interaction."""
 SOCKET = "WebSocket"
 
 HOOKS = ["/hooks/sms", "/hooks/sms/status", "/hooks/sms/status?message=0193a5f0-0000-7000-8000-000000000000"]

@@ -31,6 +31,7 @@ from web.headers import safe_headers
 from web.pages import PAGES
 from web.problems import http_problem, unexpected
 from web.settings import Settings
+from web.share_links import ShareLinks
 from web.templating import HERE, environment
 from web.webchat import WEBCHAT
 
@@ -53,8 +54,17 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         file_url=links.to,
         clock=clock,
     )
+    shares = ShareLinks(settings.secret_key())
     state = State(
-        {"settings": settings, "store": store, "bus": bus, "hub": Hub(context), "clock": clock, "links": links}
+        {
+            "settings": settings,
+            "store": store,
+            "bus": bus,
+            "hub": Hub(context),
+            "clock": clock,
+            "links": links,
+            "share_links": shares,
+        }
     )
     return Litestar(
         route_handlers=[

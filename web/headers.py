@@ -19,6 +19,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+_SHARED = {"x-robots-tag": "noindex, nofollow", "referrer-policy": "no-referrer", "cache-control": "no-store"}
+"""Where a link is all that it takes: nobody else is to find it, or to keep what is behind it."""
 _ALWAYS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -27,6 +29,11 @@ _ALWAYS = {
     "permissions-policy": "camera=(), geolocation=(), payment=()",
     "cache-control": "no-store",
 }
+
+
+def with_waveform(nonce: str) -> str:
+    """The rules of a page with room for the one style element that the waveform makes for itself."""
+    return CONTENT_SECURITY_POLICY.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
 
 
 def safe_headers(secure: bool) -> Callable[[Message, Scope], Awaitable[None]]:
@@ -39,5 +46,8 @@ def safe_headers(secure: bool) -> Callable[[Message, Scope], Awaitable[None]]:
             headers = MutableScopeHeaders.from_message(message)
             for name, value in always.items():
                 headers.setdefault(name, value)
+            if scope["path"].startswith("/shared/"):
+                for name, value in _SHARED.items():
+                    headers[name] = value
 
     return add

@@ -31,6 +31,7 @@ _PAGES = {
     ),
     404: ("There is nothing here", "The link may be old, or what it showed may belong to another workspace."),
     405: ("This address is not opened that way", "Go back and use the page's own buttons."),
+    410: ("This link no longer works", "It has expired or was revoked. Ask whoever sent it for a new one."),
     413: ("That is too big", "Send less at once."),
     429: ("Too many tries", "Wait a moment, then try again."),
     500: (

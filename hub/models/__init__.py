@@ -7,12 +7,13 @@ from hub.models.customer import Consent, Customer, Identity
 from hub.models.file import StoredFile
 from hub.models.interaction import Event, Interaction, Message, Tag
 from hub.models.replay import Replay
+from hub.models.share import Share
 from hub.models.skill import Skill
 from hub.models.transit import InboxEntry, Node, OutboxEntry
 from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Workspace
 
 __all__ = [
     "Address", "Agent", "AgentDefinition", "ApiKey", "Command", "Consent", "Customer", "Event", "Identity",
-    "InboxEntry", "Interaction", "Knowledge", "Message", "Node", "OutboxEntry", "Recording", "Replay", "SignInAttempt",
-    "Skill", "StoredFile", "Tag", "User", "UserSession", "Workspace",
+    "InboxEntry", "Interaction", "Knowledge", "Message", "Node", "OutboxEntry", "Recording", "Replay", "Share",
+    "SignInAttempt", "Skill", "StoredFile", "Tag", "User", "UserSession", "Workspace",
 ]  # fmt: skip

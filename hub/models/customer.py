@@ -13,6 +13,8 @@ from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcno
 IdentityKind = Literal["phone", "email", "whatsapp", "visitor", "crm"]
 Strength = Literal["verified", "asserted", "inferred"]
 
+_LEAST_DIGITS = 5
+
 
 def called(name: str, known_as: str) -> str:
     """What to call a customer on pages: their name, else their number or email, else a short visitor id."""
@@ -21,6 +23,13 @@ def called(name: str, known_as: str) -> str:
     if re.fullmatch(r"[0-9a-f]{32}", known_as):
         return f"Visitor {known_as[:4]}"
     return known_as or "Somebody"
+
+
+def masked(shown: str) -> str:
+    """A name as it is; of a number or an email address only so much that who knows it knows it again."""
+    if "@" in shown:
+        return f"Customer {shown[:1]}•••@•••"
+    return f"Customer ••• {shown[-2:]}" if sum(map(str.isdigit, shown)) >= _LEAST_DIGITS else shown
 
 
 class Customer(SQLModel, table=True):

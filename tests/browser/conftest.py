@@ -3,11 +3,16 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import aioice.ice
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from hub.core.live import warm_up
 from tests.browser import CHROMIUM
+from tests.browser.spoken_world import Demo, demo_in
 from tests.desk import PASSWORD, Desk, desk_in
+
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +59,14 @@ def window(chromium: Browser, desk: Desk) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo with its sample agents; the clinic's speaks fast."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
+        with demo_in(Path(tmp_path_factory.mktemp("demo"))) as made:
+            made.changes("Maya", speaking={"engine": "espeak", "speed": 2.0})
+            made.run(warm_up(made.agent().definition))
+            yield made

@@ -3,28 +3,32 @@
 import array
 import asyncio
 import base64
+import concurrent.futures
 import contextlib
 import io
 import socket
 import threading
+import time
 import wave
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from uuid import UUID
 
-from playwright.sync_api import BrowserContext, Frame, Page
-from sqlmodel import select
+from playwright.sync_api import Browser, BrowserContext, Frame, Page
+from sqlmodel import col, select
 
 from fixtures.sandbox import SandboxSettings, create_sandbox
 from hub.core import Hub
 from hub.engines import voice
-from hub.models import Agent
+from hub.models import Agent, Event, Interaction, Recording
 from hub.voice.speech import PCM_16K
 from tests.bench.processes import ACCOUNT_SID, AUTH_TOKEN
 from tests.desk import WAIT_SECONDS, until
 from tests.world import served
 from web.app import create_app
-from web.samples import seed
+from web.samples import PASSWORD, seed
 from web.serve import prepare
 from web.settings import Settings
 
@@ -137,30 +141,111 @@ async def _synthesised(text: str) -> bytes:
 
 def wav(demo: Demo, *texts: str, before_ms: int = 100, after_ms: int = 100) -> bytes:
     """Each sentence with quiet around it, as a WAV of 16 kHz."""
+    return _wav([demo.run(_synthesised(text)) for text in texts], before_ms, after_ms)
+
+
+def synthesised(text: str) -> bytes:
+    """The same for one sentence, where no demo runs in this process."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return _wav([pool.submit(asyncio.run, _synthesised(text)).result()], 100, 100)
+
+
+def _wav(sentences: list[bytes], before_ms: int, after_ms: int) -> bytes:
     quiet = [b"\0\0" * 16 * length for length in (before_ms, after_ms)]
-    sound = b"".join(quiet[0] + demo.run(_synthesised(text)) + quiet[1] for text in texts)
     made = io.BytesIO()
     with wave.open(made, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16_000)
-        file.writeframes(sound)
+        file.writeframes(b"".join(quiet[0] + sentence + quiet[1] for sentence in sentences))
     return made.getvalue()
 
 
 def say(demo: Demo, page: Page | Frame, text: str) -> None:
     """Say it into the page's microphone."""
-    page.evaluate("(sound) => window.speak(sound)", base64.b64encode(wav(demo, text)).decode())
+    speak(page, wav(demo, text))
 
 
-def with_microphone(context: BrowserContext) -> BrowserContext:
-    context.add_init_script(MICROPHONE)
-    return context
+def speak(page: Page | Frame, sound: bytes) -> None:
+    """Play this WAV into the page's microphone."""
+    page.evaluate("(sound) => window.speak(sound)", base64.b64encode(sound).decode())
 
 
-def loudness(path: Path) -> tuple[float, ...]:
-    """The mean level of each lane of a recording."""
+def loudness(path: Path, from_ms: int = 0, to_ms: int | None = None) -> tuple[float, ...]:
+    """The mean level of each lane of a recording, or of a stretch of it: customer, everybody else."""
     with wave.open(str(path), "rb") as file:
-        lanes = file.getnchannels()
-        samples = array.array("h", file.readframes(file.getnframes()))
+        lanes, per_ms = file.getnchannels(), file.getframerate() / 1000
+        file.setpos(min(round(from_ms * per_ms), file.getnframes()))
+        stop = file.getnframes() if to_ms is None else round(to_ms * per_ms)
+        samples = array.array("h", file.readframes(max(stop - file.tell(), 0)))
     return tuple(sum(map(abs, samples[lane::lanes])) / max(len(samples) // lanes, 1) for lane in range(lanes))
+
+
+Opened = Callable[..., Page]
+
+
+@contextlib.contextmanager
+def windows(browser: Browser, demo: Demo) -> Iterator[Opened]:
+    """Opens a page in a window of its own; `microphone` is a script that stands in for the browser's."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def opened(path: str, email: str = "", width: int = 1440, microphone: str = MICROPHONE, **options: Any) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, base_url=demo.url, permissions=["microphone"], **options
+        )
+        contexts.append(context)
+        if microphone:
+            context.add_init_script(microphone)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        if email:
+            page.goto(f"/signin?next={quote(path)}")
+            page.fill("#email", email)
+            page.fill("#password", PASSWORD)
+            page.click("button[type=submit]")
+            page.wait_for_url(f"**{path}")
+        else:
+            page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == [], complaints
+
+
+def wait(page: Page, condition: Callable[[], object], within_seconds: float = 20) -> None:
+    """Until it holds, while the page goes on."""
+    deadline = time.monotonic() + within_seconds
+    while not condition():
+        assert time.monotonic() < deadline, page.inner_text("body")
+        page.wait_for_timeout(40)
+
+
+def events(demo: Demo, interaction_id: UUID, type: str) -> list[dict[str, Any]]:
+    query = select(Event).where(Event.interaction_id == interaction_id, Event.type == type).order_by(col(Event.seq))
+    return [event.data for event in demo.rows(query)]
+
+
+def newest_call(demo: Demo) -> Interaction:
+    query = select(Interaction).where(Interaction.channel == "web_call").order_by(col(Interaction.created_at).desc())
+    found: Interaction = demo.rows(query.limit(1))[0]
+    return found
+
+
+def ended(demo: Demo, page: Page, call: Interaction) -> Interaction:
+    def now() -> Interaction:
+        found: Interaction = demo.rows(select(Interaction).where(Interaction.id == call.id))[0]
+        return found
+
+    wait(page, lambda: now().ended_at)
+    return now()
+
+
+def recording_of(demo: Demo, call: Interaction) -> Recording:
+    (found,) = demo.rows(select(Recording).where(Recording.interaction_id == call.id))
+    assert isinstance(found, Recording)
+    return found

@@ -1,27 +1,34 @@
 """Calls from the pages in Chromium, end to end without any vendor: somebody speaks, is understood, and gets a slot."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from uuid import UUID
 
-import aioice.ice
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, Playwright, expect, sync_playwright
 from sqlmodel import col, select
 
-from hub.core.live import warm_up
-from hub.models import Address, Event, Interaction, Message, Recording, User
+from hub.models import Address, Interaction, Message, User
 from tests.browser import CHROMIUM
-from tests.browser.spoken_world import MICROPHONE, Demo, demo_in, loudness, say, wav
+from tests.browser.spoken_world import (
+    Demo,
+    Opened,
+    ended,
+    events,
+    loudness,
+    newest_call,
+    recording_of,
+    say,
+    wait,
+    wav,
+    windows,
+)
 from tests.browser.test_web_call import FLAGS
 from tests.browser.test_webchat import HOST_PAGE, _Quiet
-from web.samples import PASSWORD
 
 ASKS = "I need to see a dentist."
 REFUSED = """navigator.mediaDevices.getUserMedia = async () => {
@@ -36,16 +43,6 @@ WATCH = """(() => {
 })()"""
 """Keeps what has stood in a bubble that was still growing."""
 WIDE = "document.documentElement.scrollWidth > innerWidth"
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
-        with demo_in(Path(tmp_path_factory.mktemp("demo"))) as made:
-            made.changes("Maya", speaking={"engine": "espeak", "speed": 2.0})
-            made.run(warm_up(made.agent().definition))
-            yield made
 
 
 @pytest.fixture(scope="module")
@@ -67,68 +64,10 @@ def chromium(playwright: Playwright, demo: Demo, tmp_path_factory: pytest.TempPa
     made.close()
 
 
-Opened = Callable[..., Page]
-
-
 @pytest.fixture
 def window(chromium: Browser, demo: Demo) -> Iterator[Opened]:
-    """Opens a page in a window of its own; `microphone` is a script that stands in for the browser's."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def opened(path: str, email: str = "", width: int = 1440, microphone: str = MICROPHONE) -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, base_url=demo.url, permissions=["microphone"]
-        )
-        contexts.append(context)
-        if microphone:
-            context.add_init_script(microphone)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
-        if email:
-            page.goto(f"/signin?next={path}")
-            page.fill("#email", email)
-            page.fill("#password", PASSWORD)
-            page.click("button[type=submit]")
-            page.wait_for_url(f"**{path}")
-        else:
-            page.goto(path)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def wait(page: Page, condition: Callable[[], object], within_seconds: float = 20) -> None:
-    """Until it holds, while the page goes on."""
-    deadline = time.monotonic() + within_seconds
-    while not condition():
-        assert time.monotonic() < deadline, page.inner_text("body")
-        page.wait_for_timeout(40)
-
-
-def events(demo: Demo, interaction_id: UUID, type: str) -> list[dict[str, Any]]:
-    query = select(Event).where(Event.interaction_id == interaction_id, Event.type == type).order_by(col(Event.seq))
-    return [event.data for event in demo.rows(query)]
-
-
-def newest_call(demo: Demo) -> Interaction:
-    query = select(Interaction).where(Interaction.channel == "web_call").order_by(col(Interaction.created_at).desc())
-    found: Interaction = demo.rows(query.limit(1))[0]
-    return found
-
-
-def ended(demo: Demo, page: Page, call: Interaction) -> Interaction:
-    def now() -> Interaction:
-        found: Interaction = demo.rows(select(Interaction).where(Interaction.id == call.id))[0]
-        return found
-
-    wait(page, lambda: now().ended_at)
-    return now()
+    with windows(chromium, demo) as opened:
+        yield opened
 
 
 # the playground
@@ -215,12 +154,6 @@ def test_a_caller_books_a_slot_by_voice_and_the_recording_plays_both(demo: Demo,
     expect(page.locator("#thread")).to_contain_text("next Tuesday")
     page.locator("#play").click()
     wait(page, lambda: page.evaluate("hubPlayer.nowMs() > 1000"))
-
-
-def recording_of(demo: Demo, call: Interaction) -> Recording:
-    (found,) = demo.rows(select(Recording).where(Recording.interaction_id == call.id))
-    assert isinstance(found, Recording)
-    return found
 
 
 def test_keys_mute_and_the_next_call(demo: Demo, window: Opened) -> None:

@@ -182,6 +182,12 @@ def _common(path: str, method: str, operation: dict[str, Any]) -> None:
         what = "a LinePublic of turns" if path.endswith("transcript/stream") else "an EventPublic"
         responses["200"]["description"] = f"Events, for as long as you listen. `data:` is {what} as JSON."
         responses["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+    if path.endswith("/transcript"):
+        responses["200"]["content"] = {
+            "application/json": {"schema": {"$ref": _REF.format(model="TranscriptPublic")}},
+            "text/plain": {"schema": {"type": "string"}},
+            "text/vtt": {"schema": {"type": "string"}},
+        }
     if path.endswith("transcript/stream"):
         responses["204"] = {"description": "It has ended and you have seen all of it."}
     if method == "get" and path.endswith(("/recording", "/recordings/{recording_id}")):

@@ -3,29 +3,35 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Response, get
+from litestar.datastructures.headers import Accept
+from litestar.params import QueryParameter
 from litestar.response import Stream
 from pydantic import Field
 
 from hub.feed import Subscription
 from hub.models import Event, Interaction, Message
-from hub.store import interactions, listing
+from hub.models.customer import called
+from hub.store import interactions, listing, people
+from web import transcripts
 from web.api import streams
 from web.api.events import LastEventId, place
-from web.api.refusals import missing
+from web.api.refusals import Refusal, missing
 from web.api.request import ApiRequest
 from web.api.shapes import PathId, Shape, shown
 
-MOST_LINES = 10_000
+Format = Literal["json", "txt", "vtt"]
+WhichFormat = Annotated[Format, QueryParameter(description="json, txt or vtt; goes before `Accept`.")]
 MOST_PARTIALS = 100
 """So many words that change wait for one listener; of one who is slower, the oldest are dropped."""
 LAST_WORDS_SECONDS = 2.0
 """How long after the end what was heard of the last line may still come in."""
 LOOK_SECONDS = 0.1
 SPEAKERS = frozenset({"customer", "agent", "operator"})
+FORMATS: dict[str, Format] = {"application/json": "json", "text/plain": "txt", "text/vtt": "vtt"}
 _BATCH = 200
 _PARTIAL = "partial"
 _LINE: dict[str, Any] = {
@@ -104,18 +110,39 @@ class Transcripts(Controller):
     path = "/interactions/{interaction_id:uuid}"
     tags = ["Calls"]
 
-    @get("/transcript", opt={"scope": "read"}, summary="Read what was said")
-    async def get_transcript(self, request: ApiRequest, interaction_id: PathId) -> TranscriptPublic:
-        """The lines of customer, agent and operators in their order, with what was heard and when."""
+    @get("/transcript", opt={"scope": "read"}, summary="Read what was said", response_headers={"Vary": "Accept"})
+    async def get_transcript(
+        self,
+        request: ApiRequest,
+        interaction_id: PathId,
+        format: WhichFormat | None = None,
+    ) -> TranscriptPublic | Response[str]:
+        """The lines of customer, agent and operators in their order, with what was heard and when.
+
+        As JSON; as text or, of calls, as WebVTT subtitles with `format`, or else with `Accept: text/plain` or
+        `text/vtt`. Text and subtitles have only what was heard, as the page of the interaction gives it.
+        """
         async with request.store.read() as db:
             found = await interactions.interaction(db, request.workspace_id, interaction_id)
             if found is None:
                 raise missing("interaction")
-            said = await listing.logged(db, Message, request.workspace_id, interaction_id, limit=MOST_LINES)
+            customer = await people.customer(db, request.workspace_id, found.customer_id)
+            said = await transcripts.said_in(db, request.workspace_id, interaction_id)
+        accept = Accept(request.headers.get("accept", ""))
+        kind = format or FORMATS[accept.best_match(list(FORMATS)) or "application/json"]
+        name = called(customer.name if customer else "", found.person)
+        channel = request.hub.context.channels.get(found.channel)
+        if kind == "txt":
+            label = transcripts.channel_label(channel, found.channel)
+            return Response(transcripts.text(name, label, found.created_at, said), media_type="text/plain")
+        if kind == "vtt":
+            if channel is None or not channel.limits.live:
+                raise Refusal(404, transcripts.ONLY_CALLS, code="no_subtitles")
+            return Response(transcripts.subtitles(name, said), media_type="text/vtt")
         return TranscriptPublic(
             interaction_id=found.id, trace_id=found.trace_id, channel=found.channel, status=found.status,
             answered_at=found.answered_at, ended_at=found.ended_at,
-            lines=[line_public(one) for one in said if one.role in SPEAKERS and not one.note],
+            lines=[line_public(one) for one in said if one.role in SPEAKERS],
         )  # fmt: skip
 
     @get(

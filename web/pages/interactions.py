@@ -11,9 +11,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.models import Interaction
 from hub.store import calls, interactions, timeline
 from web import auth
-from web.headers import CONTENT_SECURITY_POLICY
+from web.headers import with_waveform
 from web.pages.form import Place
 from web.pages.page import AnyRequest, page
+from web.pages.sharing import choices, links_of
 from web.pages.thread import facts_of, head_of, interaction_of, side_of
 
 TABS = ("transcript", "events", "results", "agent")
@@ -34,28 +35,25 @@ async def show(request: AnyRequest, interaction_id: UUID, tab: str = "transcript
         if tab == "transcript":
             more["stretch"] = await timeline.stretch(db, found, limit=_TURNS if live else _MESSAGES)
             if live:
-                more["recorded"] = await _recorded(db, found)
+                more["recorded"] = await recorded(db, found)
         elif tab == "events":
             more["events"] = await interactions.events(db, found.workspace_id, found.id, after=after, limit=_EVENTS)
         elif tab == "results":
             more |= await side_of(db, found)
         facts = await facts_of(db, found, live)
+        links = await links_of(db, request, found)
     nonce = secrets.token_urlsafe(16)
     made = page(
         request, "interaction/page.html", "inbox",
-        head=head, tab=tab, full=True, nonce=nonce, query="", **facts, **more,
+        head=head, tab=tab, full=True, nonce=nonce, query="", links=links,
+        address=f"/interactions/{found.id}", may_download=True, **choices(), **facts, **more,
     )  # fmt: skip
     if live and tab == "transcript":
-        made.headers["Content-Security-Policy"] = _with_waveform(nonce)
+        made.headers["Content-Security-Policy"] = with_waveform(nonce)
     return made
 
 
-def _with_waveform(nonce: str) -> str:
-    """The page's rules, with room for the one style element that the waveform makes for itself."""
-    return CONTENT_SECURITY_POLICY.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
-
-
-async def _recorded(db: AsyncSession, interaction: Interaction) -> str:
+async def recorded(db: AsyncSession, interaction: Interaction) -> str:
     """Whether there is sound: yes, or why not: off, unanswered, none; soon while it may still come."""
     if await calls.recordings(db, interaction.workspace_id, interaction.id):
         return "yes"

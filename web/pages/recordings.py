@@ -35,7 +35,7 @@ async def whole(request: AnyRequest, interaction_id: UUID) -> Response[Any]:
         parts = await calls.recordings(db, found.workspace_id, found.id)
     if not parts:
         raise NotFoundException("This call has no recording.")
-    return await _sound(request, parts[0], "")
+    return await sound_of(request, parts[0])
 
 
 @route("/interactions/{interaction_id:uuid}/recordings/{name:str}", http_method=_READ, opt={"roles": auth.EVERYONE})
@@ -46,7 +46,7 @@ async def part(request: AnyRequest, interaction_id: UUID, name: str) -> Response
         parts = await calls.recordings(db, found.workspace_id, found.id)
     for place, one in enumerate(parts, start=1):
         if name == f"{one.id}.wav":
-            return await _sound(request, one, f"-{place}" if len(parts) > 1 else "")
+            return await sound_of(request, one, f"-{place}" if len(parts) > 1 else "")
     raise NotFoundException("This call has no such recording.")
 
 
@@ -58,22 +58,23 @@ async def outline(request: AnyRequest, interaction_id: UUID) -> dict[str, Any]:
         parts = await calls.recordings(db, found.workspace_id, found.id)
         log = await interactions.events(db, found.workspace_id, found.id, limit=_MOST_EVENTS)
     data_dir: Path = request.app.state.hub.context.data_dir
-    growing = _may_grow(found, parts, request.app.state.clock.now())
+    growing = may_grow(found, parts, request.app.state.clock.now())
     return {
         "growing": growing,
-        "parts": [await asyncio.to_thread(_outline, data_dir, one, growing) for one in parts],
+        "parts": [await asyncio.to_thread(outline_of, data_dir, one, growing) for one in parts],
         "markers": markers((event for event in log if event.type in MARKED), parts, found.answered_at),
     }
 
 
-def _may_grow(interaction: Interaction, parts: Sequence[Recording], now: datetime) -> bool:
+def may_grow(interaction: Interaction, parts: Sequence[Recording], now: datetime) -> bool:
     """Whether there is more to come: the call goes on, or its recording is being closed."""
     if interaction.ended_at is None:
         return True
     return now - interaction.ended_at < _CLOSED_WITHIN and any(one.finished_at is None for one in parts)
 
 
-def _outline(data_dir: Path, recording: Recording, growing: bool) -> dict[str, Any]:
+def outline_of(data_dir: Path, recording: Recording, growing: bool) -> dict[str, Any]:
+    """What the waveform shows of one part."""
     growing = growing and recording.finished_at is None
     made: dict[str, Any] = {
         "id": str(recording.id),
@@ -107,7 +108,8 @@ def _greatest(lane: list[int], step: int) -> list[int]:
     return lane if step == 1 else [max(lane[at : at + step]) for at in range(0, len(lane), step)]
 
 
-async def _sound(request: AnyRequest, recording: Recording, place: str) -> Response[Any]:
+async def sound_of(request: AnyRequest, recording: Recording, place: str = "") -> Response[Any]:
+    """The sound of one part, as the query asks for it; `place` goes into the name of its file."""
     given = request.query_params
     lane = given.get("lane", "both")
     if lane not in LANES:

@@ -18,6 +18,7 @@ from hub.store import access, interactions, people, timeline
 from web import spoken
 from web.auth import SUPPORT
 from web.pages.page import AnyRequest
+from web.transcripts import channel_label
 
 ANSWERERS = ("admin", "support")
 _MOST_TIMED = 1_000
@@ -78,7 +79,7 @@ async def head_of(db: AsyncSession, request: AnyRequest, interaction: Interactio
         interaction=interaction,
         customer=customer,
         owner_name=await ownership.name_of(db, interaction) if interaction.owner == "operator" else "",
-        channel_label=channel.label if channel else interaction.channel.replace("_", " "),
+        channel_label=channel_label(channel, interaction.channel),
         limits=channel.limits if channel else Limits(length=4_000),
         colleagues=[u for u in colleagues if u.role in ANSWERERS and u.disabled_at is None],
         newer_id=newer_id,

@@ -60,7 +60,7 @@
     try {
       const answer = await fetch(box.dataset.outline, { headers: { Accept: "application/json" } });
       if (answer.ok) fresh = await answer.json();
-      else if (answer.status === 401) location.reload();
+      else if ([401, 410].includes(answer.status)) location.reload();
     } catch {
       /* tried again below */
     }
@@ -89,7 +89,7 @@
     }
     say("");
     $("player-sound").hidden = false;
-    $("player-text").hidden = true;
+    $("player-text")?.toggleAttribute("hidden", true);
     if (!player.ready || was.id !== now.id || (was.growing && !now.growing && audio.paused)) open(audio.currentTime || 0, false);
     player.ready = true;
     showParts();
@@ -131,7 +131,7 @@
         made.push(link);
       }
     });
-    $("sound-downloads").replaceChildren(...made);
+    $("sound-downloads")?.replaceChildren(...made);
   }
 
   /* ---- the audio ---- */
