@@ -42,7 +42,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
     logs.configure()
     clock = clock or Clock()
     bus = RedisBus(settings.hub_redis_url) if settings.hub_redis_url else Bus()
-    store = Store(settings.database_url, bus)
+    store = Store(settings.database_url, bus, settings.secret_key())
     links = files.Links(settings.secret_key(), settings.hub_public_url)
     context = Context(
         store=store,

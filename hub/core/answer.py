@@ -135,7 +135,8 @@ async def _commit(hub: Context, draft: Draft) -> bool:
             return True
         if await _owed(db, interaction, draft.turn.cue) is None:
             return True
-        silent = await policy.opted_out(db, interaction, hub.channels[interaction.channel].identity)
+        channel = hub.channels[interaction.channel]
+        silent = await policy.refuses(db, interaction, channel.identity, channel.limits)
         interaction.state = draft.turn.state
         interaction.answered_seq = interaction.heard_seq
         await _write_down(hub, db, interaction, draft.pieces, silent, now)

@@ -39,7 +39,9 @@ async def deliver(hub: Context, interaction_id: UUID) -> None:
 async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
     """Send one; whether the next may follow."""
     async with hub.store.write() as db:
-        claimed = await transit.claim(db, message, hub.node, hub.clock.now())
+        channel = hub.channels[entry.channel]
+        refused = await policy.refuses_owed(db, entry, message, channel.identity, channel.limits)
+        claimed = await transit.claim(db, message, hub.node, hub.clock.now(), refused=refused)
         if claimed == "canceled":
             await _cancel(hub, db, entry)
         if claimed != "sending":

@@ -311,9 +311,12 @@ class Hub:
             raise ownership.Taken(await ownership.name_of(db, interaction))
         raise ownership.NotYours("Take over first: until then the agent or the queue has this customer.")
 
-    async def _check(self, db: AsyncSession, interaction: Interaction, text: str, media_count: int = 0) -> None:
+    async def _check(
+        self, db: AsyncSession, interaction: Interaction, text: str, media_count: int = 0,
+        content: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         channel = self.context.channels[interaction.channel]
-        await policy.check(db, interaction, channel.identity, channel.limits, text, media_count)
+        await policy.check(db, interaction, channel.identity, channel.limits, text, media_count, content)
 
     async def _say(
         self,
@@ -323,7 +326,7 @@ class Hub:
         media: tuple[Media, ...] = (),
         **fields: Any,
     ) -> Message:
-        await self._check(db, interaction, text, len(media))
+        await self._check(db, interaction, text, len(media), fields.get("content"))
         now = self.context.clock.now()
         said = say_in(db, interaction, now, text=text, media=[asdict(item) for item in media], **fields)
         interaction.answered_seq = interaction.heard_seq
