@@ -1,12 +1,15 @@
 """Which customer this is."""
 
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import phonenumbers
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Customer, Identity, Workspace
-from hub.store import people
+from hub.models import Consent, Customer, Identity, Workspace
+from hub.models.columns import new_id
+from hub.store import digest, people
 
 _SAME_PERSON = {"phone": "whatsapp", "whatsapp": "phone"}
 
@@ -66,13 +69,46 @@ async def recognise(
     known = {row[0].kind: row[1] for row in await people.known_as(db, workspace.id, kinds, value)}
     found = known.get(kind)
     if found is None:
-        found = next(iter(known.values()), None) or Customer(workspace_id=workspace.id)
-        db.add(found)
-        await db.flush()
+        found = next(iter(known.values()), None) or await _newcomer(db, workspace, kind, value)
         _remember(db, workspace, found.id, kind, value, source, strength)
     if name and not found.name:
         found.name = name[:200]
     return found
+
+
+async def _newcomer(db: AsyncSession, workspace: Workspace, kind: str, value: str) -> Customer:
+    """Somebody new. Whoever was erased is new too, but what they refused still counts."""
+    made = Customer(id=new_id(), workspace_id=workspace.id)
+    db.add(made)
+    await db.flush()
+    stone = await people.tombstone(db, workspace.id, digest(db, kind, value))
+    for purpose, channel in stone.refusals if stone else []:
+        db.add(
+            Consent(
+                workspace_id=workspace.id, customer_id=made.id, identity_kind=kind, identity_value=value,
+                channel=channel, purpose=purpose, state="revoked", source="erased",
+                evidence="Refused before their data was erased.",
+            )
+        )  # fmt: skip
+    return made
+
+
+async def infer(
+    db: AsyncSession, workspace: Workspace, customer_id: UUID, kind: str, value: str, source: str
+) -> Identity | None:
+    """They seem to have this too: noted, but nobody is recognised by it. None when it is no identity or known."""
+    try:
+        value = normal(kind, value, workspace.default_region)
+    except NotAnIdentity:
+        return None
+    if any((one.kind, one.value) == (kind, value) for one in await people.identities(db, workspace.id, customer_id)):
+        return None
+    return _remember(db, workspace, customer_id, kind, value, source, "inferred")
+
+
+def proof(how: str, by: str, at: datetime) -> dict[str, Any]:
+    """How we know that an identity is theirs, who says so, and since when."""
+    return {"how": how, "by": by, "at": at.isoformat()}
 
 
 def _remember(
