@@ -1,8 +1,10 @@
 """Which customer this is."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -91,6 +93,22 @@ async def _newcomer(db: AsyncSession, workspace: Workspace, kind: str, value: st
             )
         )  # fmt: skip
     return made
+
+
+def zones(own: str, value: str, otherwise: str) -> list[ZoneInfo]:
+    """The time zones somebody may be in: their own, else those of their number's region, else the workspace's."""
+    if own:
+        return [ZoneInfo(own)]
+    names: Sequence[str] = ()
+    if value.startswith("+"):
+        from phonenumbers import timezone  # its table is large, and seldom needed
+
+        names = [name for name in timezone.time_zones_for_number(phonenumbers.parse(value)) if _is_zone(name)]
+    return [ZoneInfo(name) for name in names] or [ZoneInfo(otherwise)]
+
+
+def _is_zone(name: str) -> bool:
+    return name != "Etc/Unknown" and name in available_timezones()
 
 
 async def infer(

@@ -1,15 +1,16 @@
 """What may go out: asked once, in the transaction that decides to send. Here alone consent is read and written."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.channel import Limits
-from hub.models import Consent, Interaction, Message, OutboxEntry
+from hub.models import Consent, Interaction, Message, OutboxEntry, Workspace
 from hub.models.interaction import FINAL
 from hub.store import digest, interactions, people, transit
 
@@ -133,8 +134,20 @@ async def check(
         raise NotAllowed(f"This channel carries {limits.media_count} attachments, not {media_count}.", "media")
     if await refuses(db, interaction, kind, limits, content):
         if limits.live:
-            raise NotAllowed("This customer does not want to be called. It is under Consent on their page.", "opted_out")
+            raise NotAllowed(
+                "This customer does not want to be called. It is under Consent on their page.", "opted_out"
+            )
         raise NotAllowed("This customer has opted out of messages. They can write START to opt in.", "opted_out")
+
+
+def quiet(workspace: Workspace, zones: Sequence[ZoneInfo], now: datetime) -> str:
+    """Why nobody is to be disturbed now, on any of the clocks that may be theirs; empty when they may be."""
+    for zone in zones:
+        here = now.astimezone(zone)
+        if not workspace.contact_from <= here.strftime("%H:%M") < workspace.contact_to:
+            hours = f"{workspace.contact_from} to {workspace.contact_to}"
+            return f"it is {here:%H:%M} where they are ({zone.key}), outside {hours}"
+    return ""
 
 
 # what is written into it

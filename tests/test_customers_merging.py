@@ -94,9 +94,13 @@ async def test_what_came_meanwhile_stays_with_the_identity_it_came_by(store: Sto
         assert await says(made, BEN, "STOP") == ana
         await edit(made, home, ana, name="Anna")
         await customers.undo(made.context, home.workspace_id, change.id, by="Ana")
-        theirs = [row.text for row in await made.records.all(Message, Message.customer_id == ben, Message.role == "customer")]
+        theirs = [
+            row.text for row in await made.records.all(Message, Message.customer_id == ben, Message.role == "customer")
+        ]
         assert theirs == ["Hi", "Me again", "On WhatsApp", "STOP"]
-        assert [row.text for row in await made.records.all(Message, Message.customer_id == ana, Message.role == "customer")]
+        assert [
+            row.text for row in await made.records.all(Message, Message.customer_id == ana, Message.role == "customer")
+        ]
         assert [row.customer_id for row in await made.records.all(Consent)] == [ben]
         assert (await made.records.one(Customer, Customer.id == ana)).name == "Anna"
         assert await says(made, BEN, "And now") == ben
@@ -109,11 +113,13 @@ async def test_a_split_takes_what_came_by_the_identities_and_comes_back(store: S
         assert await says(made, ANA, "Here too", channel="whatsapp") == ana
         going = await made.records.one(Identity, Identity.kind == "phone")
         before = await rows(made)
+        every = [one.id for one in await made.records.all(Identity, Identity.customer_id == ana)]
         with pytest.raises(customers.NotPossible, match="at least one"):
-            every = [one.id for one in await made.records.all(Identity, Identity.customer_id == ana)]
             await customers.split(made.context, home.workspace_id, ana, every, by="Ana")
         change = await customers.split(made.context, home.workspace_id, ana, [going.id], by="Ana", name="Somebody")
-        assert [row.channel for row in await made.records.all(Interaction, Interaction.customer_id == ana)] == ["whatsapp"]
+        assert [row.channel for row in await made.records.all(Interaction, Interaction.customer_id == ana)] == [
+            "whatsapp"
+        ]
         assert (await made.records.one(Customer, Customer.id == change.other_id)).name == "Somebody"
         await customers.undo(made.context, home.workspace_id, change.id, by="Ana")
         assert await rows(made) == before

@@ -10,7 +10,8 @@ from hub.models.columns import UtcDateTime, new_id, utcnow
 
 
 class Verification(SQLModel, table=True):
-    """A one-time code sent to an identity. Only its keyed digest is kept; `tries` are the wrong ones so far.
+    """A one-time code sent to an identity. The code itself is nowhere: it follows from the id and the hub's key.
+    `tries` are the wrong ones so far.
 
     `interaction_id` is where it was asked for, if in one: passing it there unlocks what is kept for verified people.
     """
@@ -27,7 +28,6 @@ class Verification(SQLModel, table=True):
     kind: str
     value: str
     channel: str
-    code_digest: str
     by: str = ""
     tries: int = 0
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)

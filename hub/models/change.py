@@ -44,7 +44,7 @@ class Tombstone(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """Who did what that must be accounted for. `action` is like `customer.erased`, `subject` the id of what it was done to."""
+    """Who did what that must be accounted for. `action` is like `customer.erased`, `subject` the id."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (Index("ix_audit_entry_newest", "workspace_id", "id"),)

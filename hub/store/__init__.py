@@ -44,8 +44,8 @@ class Store:
         self._turnstile = Turnstile(1 if self.is_sqlite else WRITERS)
         info = {"secret": secret.encode()}
         self._write = async_sessionmaker(self._writer, class_=AsyncSession, expire_on_commit=False, info=info)
-        self._glance = async_sessionmaker(self._glancer, class_=AsyncSession, expire_on_commit=False)
-        self._read = async_sessionmaker(self._reader, class_=AsyncSession, expire_on_commit=False)
+        self._glance = async_sessionmaker(self._glancer, class_=AsyncSession, expire_on_commit=False, info=info)
+        self._read = async_sessionmaker(self._reader, class_=AsyncSession, expire_on_commit=False, info=info)
 
     @contextlib.asynccontextmanager
     async def write(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
@@ -137,7 +137,7 @@ def hint(db: AsyncSession, workspace_id: UUID, interaction_id: UUID, thread: str
 
 
 def digest(db: AsyncSession, *parts: object) -> str:
-    """What stands in the database for something that must not be readable there. Of a writing transaction."""
+    """What stands in the database for something that must not be readable there."""
     key: bytes = db.info["secret"]
     return hmac.digest(key or b"-", "\0".join(map(str, parts)).encode(), "sha256").hex()
 

@@ -35,7 +35,7 @@ async def move(
     """Give these to another customer, as far as they are still the source's. Messages go with their interaction."""
     for table, ids in ((Identity, identities), (Interaction, interactions), (Consent, consents)):
         for some in _some(ids):
-            await _give(db, table, col(table.id).in_(some), source, to)  # type: ignore[attr-defined]
+            await _give(db, table, col(table.id).in_(some), source, to)
     for some in _some(interactions):
         await _give(db, Message, col(Message.interaction_id).in_(some), source, to)
 

@@ -96,9 +96,7 @@ async def consents(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> S
     """All that the ledger says of this person and of each of their identities, the newest first."""
     theirs = select(Identity.value).where(Identity.workspace_id == workspace_id, Identity.customer_id == customer_id)
     alone = col(Consent.customer_id).is_(None) & col(Consent.identity_value).in_(theirs)
-    query = select(Consent).where(
-        Consent.workspace_id == workspace_id, or_(Consent.customer_id == customer_id, alone)
-    )
+    query = select(Consent).where(Consent.workspace_id == workspace_id, or_(Consent.customer_id == customer_id, alone))
     return (await db.exec(query.order_by(col(Consent.id).desc()))).all()
 
 

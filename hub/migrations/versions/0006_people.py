@@ -105,7 +105,6 @@ def _new_tables() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("value", sa.String(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
-        sa.Column("code_digest", sa.String(), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -138,8 +137,8 @@ def _new_tables() -> None:
 
 
 def downgrade() -> None:
-    for table in ("question", "verification", "audit_entry", "tombstone", "customer_change"):
-        op.drop_table(table)
+    for name in ("question", "verification", "audit_entry", "tombstone", "customer_change"):
+        op.drop_table(name)
     op.execute("DELETE FROM identity WHERE strength = 'inferred'")
     op.drop_index("ix_identity_any", "identity")
     op.drop_index("ix_identity_value", "identity")
