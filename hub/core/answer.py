@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, ownership, policy
+from hub.core.acts import Acts
 from hub.core.context import Context, alone
 from hub.core.known import HISTORY, known
 from hub.core.write import decided_in, finish, owe, say_in
@@ -109,7 +110,8 @@ async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     interaction = draft.interaction
     # The same for every try at this turn, so that a tool is not carried out twice for it.
     key = f"{interaction.id} {interaction.answered_seq}"
-    tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key)
+    acts = Acts(hub, interaction.id)
+    tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key, acts)
     try:
         engine = brain(interaction.agent.get("engine", "script"))
         return [piece async for piece in engine.reply(draft.turn, tools)]

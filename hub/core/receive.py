@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, identity, policy
 from hub.channel import Channel, Inbound, Refused
-from hub.core import files
+from hub.core import files, hop
 from hub.core.context import Context
 from hub.core.write import open_interaction, owe, say_in
 from hub.dialogue.template import fill
@@ -113,6 +113,7 @@ async def _take_in(
     )  # fmt: skip
     word = policy.keyword(text) if channel.limits.keywords else None
     handled = word is not None and await _obey(db, interaction, workspace, channel, word, text, now)
+    handled = handled or (bool(text.strip()) and await hop.pass_on(db, hub, interaction, said))
     owed = interaction.owner == "ai" and not handled
     await db.flush()
     entry = InboxEntry(

@@ -106,9 +106,7 @@ async def _way(
     elif not limits.inline_files and not limits.pulled and (last is None or now - last > TALKING):
         zones = identity.zones(customer.time_zone, one.value, workspace.time_zone)
         obstacle = policy.quiet(workspace, zones, now)
-    because = (
-        f"they last wrote there {ago(now - heard_at)}" if heard_at else "they have not written there yet"
-    )
+    because = f"they last wrote there {ago(now - heard_at)}" if heard_at else "they have not written there yet"
     return Way(
         channel.name, channel.label or channel.name.replace("_", " "), one.kind, one.value, address, heard_at,
         measure(text).segments if limits.segmented else 0, one.strength == "verified", obstacle, because,

@@ -36,10 +36,9 @@ class Verification(SQLModel, table=True):
 
 
 class Question(SQLModel, table=True):
-    """Something sent out of a call to be answered in another way: `text` is asked at a signed link, once.
+    """Something sent out of a call to be answered in another way. `asked`: `text` is asked at a signed link, once.
 
-    `interaction_id` is the call that waits for it, `by_interaction_id` where it was sent. Without `text` it is a mere
-    message, whose answer comes the same way.
+    `interaction_id` is the call that waits for it, `by_interaction_id` where it was sent and answers are said.
     """
 
     __table_args__ = (Index("ix_question_sent", "by_interaction_id", "created_at"),)
@@ -49,6 +48,7 @@ class Question(SQLModel, table=True):
     by_interaction_id: UUID = Field(foreign_key="interaction.id")
     channel: str
     text: str = ""
+    asked: bool = False
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

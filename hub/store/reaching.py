@@ -72,6 +72,12 @@ async def question(db: AsyncSession, question_id: UUID) -> Question | None:
     return await db.get(Question, question_id, with_for_update=True)
 
 
+async def sent_out_of(db: AsyncSession, interaction_id: UUID) -> Sequence[Question]:
+    """What was sent out of this call, the newest first."""
+    query = select(Question).where(Question.interaction_id == interaction_id)
+    return (await db.exec(query.order_by(col(Question.id).desc()).limit(20))).all()
+
+
 async def waiting_calls(db: AsyncSession, by_interaction_id: UUID, now: datetime) -> Sequence[Interaction]:
     """Live calls out of which something was sent in this exchange: what is answered in it is news for them."""
     waiting = select(Question.interaction_id).where(

@@ -124,6 +124,7 @@ def _new_tables() -> None:
         sa.Column("by_interaction_id", sa.Uuid(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
+        sa.Column("asked", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("answered_at", UtcDateTime(), nullable=True),
