@@ -1,6 +1,6 @@
 """Which customer this is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -83,16 +83,24 @@ async def _newcomer(db: AsyncSession, workspace: Workspace, kind: str, value: st
     made = Customer(id=new_id(), workspace_id=workspace.id)
     db.add(made)
     await db.flush()
-    stone = await people.tombstone(db, workspace.id, digest(db, kind, value))
-    for purpose, channel in stone.refusals if stone else []:
-        db.add(
-            Consent(
-                workspace_id=workspace.id, customer_id=made.id, identity_kind=kind, identity_value=value,
-                channel=channel, purpose=purpose, state="revoked", source="erased",
-                evidence="Refused before their data was erased.",
-            )
-        )  # fmt: skip
+    await remember_refusals(db, workspace.id, made.id, [(kind, value)])
     return made
+
+
+async def remember_refusals(
+    db: AsyncSession, workspace_id: UUID, customer_id: UUID, known: Iterable[tuple[str, str]]
+) -> None:
+    """Of somebody new who is known by these: what they refused before they were erased."""
+    for kind, value in known:
+        stone = await people.tombstone(db, workspace_id, digest(db, kind, value))
+        for purpose, channel in stone.refusals if stone else []:
+            db.add(
+                Consent(
+                    workspace_id=workspace_id, customer_id=customer_id, identity_kind=kind, identity_value=value,
+                    channel=channel, purpose=purpose, state="revoked", source="erased",
+                    evidence="Refused before their data was erased.",
+                )
+            )  # fmt: skip
 
 
 def zones(own: str, value: str, otherwise: str) -> list[ZoneInfo]:

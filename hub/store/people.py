@@ -61,6 +61,16 @@ async def identity(db: AsyncSession, workspace_id: UUID, kind: str, value: str) 
     return (await db.exec(query)).first()
 
 
+async def known_by(
+    db: AsyncSession, workspace_id: UUID, values: Sequence[str]
+) -> dict[tuple[str, str], UUID]:  # fmt: skip
+    """Who is recognised by each of these values, by kind and value."""
+    query = select(Identity.kind, Identity.value, Identity.customer_id).where(
+        Identity.workspace_id == workspace_id, col(Identity.value).in_(values), Identity.strength != "inferred"
+    )
+    return {(kind, value): customer_id for kind, value, customer_id in (await db.exec(query)).all()}
+
+
 async def known_as(
     db: AsyncSession, workspace_id: UUID, kinds: Sequence[str], value: str
 ) -> Sequence[tuple[Identity, Customer]]:
