@@ -192,14 +192,18 @@ async def _hold_identities(db: AsyncSession, workspace_id: UUID, *customer_ids: 
 # undo
 
 
-async def undo(hub: Context, workspace_id: UUID, change_id: UUID, *, by: str) -> CustomerChange:
+async def undo(
+    hub: Context, workspace_id: UUID, change_id: UUID, *, by: str, of: UUID | None = None
+) -> CustomerChange:  # fmt: skip
     """As it was before; what came in meanwhile stays with the identity it came by. Undoing twice changes nothing.
+
+    `of` is a customer who has to have taken part in it.
 
     Raises `NoCustomer`, and `NotPossible` when a later change of the same customers stands.
     """
     async with hub.store.write() as db:
         change = await merging.change(db, workspace_id, change_id)
-        if change is None:
+        if change is None or of not in (None, change.customer_id, change.other_id):
             raise NoCustomer("There is no such change.")
         if change.undone_at is not None:
             return change

@@ -26,6 +26,7 @@ COLUMNS = (
     "created_at",
 )
 _PAGE = 500
+MOST_LOGGED = 100_000
 _EVERY = frozenset({"messages"})
 
 
@@ -113,9 +114,9 @@ async def everything_of(hub: Context, workspace_id: UUID, customer_id: UUID) -> 
         }
         for interaction in said:
             inside: dict[str, Any] = _row(interaction, "agent", "state", "node")
-            for name, table in (("messages", Message), ("events", Event)):
-                rows = await listing.logged(db, table, workspace_id, interaction.id, limit=100_000)
-                inside[name] = [_row(one) for one in rows]
+            messages = await listing.logged(db, Message, workspace_id, interaction.id, limit=MOST_LOGGED)
+            events = await listing.logged(db, Event, workspace_id, interaction.id, limit=MOST_LOGGED)
+            inside |= {"messages": [_row(one) for one in messages], "events": [_row(one) for one in events]}
             for name, kept in (("recordings", Recording), ("files", StoredFile)):
                 found = await listing.newest(db, kept, workspace_id, kept.interaction_id == interaction.id, limit=1_000)
                 inside[name] = [_row(one, "path") for one in found]

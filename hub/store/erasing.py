@@ -85,10 +85,9 @@ async def forget(
         ours = or_(col(Question.interaction_id).in_(some), col(Question.by_interaction_id).in_(some))
         await db.exec(delete(Question).where(ours))
         for table in _OF_INTERACTIONS:
-            await _delete(db, table, col(table.interaction_id).in_(some))  # type: ignore[attr-defined]
-        for table in (Message, Interaction):
-            column = Message.interaction_id if table is Message else Interaction.id
-            await _delete(db, table, col(column).in_(some))
+            await _delete(db, table, col(table.interaction_id).in_(some))
+        await _delete(db, Message, col(Message.interaction_id).in_(some))
+        await _delete(db, Interaction, col(Interaction.id).in_(some))
     values = select(Identity.value).where(col(Identity.customer_id).in_(customer_ids))
     codes = or_(col(Verification.customer_id).in_(customer_ids), col(Verification.value).in_(values))
     await _delete(db, Verification, codes & (col(Verification.workspace_id) == workspace_id))
