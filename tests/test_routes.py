@@ -32,13 +32,14 @@ PUBLIC = {
     "/static/{file_path:path}",
 }
 SIGNED = {
+    "/a/{token:str}",
     "/chat/{key:str}/call",
     "/hooks/{channel:str}",
     "/hooks/{channel:str}/{rest:path}",
     "/hooks/webchat/live",
     "/media/{token:str}",
 }
-"""By the carrier, or by us: the web chat's token, the link to an attachment."""
+"""By the carrier, or by us: the web chat's token, the link to an attachment or to a question."""
 SOCKET = "WebSocket"
 
 HOOKS = ["/hooks/sms", "/hooks/sms/status", "/hooks/sms/status?message=0193a5f0-0000-7000-8000-000000000000"]
