@@ -169,7 +169,7 @@ async def test_a_file_is_checked_row_by_row_and_then_imported(office: Office) ->
     path = answer.headers["location"]
     shown = (await support.get(path)).text
     assert "Import 1 customer<" in shown
-    assert "wrong length" in shown
+    assert "is a short code" in shown
     assert "looks like a spreadsheet formula" in shown
     done = await support.post(path, go="1", column=["name", "phone", "email", "custom:Plan"], region="US")
     assert "Imported" in (await support.get(done.headers["location"])).text

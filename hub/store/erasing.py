@@ -5,7 +5,8 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, text, update
+from sqlalchemy import or_, update
+from sqlalchemy.orm import Session
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,13 +29,25 @@ from hub.models import (
     Verification,
 )
 
+_NO_TRACE = (
+    "PRAGMA secure_delete=ON",
+    "INSERT INTO message_search(message_search, rank) VALUES ('secure-delete', 1)",
+)
 _OF_INTERACTIONS = (OutboxEntry, Command, Recording, StoredFile, Tag, Event)
 
 
 async def leave_no_trace_on_disk(db: AsyncSession) -> None:
-    """SQLite writes zeros over what is deleted in this connection from now on; PostgreSQL's vacuum sees to it."""
+    """SQLite writes zeros over what this connection deletes from now on, and words leave the full-text index at once.
+
+    Of PostgreSQL the vacuum sees to it. https://www.sqlite.org/fts5.html#the_secure_delete_configuration_option
+    """
     if db.get_bind().dialect.name == "sqlite":
-        await db.exec(text("PRAGMA secure_delete=ON"))  # type: ignore[call-overload]
+        for statement in _NO_TRACE:
+            await db.run_sync(_carry_out, statement)
+
+
+def _carry_out(session: Session, statement: str) -> None:
+    session.connection().exec_driver_sql(statement).close()
 
 
 async def merged_into(db: AsyncSession, customer_id: UUID) -> list[UUID]:

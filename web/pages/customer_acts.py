@@ -142,6 +142,20 @@ async def preview(request: AnyRequest, customer_id: str) -> Template:
     return page(request, "customers/preview.html", choice=choice)
 
 
+@get("/customers/{customer_id:str}/send", opt={"roles": auth.SUPPORT})
+async def send_form(request: AnyRequest, customer_id: str, back: str = "") -> Template:
+    """The form alone; `back` is the interaction in the inbox it was opened from."""
+    person = await customer_of(request, customer_id)
+    from_inbox = str(uuid_or_404(back)) if back else ""
+    async with request.app.state.store.read() as db:
+        known = await people.identities(db, person.workspace_id, person.id)
+    return page(
+        request, "customers/send.html", "customers", customer=person, channels=request.app.state.hub.context.channels,
+        title=called(person.name, known[0].value if known else ""), back="inbox" if from_inbox else "",
+        way_back=f"/inbox?view=all&interaction={from_inbox}" if from_inbox else f"/customers/{person.id}",
+    )  # fmt: skip
+
+
 @post("/customers/{customer_id:str}/send", opt={"roles": auth.SUPPORT}, status_code=200)
 async def send(request: AnyRequest, customer_id: str) -> Response[Any]:
     """Say it by the best way."""
@@ -278,6 +292,6 @@ def _confirmed(form: Form) -> bool:
 
 
 HANDLERS = [
-    add_identity, remove_identity, send_code, check_code, record_consent, consents_file, preview, send, merge_search,
-    merge, split, undo, export, export_all, erase,
+    add_identity, remove_identity, send_code, check_code, record_consent, consents_file, preview, send_form, send,
+    merge_search, merge, split, undo, export, export_all, erase,
 ]  # fmt: skip
