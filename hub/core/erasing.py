@@ -41,6 +41,7 @@ async def erase(hub: Context, workspace_id: UUID, customer_id: UUID, *, by: str)
         )  # fmt: skip
         await db.flush()
         await asyncio.to_thread(_unlink, hub.data_dir, paths)  # before the commit: what fails here fails as a whole
+    await hub.store.forget_words()
 
 
 async def _bury(db: AsyncSession, hub: Context, workspace_id: UUID, everyone: Iterable[UUID]) -> None:

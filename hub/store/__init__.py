@@ -79,6 +79,11 @@ class Store:
         async with self._turnstile.turn(urgent=urgent), self._glance() as db:
             yield db
 
+    async def forget_words(self) -> None:
+        """After something was erased: its words leave SQLite's full-text index as well."""
+        if self.is_sqlite:
+            await asyncio.to_thread(sqlite.forget_words, self.url)
+
     def _tidy(self) -> None:
         """Now and then copy SQLite's write-ahead log back, beside everything else."""
         self._commits += 1

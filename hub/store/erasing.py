@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, update
-from sqlalchemy.orm import Session
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -29,25 +28,13 @@ from hub.models import (
     Verification,
 )
 
-_NO_TRACE = (
-    "PRAGMA secure_delete=ON",
-    "INSERT INTO message_search(message_search, rank) VALUES ('secure-delete', 1)",
-)
 _OF_INTERACTIONS = (OutboxEntry, Command, Recording, StoredFile, Tag, Event)
 
 
 async def leave_no_trace_on_disk(db: AsyncSession) -> None:
-    """SQLite writes zeros over what this connection deletes from now on, and words leave the full-text index at once.
-
-    Of PostgreSQL the vacuum sees to it. https://www.sqlite.org/fts5.html#the_secure_delete_configuration_option
-    """
+    """SQLite writes zeros over what this connection deletes from now on; of PostgreSQL the vacuum sees to it."""
     if db.get_bind().dialect.name == "sqlite":
-        for statement in _NO_TRACE:
-            await db.run_sync(_carry_out, statement)
-
-
-def _carry_out(session: Session, statement: str) -> None:
-    session.connection().exec_driver_sql(statement).close()
+        await db.run_sync(lambda session: session.connection().exec_driver_sql("PRAGMA secure_delete=ON").close())
 
 
 async def merged_into(db: AsyncSession, customer_id: UUID) -> list[UUID]:
