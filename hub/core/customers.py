@@ -66,7 +66,7 @@ async def add_in(
         )
         db.add(known)
     known.strength = strength
-    known.proof = identity.proof(f"said so by {source}", by, now) if strength == "verified" else {}
+    known.proof = identity.proof(f"word of {source}", by, now) if strength == "verified" else {}
     await db.flush()
     return known
 
