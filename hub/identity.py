@@ -1,12 +1,17 @@
 """Which customer this is."""
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Customer, Identity, Workspace
-from hub.store import people
+from hub.models import Consent, Customer, Identity, Workspace
+from hub.models.columns import new_id
+from hub.store import digest, people
 
 _SAME_PERSON = {"phone": "whatsapp", "whatsapp": "phone"}
 
@@ -66,13 +71,70 @@ async def recognise(
     known = {row[0].kind: row[1] for row in await people.known_as(db, workspace.id, kinds, value)}
     found = known.get(kind)
     if found is None:
-        found = next(iter(known.values()), None) or Customer(workspace_id=workspace.id)
-        db.add(found)
-        await db.flush()
+        found = next(iter(known.values()), None) or await _newcomer(db, workspace, kind, value)
         _remember(db, workspace, found.id, kind, value, source, strength)
     if name and not found.name:
         found.name = name[:200]
     return found
+
+
+async def _newcomer(db: AsyncSession, workspace: Workspace, kind: str, value: str) -> Customer:
+    """Somebody new. Whoever was erased is new too, but what they refused still counts."""
+    made = Customer(id=new_id(), workspace_id=workspace.id)
+    db.add(made)
+    await db.flush()
+    await remember_refusals(db, workspace.id, made.id, [(kind, value)])
+    return made
+
+
+async def remember_refusals(
+    db: AsyncSession, workspace_id: UUID, customer_id: UUID, known: Iterable[tuple[str, str]]
+) -> None:
+    """Of somebody new who is known by these: what they refused before they were erased."""
+    for kind, value in known:
+        stone = await people.tombstone(db, workspace_id, digest(db, kind, value))
+        for purpose, channel in stone.refusals if stone else []:
+            db.add(
+                Consent(
+                    workspace_id=workspace_id, customer_id=customer_id, identity_kind=kind, identity_value=value,
+                    channel=channel, purpose=purpose, state="revoked", source="erased",
+                    evidence="Refused before their data was erased.",
+                )
+            )  # fmt: skip
+
+
+def zones(own: str, value: str, otherwise: str) -> list[ZoneInfo]:
+    """The time zones somebody may be in: their own, else those of their number's region, else the workspace's."""
+    if own:
+        return [ZoneInfo(own)]
+    names: Sequence[str] = ()
+    if value.startswith("+"):
+        from phonenumbers import timezone  # its table is large, and seldom needed
+
+        names = [name for name in timezone.time_zones_for_number(phonenumbers.parse(value)) if _is_zone(name)]
+    return [ZoneInfo(name) for name in names] or [ZoneInfo(otherwise)]
+
+
+def _is_zone(name: str) -> bool:
+    return name != "Etc/Unknown" and name in available_timezones()
+
+
+async def infer(
+    db: AsyncSession, workspace: Workspace, customer_id: UUID, kind: str, value: str, source: str
+) -> Identity | None:
+    """They seem to have this too: noted, but nobody is recognised by it. None when it is no identity or known."""
+    try:
+        value = normal(kind, value, workspace.default_region)
+    except NotAnIdentity:
+        return None
+    if any((one.kind, one.value) == (kind, value) for one in await people.identities(db, workspace.id, customer_id)):
+        return None
+    return _remember(db, workspace, customer_id, kind, value, source, "inferred")
+
+
+def proof(how: str, by: str, at: datetime) -> dict[str, Any]:
+    """How we know that an identity is theirs, who says so, and since when."""
+    return {"how": how, "by": by, "at": at.isoformat()}
 
 
 def _remember(

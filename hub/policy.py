@@ -1,22 +1,26 @@
-"""What may go out: asked once, in the transaction that decides to send."""
+"""What may go out: asked once, in the transaction that decides to send. Here alone consent is read and written."""
 
 import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.channel import Limits
-from hub.models import Consent, Interaction, Message
+from hub.models import Consent, Interaction, Message, OutboxEntry, Workspace
 from hub.models.interaction import FINAL
-from hub.store import interactions, people, transit
+from hub.store import digest, interactions, people, transit
 
 Keyword = Literal["stop", "start", "help"]
 
 _STOP = {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"}
 _START = {"start", "unstop", "optin", "subscribe"}
 _HELP = {"help", "info"}
+_LIFTED_BY_KEYWORD = frozenset({"keyword", "carrier"})
+"""START takes back what STOP said, to us or to the carrier, and no other refusal."""
 
 
 class NotAllowed(Exception):
@@ -44,17 +48,78 @@ def keyword(text: str) -> Keyword | None:
     return "start" if word in _START else None
 
 
-async def opted_out(db: AsyncSession, interaction: Interaction, kind: str) -> bool:
-    """Whether the person of this interaction refuses messages."""
-    entry = await people.newest_consent(
-        db, interaction.workspace_id, interaction.customer_id, kind, interaction.person, interaction.channel
-    )
-    return entry is not None and entry.state == "revoked"
+# what the ledger says
+
+
+def purposes(limits: Limits, content: Mapping[str, Any] | None = None) -> frozenset[str]:
+    """What something that goes out needs no refusal of: a call, an advertisement, any other message."""
+    if limits.live:
+        return frozenset({"messages", "calls"})
+    return frozenset({"messages", "marketing"} if (content or {}).get("purpose") == "marketing" else {"messages"})
+
+
+def standing(entries: Iterable[Consent], channel: str, needed: frozenset[str]) -> Consent | None:
+    """The refusal that stands against these purposes on this channel, out of the ledger's entries, oldest first.
+
+    A consent takes back the refusals of its purpose that came before it; the keyword START only those that STOP set.
+    """
+    refusals: list[Consent] = []
+    for entry in entries:
+        if entry.channel not in ("", channel) or entry.purpose not in needed:
+            continue
+        if entry.state == "revoked":
+            refusals.append(entry)
+            continue
+        refusals = [one for one in refusals if one.purpose != entry.purpose or not _lifts(entry, one)]
+    return refusals[-1] if refusals else None
+
+
+def _lifts(consent: Consent, refusal: Consent) -> bool:
+    return consent.source != "keyword" or refusal.source in _LIFTED_BY_KEYWORD
+
+
+async def refusal(
+    db: AsyncSession, workspace_id: UUID, customer_id: UUID | None, kind: str, value: str, channel: str,
+    needed: frozenset[str],
+) -> Consent | None:  # fmt: skip
+    """The refusal that stands against reaching this person by this identity on this channel, if any."""
+    entries = await people.consents_about(db, workspace_id, customer_id, kind, value)
+    return standing(entries, channel, needed)
+
+
+async def refuses(
+    db: AsyncSession, interaction: Interaction, kind: str, limits: Limits, content: Mapping[str, Any] | None = None
+) -> bool:
+    """Whether the person of this interaction refuses what would go out in it."""
+    found = await refusal(
+        db, interaction.workspace_id, interaction.customer_id, kind, interaction.person, interaction.channel,
+        purposes(limits, content),
+    )  # fmt: skip
+    return found is not None
+
+
+async def refuses_owed(db: AsyncSession, entry: OutboxEntry, message: Message, kind: str, limits: Limits) -> bool:
+    """The same of something that is owed, right before it goes out."""
+    found = await refusal(
+        db, message.workspace_id, message.customer_id, kind, entry.recipient, entry.channel,
+        purposes(limits, message.content),
+    )  # fmt: skip
+    return found is not None
+
+
+async def may_record(db: AsyncSession, interaction: Interaction, kind: str) -> bool:
+    """Whether the sound of this interaction may be kept."""
+    found = await refusal(
+        db, interaction.workspace_id, interaction.customer_id, kind, interaction.person, interaction.channel,
+        frozenset({"recording"}),
+    )  # fmt: skip
+    return found is None
 
 
 async def check(
-    db: AsyncSession, interaction: Interaction, kind: str, limits: Limits, text: str, media_count: int = 0
-) -> None:
+    db: AsyncSession, interaction: Interaction, kind: str, limits: Limits, text: str, media_count: int = 0,
+    content: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
     """Whether this may be said in the interaction now. Raises `NotAllowed`."""
     if interaction.status in FINAL:
         raise NotAllowed("This interaction has ended. Start a new one to write again.", "ended")
@@ -67,25 +132,94 @@ async def check(
         )
     if media_count > limits.media_count:
         raise NotAllowed(f"This channel carries {limits.media_count} attachments, not {media_count}.", "media")
-    if await opted_out(db, interaction, kind):
+    if await refuses(db, interaction, kind, limits, content):
+        if limits.live:
+            raise NotAllowed(
+                "This customer does not want to be called. It is under Consent on their page.", "opted_out"
+            )
         raise NotAllowed("This customer has opted out of messages. They can write START to opt in.", "opted_out")
 
 
-async def refuse_further(
-    db: AsyncSession, interaction: Interaction, kind: str, source: str, evidence: str, now: datetime
-) -> int:
-    """Record that the person refuses messages and cancel all that waits for them; how many that was."""
-    record(db, interaction, kind, "revoked", source, evidence, now)
+def quiet(workspace: Workspace, zones: Sequence[ZoneInfo], now: datetime) -> str:
+    """Why nobody is to be disturbed now, on any of the clocks that may be theirs; empty when they may be."""
+    for zone in zones:
+        here = now.astimezone(zone)
+        if not workspace.contact_from <= here.strftime("%H:%M") < workspace.contact_to:
+            hours = f"{workspace.contact_from} to {workspace.contact_to}"
+            return f"it is {here:%H:%M} where they are ({zone.key}), outside {hours}"
+    return ""
+
+
+# what is written into it
+
+
+async def refuse(
+    db: AsyncSession, workspace_id: UUID, kind: str, value: str, *, source: str, now: datetime, evidence: str = "",
+    by: str = "", channel: str = "", purpose: str = "messages", customer_id: UUID | None = None,
+    only_here: bool = False,
+) -> int:  # fmt: skip
+    """Whoever is known by this identity refuses this purpose on this channel (empty: on all); how much was canceled.
+
+    The one door for refusals, wherever they come from. What waits to be sent against it is canceled at once.
+    `only_here`: it is about this identity alone and not about the person (a mailbox that bounces). Of somebody who was
+    erased, only the tombstone remembers it.
+    """
+    if customer_id is None:
+        known = await people.identity(db, workspace_id, kind, value)
+        customer_id = known.customer_id if known else None
+    if customer_id is None and (stone := await people.tombstone(db, workspace_id, digest(db, kind, value))):
+        stone.refusals = [*(one for one in stone.refusals if one != [purpose, channel]), [purpose, channel]]
+        return 0
+    db.add(
+        Consent(
+            workspace_id=workspace_id, customer_id=None if only_here else customer_id, identity_kind=kind,
+            identity_value=value, channel=channel, purpose=purpose, state="revoked", source=source,
+            evidence=evidence[:500], by=by[:200], created_at=now,
+        )
+    )  # fmt: skip
     await db.flush()
-    return await cancel_waiting(db, interaction.workspace_id, interaction.customer_id, now)
+    if customer_id is None:
+        return 0
+    return await cancel_waiting(
+        db, workspace_id, customer_id, now, channel, purpose=purpose, recipient=value if only_here else ""
+    )
+
+
+async def refuse_further(
+    db: AsyncSession, interaction: Interaction, kind: str, source: str, evidence: str, now: datetime, **more: Any
+) -> int:
+    """The person of this interaction refuses messages, on all channels unless `more` says otherwise (see `refuse`)."""
+    return await refuse(
+        db, interaction.workspace_id, kind, interaction.person, customer_id=interaction.customer_id, source=source,
+        evidence=evidence, now=now, **more,
+    )  # fmt: skip
+
+
+def grant(
+    db: AsyncSession, interaction: Interaction, kind: str, source: str, evidence: str, now: datetime
+) -> Consent:  # fmt: skip
+    """The person of this interaction wants messages, on all channels."""
+    entry = Consent(
+        workspace_id=interaction.workspace_id, customer_id=interaction.customer_id, identity_kind=kind,
+        identity_value=interaction.person, state="granted", source=source, evidence=evidence[:500], created_at=now,
+    )  # fmt: skip
+    db.add(entry)
+    return entry
 
 
 async def cancel_waiting(
-    db: AsyncSession, workspace_id: UUID, customer_id: UUID, now: datetime, channel: str = ""
-) -> int:
+    db: AsyncSession, workspace_id: UUID, customer_id: UUID, now: datetime, channel: str = "", *,
+    purpose: str = "messages", recipient: str = "",
+) -> int:  # fmt: skip
     """Cancel what waits to be sent to a customer who refuses it, on this or all channels; how many that was."""
     queued = await transit.queued_for_customer(db, workspace_id, customer_id)
-    waiting = [found for found in queued if channel in ("", found[0].channel)]
+    waiting = [
+        found
+        for found in queued
+        if channel in ("", found[0].channel)
+        and recipient in ("", found[0].recipient)
+        and _is_for(purpose, found[1], found[2])
+    ]
     for entry, message, interaction in waiting:
         entry.state = "canceled"
         cancel(message)
@@ -97,25 +231,15 @@ async def cancel_waiting(
     return len(waiting)
 
 
+def _is_for(purpose: str, message: Message, interaction: Interaction) -> bool:
+    if purpose == "calls":
+        return interaction.status == "queued"
+    if purpose == "marketing":
+        return message.content.get("purpose") == "marketing"
+    return purpose == "messages"
+
+
 def cancel(message: Message) -> None:
     """Say why it never went out."""
     message.status, message.error_code = "failed", "opted_out"
     message.error_words = "Not sent: the customer has opted out."
-
-
-def record(
-    db: AsyncSession, interaction: Interaction, kind: str, state: str, source: str, evidence: str, now: datetime
-) -> None:
-    """Append to the consent ledger, for all channels of this workspace."""
-    db.add(
-        Consent(
-            workspace_id=interaction.workspace_id,
-            customer_id=interaction.customer_id,
-            identity_kind=kind,
-            identity_value=interaction.person,
-            state=state,
-            source=source,
-            evidence=evidence[:500],
-            created_at=now,
-        )
-    )

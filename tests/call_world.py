@@ -22,7 +22,7 @@ import httpx
 import numpy as np
 
 from fixtures.sandbox.twilio.voice.audio import from_mulaw, from_wav
-from hub.dialogue.turn import Collected, Finish, HandToHuman, Piece, Say, Toolbox, Turn
+from hub.dialogue.turn import Collected, Finish, HandToHuman, Piece, Say, Toolbox, Turn, UsedTool
 from hub.engines import ENGINES, TRANSCRIBERS, VOICES
 from hub.models import Address, Agent, AgentDefinition, Interaction, Message, Recording
 from hub.voice.chain import BREAKER
@@ -70,6 +70,7 @@ def wav(mulaw: bytes) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
+QUESTION = "Which colour do you want?"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,?!' "
 
 
@@ -252,11 +253,15 @@ class Mind:
                 yield piece
             return
         turn.state["turns"] = turn.state.get("turns", 0) + 1
-        if turn.cue != "message":
+        if turn.cue not in ("message", "told"):
             yield Say(str(turn.agent.get("opening_message") if turn.cue == "opened" else "I am here again."))
         elif said == "goodbye":
             yield Say("Goodbye.")
             yield Finish("goodbye")
+        elif said == "send me a question":
+            result = await tools.call("send_link", {"question": QUESTION})
+            yield UsedTool("send_link", {"question": QUESTION}, result)
+            yield Say(result.error or "I have sent it.")
         elif said == "a person":
             yield Say("I connect you.")
             yield HandToHuman("asked for")

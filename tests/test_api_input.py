@@ -32,6 +32,8 @@ def ids(api: Api, mine: httpx.Client) -> dict[str, str]:
     return {
         "agent_id": agent,
         "knowledge_id": str(uuid4()),
+        "identity_id": str(uuid4()),
+        "change_id": str(uuid4()),
         "skill_id": mine.post("/v1/skills", json={"name": "x"}).json()["id"],
         "customer_id": begun["customer_id"],
         "address_id": mine.post("/v1/addresses", json={"channel": "webchat", "value": uuid4().hex}).json()["id"],

@@ -32,7 +32,11 @@ def furnish(api: Api, client: httpx.Client, users: dict[str, str], mark: str) ->
         add("knowledge_id", f"/v1/agents/{agent}/knowledge", {"title": mark, "text": mark})
         add("skill_id", "/v1/skills", {"name": mark})
         person = {"kind": "email", "value": f"{mark}-{n}-{uuid4().hex}@example.com"}
-        add("customer_id", "/v1/customers", {"name": mark, "identities": [person]})
+        customer = add("customer_id", "/v1/customers", {"name": mark, "identities": [person]})
+        phone = {"kind": "crm", "value": f"{mark}-{n}-{uuid4().hex}"}
+        known = add("identity_id", f"/v1/customers/{customer}/identities", phone)
+        add("change_id", f"/v1/customers/{customer}/split", {"identity_ids": [known]})
+        add("identity_id", f"/v1/customers/{customer}/identities", {**phone, "value": f"again {phone['value']}"})
         add("address_id", "/v1/addresses", {"channel": "webchat", "value": f"{mark}-{uuid4().hex}", "agent_id": agent})
         add("api_key_id", "/v1/api_keys", {"name": mark})
         begun = begin(client, text=mark, metadata={"mark": mark}, agent_id=agent)
@@ -44,11 +48,23 @@ def furnish(api: Api, client: httpx.Client, users: dict[str, str], mark: str) ->
 
 def all_there_is(client: httpx.Client, ids: Ids) -> list[Any]:
     """The whole of a workspace, as its own people see it."""
-    lists = ("agents", "skills", "customers", "addresses", "api_keys", "interactions", "users", "events")
+    lists = (
+        "agents",
+        "skills",
+        "customers",
+        "consents",
+        "audit",
+        "addresses",
+        "api_keys",
+        "interactions",
+        "users",
+        "events",
+    )
     inside = [f"/v1/agents/{one}/knowledge" for one in ids["agent_id"]]
     inside += [f"/v1/customers/{one}/consents" for one in ids["customer_id"]]
     inside += [f"/v1/interactions/{one}/messages" for one in ids["interaction_id"]]
     inside += [f"/v1/interactions/{one}/recordings" for one in ids["interaction_id"]]
+    inside += [f"/v1/customers/{one}/changes" for one in ids["customer_id"]]
     seen = [everything(client, path) for path in (*(f"/v1/{name}" for name in lists), *inside)]
     for key in seen[lists.index("api_keys")]:
         key.pop("last_used_at")

@@ -299,7 +299,7 @@ async def test_the_consent_ledger_is_shown_with_its_evidence(office: Office) -> 
             )
         )
     page = (await vera.get(f"/customers/{zoe.id}")).text
-    assert "opted out" in page
+    assert "refused" in page
     assert "STOP please" in page
     assert "<textarea" not in page, "a viewer only looks"
 

@@ -32,6 +32,7 @@ PUBLIC = {
     "/static/{file_path:path}",
 }
 SIGNED = {
+    "/a/{token:str}",
     "/chat/{key:str}/call",
     "/hooks/{channel:str}",
     "/hooks/{channel:str}/{rest:path}",
@@ -41,7 +42,7 @@ SIGNED = {
     "/shared/{token:str}/peaks.json",
     "/shared/{token:str}/recordings/{name:str}",
 }
-"""By the carrier, or by us: the web chat's token, the link to an attachment, one that shares an interaction."""
+"""By the carrier, or by us: the web chat's token, the link to an attachment, a question, a shared interaction."""
 SOCKET = "WebSocket"
 
 HOOKS = ["/hooks/sms", "/hooks/sms/status", "/hooks/sms/status?message=0193a5f0-0000-7000-8000-000000000000"]

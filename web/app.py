@@ -23,7 +23,7 @@ from hub.core.context import Context
 from hub.dialogue.outbound import Outside
 from hub.feed import Bus, RedisBus
 from hub.store import Store
-from web import files, hooks, logs, operations, sockets
+from web import answers, files, hooks, logs, operations, sockets
 from web.api import API
 from web.api.openapi import openapi_config
 from web.auth import Authentication, guard
@@ -43,8 +43,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
     logs.configure()
     clock = clock or Clock()
     bus = RedisBus(settings.hub_redis_url) if settings.hub_redis_url else Bus()
-    store = Store(settings.database_url, bus)
+    store = Store(settings.database_url, bus, settings.secret_key())
     links = files.Links(settings.secret_key(), settings.hub_public_url)
+    questions = answers.QuestionLinks(settings.secret_key(), settings.hub_public_url)
     context = Context(
         store=store,
         channels=open_channels(settings.for_channels()),
@@ -52,6 +53,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         node=f"{settings.node}#{secrets.token_hex(4)}",
         data_dir=settings.hub_data_dir,
         file_url=links.to,
+        question_url=questions.to,
         clock=clock,
     )
     shares = ShareLinks(settings.secret_key())
@@ -64,6 +66,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
             "clock": clock,
             "links": links,
             "share_links": shares,
+            "questions": questions,
         }
     )
     return Litestar(
@@ -74,6 +77,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
             operations.live,
             operations.ready,
             *files.HANDLERS,
+            *answers.HANDLERS,
             create_static_files_router(
                 path="/static",
                 directories=[HERE / "static"],

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, ownership, policy
+from hub.core.acts import Acts
 from hub.core.context import Context, alone
 from hub.core.known import HISTORY, known
 from hub.core.write import decided_in, finish, owe, say_in
@@ -109,7 +110,8 @@ async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     interaction = draft.interaction
     # The same for every try at this turn, so that a tool is not carried out twice for it.
     key = f"{interaction.id} {interaction.answered_seq}"
-    tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key)
+    acts = Acts(hub, interaction.id)
+    tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key, acts)
     try:
         engine = brain(interaction.agent.get("engine", "script"))
         return [piece async for piece in engine.reply(draft.turn, tools)]
@@ -125,7 +127,8 @@ async def _commit(hub: Context, draft: Draft) -> bool:
     now = hub.clock.now()
     async with hub.store.write() as db:
         interaction = await interactions.locked(db, draft.interaction.id)
-        assert interaction is not None  # noqa: S101 - interactions are not deleted
+        if interaction is None:  # erased meanwhile
+            return True
         if interaction.owner != "ai" or interaction.ended_at is not None:
             await transit.settle_inbox(db, interaction.id, now)
             return True
@@ -135,7 +138,8 @@ async def _commit(hub: Context, draft: Draft) -> bool:
             return True
         if await _owed(db, interaction, draft.turn.cue) is None:
             return True
-        silent = await policy.opted_out(db, interaction, hub.channels[interaction.channel].identity)
+        channel = hub.channels[interaction.channel]
+        silent = await policy.refuses(db, interaction, channel.identity, channel.limits)
         interaction.state = draft.turn.state
         interaction.answered_seq = interaction.heard_seq
         await _write_down(hub, db, interaction, draft.pieces, silent, now)

@@ -34,12 +34,17 @@ def _nowhere(file: "StoredFile") -> str:
     return ""
 
 
+def _no_page(question_id: UUID) -> str:
+    """Without a public URL nobody outside can answer."""
+    return ""
+
+
 @dataclass(slots=True)
 class Context:
     """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery.
 
-    `data_dir` is where recordings and files are kept, `file_url` where a provider fetches one of the files; `calls`
-    are the live interactions that this process holds.
+    `data_dir` is where recordings and files are kept, `file_url` where a provider fetches one of the files,
+    `question_url` where a question is answered; `calls` are the live interactions that this process holds.
     """
 
     store: Store
@@ -50,6 +55,7 @@ class Context:
     clock: Clock = field(default_factory=Clock)
     later: Callable[[UUID, datetime], None] = _nothing_later
     file_url: "Callable[[StoredFile], str]" = _nowhere
+    question_url: Callable[[UUID], str] = _no_page
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ANSWERS_AT_ONCE))
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     answering: dict[UUID, bool] = field(default_factory=dict)

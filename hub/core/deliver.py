@@ -11,6 +11,8 @@ from hub import failpoints, policy
 from hub.channel import File, Media, Outbound, Undeliverable
 from hub.core import files
 from hub.core.context import Context, alone
+from hub.core.sending import fall_back
+from hub.core.verifying import HIDDEN, code_of
 from hub.core.write import finish
 from hub.models import Interaction, Message, OutboxEntry
 from hub.models.interaction import outranks
@@ -39,7 +41,9 @@ async def deliver(hub: Context, interaction_id: UUID) -> None:
 async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
     """Send one; whether the next may follow."""
     async with hub.store.write() as db:
-        claimed = await transit.claim(db, message, hub.node, hub.clock.now())
+        channel = hub.channels[entry.channel]
+        refused = await policy.refuses_owed(db, entry, message, channel.identity, channel.limits)
+        claimed = await transit.claim(db, message, hub.node, hub.clock.now(), refused=refused)
         if claimed == "canceled":
             await _cancel(hub, db, entry)
         if claimed != "sending":
@@ -67,13 +71,17 @@ async def _cancel(hub: Context, db: AsyncSession, entry: OutboxEntry) -> None:
 async def outbound(hub: Context, entry: OutboxEntry, message: Message) -> Outbound:
     """The entry as the channel wants it. Raises `Undeliverable` when an attachment of ours is gone."""
     media, attached = await _attachments(hub, entry, message)
+    text = message.text
+    if message.content.get("code"):
+        async with hub.store.read() as db:
+            text = text.replace(HIDDEN, code_of(db, message.content["code"]))
     return Outbound(
         id=str(message.id),
         interaction_id=str(entry.interaction_id),
         thread="",
         sender=entry.sender,
         recipient=entry.recipient,
-        text=message.text,
+        text=text,
         media=media,
         subject=str(message.content.get("subject", "")),
         content=message.content,
@@ -138,7 +146,10 @@ async def _failed(hub: Context, entry: OutboxEntry, error: Undeliverable) -> boo
         if error.opted_out:
             identity = hub.channels[entry.channel].identity
             await policy.refuse_further(db, interaction, identity, "carrier", error.code, now)
-        return True
+        other = await fall_back(db, hub, message, interaction)
+    if other is not None:
+        hub.spawn(deliver(hub, other))
+    return True
 
 
 def give_up(

@@ -1,7 +1,6 @@
 """Hub: the few acts there are. Each decides in one transaction and lets the rest follow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,18 +9,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, identity, ownership, policy
 from hub.channel import Inbound, Media, Refused
-from hub.core import handing_back, live
+from hub.core import handing_back, live, reach, sending
 from hub.core import receive as receiving
 from hub.core.answer import answer
 from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.receive import Receipt
 from hub.core.report import report
-from hub.core.write import finish, idle_after, open_interaction, owe, owe_turn, say_in
+from hub.core.write import finish, idle_after, owe, owe_turn, say_in
 from hub.dialogue.turn import Cue
 from hub.models import Address, Agent, Command, Interaction, Message, Skill, User
 from hub.models.call import Verb
-from hub.models.columns import new_id
 from hub.models.interaction import FINAL
 from hub.store import agents, calls, interactions, lock, transit
 
@@ -96,26 +94,20 @@ class Hub:
             person = identity.normal(kind, to, workspace.default_region)
             await lock(db, workspace_id, kind, person)
             if address is None and not (given.get("test") and context.channels[channel].limits.pulled):
-                address = next(iter(await agents.addresses(db, workspace_id, channel)), None)
-            if address is None and not context.channels[channel].limits.pulled:
-                raise policy.NotAllowed(f"There is no {channel} address to send from. Add one first.", "no_address")
+                address = await reach.address_of(db, context, workspace, channel)
             customer = await identity.recognise(db, workspace, kind, person, name=name, source="api")
             is_live = context.channels[channel].limits.live
-            thread = str(new_id()) if is_live else f"{address.value if address else ''}:{person}"
-            interaction = None if is_live else await interactions.open_in_thread(db, workspace_id, channel, thread)
-            fresh = interaction is None
-            if interaction is None:
-                interaction = await open_interaction(
-                    db, workspace, customer, channel, thread, person,
-                    address=address, agent=agent, skills=skills, now=now, direction="outbound", **given,
-                )  # fmt: skip
-            else:
-                interaction.parameters = {**interaction.parameters, **given.get("parameters", {})}
+            interaction, fresh = await reach.exchange(
+                db, context, workspace, customer, channel, person,
+                address=address, agent=agent, skills=skills, now=now, **given,
+            )  # fmt: skip
             if is_live:
                 await self._check(db, interaction, "call")
                 self._place(db, interaction, now)
             elif text:
-                await self._say(db, interaction, text, role="agent", author=interaction.agent.get("name", ""))
+                await reach.say_by(
+                    db, context, interaction, text, role="agent", author=interaction.agent.get("name", "")
+                )
             elif fresh:
                 await self._check(db, interaction, "opening")
                 owe_turn(db, interaction, "opened", now)
@@ -174,13 +166,25 @@ class Hub:
                     raise ownership.Taken(await ownership.name_of(db, interaction))
                 if self._is_live(interaction):
                     raise policy.NotAllowed("Words of a call are spoken: use the call's own `say`.", "live")
-                said = await self._say(
-                    db, interaction, text, media=media, content=dict(content or {}),
+                said = await reach.say_by(
+                    db, self.context, interaction, text, media=media, content=content,
                     role="operator" if operator else "agent", operator_id=operator.id if operator else None,
                     author=operator.name if operator else interaction.agent.get("name", ""),
                 )  # fmt: skip
         if not note:
             self.context.spawn(deliver(self.context, interaction_id))
+        return said
+
+    async def send_to(
+        self, workspace_id: UUID, customer_id: UUID, text: str, *, channel: str = "", purpose: str = "",
+        subject: str = "", operator: User | None = None,
+    ) -> Message:  # fmt: skip
+        """Say this to the customer by the way that is best now; see `hub.core.sending.send_to`."""
+        said = await sending.send_to(
+            self.context, workspace_id, customer_id, text,
+            channel=channel, purpose=purpose, subject=subject, operator=operator,
+        )  # fmt: skip
+        self.context.spawn(deliver(self.context, said.interaction_id))
         return said
 
     async def send_again(self, workspace_id: UUID, message_id: UUID, operator: User) -> Message:
@@ -311,25 +315,9 @@ class Hub:
             raise ownership.Taken(await ownership.name_of(db, interaction))
         raise ownership.NotYours("Take over first: until then the agent or the queue has this customer.")
 
-    async def _check(self, db: AsyncSession, interaction: Interaction, text: str, media_count: int = 0) -> None:
+    async def _check(self, db: AsyncSession, interaction: Interaction, text: str) -> None:
         channel = self.context.channels[interaction.channel]
-        await policy.check(db, interaction, channel.identity, channel.limits, text, media_count)
-
-    async def _say(
-        self,
-        db: AsyncSession,
-        interaction: Interaction,
-        text: str,
-        media: tuple[Media, ...] = (),
-        **fields: Any,
-    ) -> Message:
-        await self._check(db, interaction, text, len(media))
-        now = self.context.clock.now()
-        said = say_in(db, interaction, now, text=text, media=[asdict(item) for item in media], **fields)
-        interaction.answered_seq = interaction.heard_seq
-        if not self.context.channels[interaction.channel].limits.pulled:
-            owe(db, interaction, said, now)
-        return said
+        await policy.check(db, interaction, channel.identity, channel.limits, text)
 
     def _note(self, db: AsyncSession, interaction: Interaction, text: str, operator: User | None) -> Message:
         if not text.strip():

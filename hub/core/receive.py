@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, identity, policy
 from hub.channel import Channel, Inbound, Refused
-from hub.core import files
+from hub.core import files, hop
 from hub.core.context import Context
 from hub.core.write import open_interaction, owe, say_in
 from hub.dialogue.template import fill
@@ -113,6 +113,7 @@ async def _take_in(
     )  # fmt: skip
     word = policy.keyword(text) if channel.limits.keywords else None
     handled = word is not None and await _obey(db, interaction, workspace, channel, word, text, now)
+    handled = handled or (bool(text.strip()) and await hop.pass_on(db, hub, interaction, said))
     owed = interaction.owner == "ai" and not handled
     await db.flush()
     entry = InboxEntry(
@@ -192,11 +193,16 @@ async def _obey(
         interactions.log(db, interaction, "consent.revoked", now, source="keyword", text=text)
         say_in(db, interaction, now, role="system", text="The customer opted out. Nothing more is sent to them.")
         return True
-    if word == "help" and await policy.opted_out(db, interaction, channel.identity):
+    if word == "help" and await policy.refuses(db, interaction, channel.identity, channel.limits):
         return True
     if word == "start":
-        policy.record(db, interaction, channel.identity, "granted", "keyword", text, now)
+        policy.grant(db, interaction, channel.identity, "keyword", text, now)
         interactions.log(db, interaction, "consent.granted", now, source="keyword", text=text)
+        await db.flush()
+        if await policy.refuses(db, interaction, channel.identity, channel.limits):
+            refused = "The customer wrote START, but has refused messages in another way too. Nothing is sent to them."
+            say_in(db, interaction, now, role="system", text=refused)
+            return True
         answer = f"{workspace.name}: you are subscribed again. Reply STOP to opt out, HELP for help."
     else:
         answer = f"{workspace.name}: write your question here and we will answer. Reply STOP to opt out."

@@ -5,7 +5,9 @@ from uuid import UUID
 from hub import policy
 from hub.channel import Inbound
 from hub.core.context import Context
+from hub.core.deliver import deliver
 from hub.core.receive import Receipt, cleaned
+from hub.core.sending import fall_back
 from hub.models.interaction import outranks
 from hub.store import interactions, transit
 
@@ -38,6 +40,10 @@ async def report(hub: Context, inbound: Inbound) -> Receipt:
         if inbound.opted_out and news:
             identity = hub.channels[inbound.channel].identity
             await policy.refuse_further(db, interaction, identity, "carrier", inbound.code, now)
+        failed = news and inbound.status in ("failed", "undelivered")
+        other = await fall_back(db, hub, said, interaction) if failed else None
+    if other is not None:
+        hub.spawn(deliver(hub, other))
     return Receipt(True, said.interaction_id, said.id)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub import identity
 from hub.dialogue.turn import Collected, EnterStage, UsedTool
 from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Skill, Workspace
 from hub.models.agent import Timing
@@ -157,5 +158,9 @@ async def decided_in(
                 db, interaction, "field.collected", now,
                 field=piece.field, value=piece.value, evidence=piece.evidence,
             )  # fmt: skip
+            if piece.type in ("phone", "email"):
+                _, workspace = await people.customer_at_home(db, interaction.customer_id)
+                value = str(piece.value)
+                await identity.infer(db, workspace, interaction.customer_id, piece.type, value, interaction.channel)
             if piece.type == "name":
                 await people.name_if_nameless(db, interaction.workspace_id, interaction.customer_id, str(piece.value))

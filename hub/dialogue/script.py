@@ -10,6 +10,7 @@ from hub.dialogue.text import sentences
 from hub.dialogue.turn import Finish, Piece, Toolbox, Turn
 from hub.dialogue.walking import ask_pending, walk
 
+_GOT_IT = ("Thank you, I've got your message.", "I've just received your message, thank you.")
 _STILL_THERE = ("Are you still there?", "Take your time. Are you still there?")
 
 
@@ -52,6 +53,8 @@ async def _converse(talk: Exchange, tools: Toolbox, turn: Turn) -> AsyncIterator
             _greet(talk)
         if not memory.entered and talk.stage.type in ("start", "dialogue"):
             talk.enter(talk.stage.id)
+        if turn.cue == "told":
+            talk.say(talk.vary(_GOT_IT))
         if first and intents.GREETING.fullmatch(talk.low.strip(" !.,")):
             _open(talk, first)
         elif not memory.entered:

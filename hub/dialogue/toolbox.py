@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 from uuid import UUID
 
@@ -21,16 +21,30 @@ _TEXT = 4_000
 Search = Callable[[str, int], Awaitable[Sequence[Passage]]]
 
 
+class Acts(Protocol):
+    """The tools that are built in, within one interaction; `hub.core.acts` has them."""
+
+    def knows(self, name: str) -> bool: ...
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult: ...
+
+    async def verified(self) -> bool: ...
+
+
 class HttpTools:
-    """A `Toolbox` over the tools of a definition. `key` tells repeated calls from new ones."""
+    """A `Toolbox` over the tools of a definition. `key` tells repeated calls from new ones.
+
+    Those built in can be called by their name, also where the definition does not list them; without `acts` there are
+    none, and nobody is verified.
+    """
 
     def __init__(
         self, tools: Sequence[Tool], outside: Outside, search: Search, parameters: Mapping[str, Any], *,
-        key: str = "", verified: bool = False,
+        key: str = "", acts: Acts | None = None,
     ) -> None:  # fmt: skip
         self._tools = {tool.name: tool for tool in tools}
         self._outside, self._search, self._parameters = outside, search, parameters
-        self._key, self._verified = key, verified
+        self._key, self._acts = key, acts
 
     async def search(self, query: str, limit: int = 3) -> Sequence[Passage]:
         return await self._search(query, limit)
@@ -38,11 +52,14 @@ class HttpTools:
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         """The result of a tool. An error begins with the HTTP status where there is one ("404 ...")."""
         tool = self._tools.get(name)
-        if tool is None:
+        builtin = self._acts is not None and self._acts.knows(name) and (tool is None or tool.kind == "builtin")
+        if tool is None and not builtin:
             return ToolResult(error=f"There is no tool {name!r}.")
-        if tool.requires == "verified" and not self._verified:
+        if tool is not None and tool.requires == "verified" and not (self._acts and await self._acts.verified()):
             return ToolResult(error=f"The tool {name!r} is only for customers whose identity is verified.")
-        if tool.kind != "http":
+        if builtin and self._acts is not None:
+            return await self._acts.call(name, arguments)
+        if tool is None or tool.kind != "http":
             return ToolResult(error=f"The tool {name!r} is not one that can be called here.")
         if lacking := [key for key in tool.arguments.get("required", []) if arguments.get(key) in (None, "")]:
             return ToolResult(error=f"Arguments are missing: {', '.join(lacking)}.")
@@ -114,8 +131,9 @@ class Tools(HttpTools):
     """The toolbox of one turn in the hub: the agent's tools, and its knowledge out of the store."""
 
     def __init__(
-        self, store: Store, outside: Outside, workspace_id: UUID, agent_id: UUID | None, turn: Turn, key: str
-    ) -> None:
+        self, store: Store, outside: Outside, workspace_id: UUID, agent_id: UUID | None, turn: Turn, key: str,
+        acts: Acts | None = None,
+    ) -> None:  # fmt: skip
         self._store, self._workspace_id, self._agent_id = store, workspace_id, agent_id
         super().__init__(
             [Tool.model_validate(tool) for tool in turn.agent.get("tools") or []],
@@ -123,6 +141,7 @@ class Tools(HttpTools):
             self._search_knowledge,
             {**(turn.agent.get("parameters") or {}), **turn.parameters},
             key=key,
+            acts=acts,
         )
 
     async def _search_knowledge(self, query: str, limit: int) -> Sequence[Passage]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-Cue = Literal["opened", "message", "handed_back", "silence"]
+Cue = Literal["opened", "message", "handed_back", "silence", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Toolbox(Protocol):
 class Turn:
     """What the agent is asked.
 
-    `agent` is the frozen agent definition (`hub.models.agent`), `cue` what just happened, `said`
+    `agent` is the frozen agent definition (`hub.models.agent`), `cue` what just happened (`told`: on a call, something
+    they wrote came in another way), `said`
     what the customer said that is not answered yet (several messages are joined by newlines),
     `history` everything before it. `state` belongs to the brain: a JSON-able dictionary kept with
     the interaction; changes are saved with the reply and thrown away with it. `now` is aware and in

@@ -2,7 +2,9 @@
 
 from hub.models.address import Address
 from hub.models.agent import Agent, AgentDefinition, Knowledge
+from hub.models.asking import Question, Verification
 from hub.models.call import Command, Recording
+from hub.models.change import AuditEntry, CustomerChange, Tombstone
 from hub.models.customer import Consent, Customer, Identity
 from hub.models.file import StoredFile
 from hub.models.interaction import Event, Interaction, Message, Tag
@@ -13,7 +15,8 @@ from hub.models.transit import InboxEntry, Node, OutboxEntry
 from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Workspace
 
 __all__ = [
-    "Address", "Agent", "AgentDefinition", "ApiKey", "Command", "Consent", "Customer", "Event", "Identity",
-    "InboxEntry", "Interaction", "Knowledge", "Message", "Node", "OutboxEntry", "Recording", "Replay", "Share",
-    "SignInAttempt", "Skill", "StoredFile", "Tag", "User", "UserSession", "Workspace",
+    "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "Command", "Consent", "Customer",
+    "CustomerChange", "Event", "Identity", "InboxEntry", "Interaction", "Knowledge", "Message", "Node",
+    "OutboxEntry", "Question", "Recording", "Replay", "Share", "SignInAttempt", "Skill", "StoredFile", "Tag",
+    "Tombstone", "User", "UserSession", "Verification", "Workspace",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, no_it
 
 Verb = Literal[
     "say", "whisper", "digits", "transfer", "mute", "unmute", "pause", "resume",
-    "recording_pause", "recording_resume", "voicemail", "hang_up",
+    "recording_pause", "recording_resume", "voicemail", "told", "hang_up",
 ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
@@ -33,8 +33,12 @@ def masked(shown: str) -> str:
 
 
 class Customer(SQLModel, table=True):
-    """A customer of a workspace. `time_zone` is an IANA name, `language` a BCP 47 tag; empty = unknown."""
+    """A customer of a workspace. `time_zone` is an IANA name, `language` a BCP 47 tag; empty = unknown.
 
+    `merged_into` is who this record was found to be: what it had is theirs, it stands for itself no more.
+    """
+
+    __table_args__ = (Index("ix_customer_name", "workspace_id", "name"),)
     id: UUID = Field(default_factory=new_id, primary_key=True)
     workspace_id: UUID = Field(foreign_key="workspace.id", index=True)
     name: str = ""
@@ -42,14 +46,24 @@ class Customer(SQLModel, table=True):
     time_zone: str = ""
     notes: str = ""
     custom_fields: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
+    merged_into: UUID | None = Field(default=None, foreign_key="customer.id")
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
 
 
 class Identity(SQLModel, table=True):
-    """One way a customer is known. `value` is normal: E.164, lower-case email, visitor id."""
+    """One way a customer is known. `value` is normal: E.164, lower-case email, visitor id.
 
-    __table_args__ = (UniqueConstraint("workspace_id", "kind", "value"),)
+    `strength`: verified (proved to be theirs), asserted (they came by it, or somebody said so), inferred (picked up in
+    passing: several may be thought to have it, and nobody is recognised by it). `proof` is how we know of a verified
+    one: `how`, `at`, `by`.
+    """
+
+    __table_args__ = (
+        Index("ix_identity_value", "workspace_id", "kind", "value", unique=True,
+              sqlite_where=text("strength != 'inferred'"), postgresql_where=text("strength != 'inferred'")),
+        Index("ix_identity_any", "workspace_id", "value"),
+    )  # fmt: skip
     id: UUID = Field(default_factory=new_id, primary_key=True)
     workspace_id: UUID = Field(foreign_key="workspace.id")
     customer_id: UUID = Field(foreign_key="customer.id", index=True)
@@ -57,17 +71,27 @@ class Identity(SQLModel, table=True):
     value: str
     strength: str = "asserted"
     source: str = ""
+    proof: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
 
 
-class Consent(SQLModel, table=True):
-    """One entry of the append-only consent ledger; the newest about an identity counts.
+Purpose = Literal["messages", "marketing", "calls", "recording"]
+ConsentSource = Literal[
+    "keyword", "operator", "api", "carrier", "unsubscribe", "bounce", "spam", "spoken", "erased", "import"
+]
 
-    `channel` empty means all channels. `state` is `granted` or `revoked`. `source` says how we know:
-    keyword, operator, api, carrier; `evidence` quotes it.
+
+class Consent(SQLModel, table=True):
+    """One entry of the append-only consent ledger; `hub.policy` says what several of them come to.
+
+    `channel` empty means all channels. `purpose`: messages (all that is written, and calls too where it names no
+    channel), marketing, calls, recording. `state` is `granted` or `revoked`. `source` says how we know, `evidence`
+    quotes it, `by` is who wrote it down. Without a customer it is about this one identity alone, such as a mailbox
+    that bounces.
     """
 
     __tablename__ = "consent"
+    __table_args__ = (Index("ix_consent_identity", "workspace_id", "identity_value"),)
     id: UUID = Field(default_factory=new_id, primary_key=True)
     workspace_id: UUID = Field(foreign_key="workspace.id")
     customer_id: UUID | None = Field(default=None, foreign_key="customer.id", index=True)
@@ -78,4 +102,5 @@ class Consent(SQLModel, table=True):
     state: str
     source: str
     evidence: str = ""
+    by: str = ""
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)

@@ -13,12 +13,17 @@ ROLES: tuple[Role, ...] = ("admin", "builder", "support", "viewer")
 
 
 class Workspace(SQLModel, table=True):
-    """The tenant that owns everything below. `time_zone` is an IANA name."""
+    """The tenant that owns everything below. `time_zone` is an IANA name.
+
+    `contact_from` and `contact_to` are the hours, on the customer's clock, in which we may write or ring unasked.
+    """
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     name: str
     time_zone: str = "UTC"
     default_region: str = "US"
+    contact_from: str = "08:00"
+    contact_to: str = "21:00"
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
 
 

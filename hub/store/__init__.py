@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import AsyncIterator
 from hashlib import blake2b
 from typing import Any
@@ -22,9 +23,12 @@ WRITERS = 8
 
 
 class Store:
-    """The database. SQLite (WAL, one writing connection) or PostgreSQL, by `url`."""
+    """The database. SQLite (WAL, one writing connection) or PostgreSQL, by `url`.
 
-    def __init__(self, url: str, bus: Bus) -> None:
+    `secret` is the key of `digest`: what must be recognised again, but not be read out of the database.
+    """
+
+    def __init__(self, url: str, bus: Bus, secret: str = "") -> None:
         self.url = normal_url(url)
         self.bus = bus
         self._commits = 0
@@ -38,9 +42,10 @@ class Store:
             self._writer = create_async_engine(self.url, pool_size=10, max_overflow=10)
             self._reader = self._glancer = self._writer
         self._turnstile = Turnstile(1 if self.is_sqlite else WRITERS)
-        self._write = async_sessionmaker(self._writer, class_=AsyncSession, expire_on_commit=False)
-        self._glance = async_sessionmaker(self._glancer, class_=AsyncSession, expire_on_commit=False)
-        self._read = async_sessionmaker(self._reader, class_=AsyncSession, expire_on_commit=False)
+        info = {"secret": secret.encode()}
+        self._write = async_sessionmaker(self._writer, class_=AsyncSession, expire_on_commit=False, info=info)
+        self._glance = async_sessionmaker(self._glancer, class_=AsyncSession, expire_on_commit=False, info=info)
+        self._read = async_sessionmaker(self._reader, class_=AsyncSession, expire_on_commit=False, info=info)
 
     @contextlib.asynccontextmanager
     async def write(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
@@ -73,6 +78,11 @@ class Store:
         """As `read`, for a few rows by key on the way of a message; `urgent` as in `write`."""
         async with self._turnstile.turn(urgent=urgent), self._glance() as db:
             yield db
+
+    async def forget_words(self) -> None:
+        """After something was erased: its words leave SQLite's full-text index as well."""
+        if self.is_sqlite:
+            await asyncio.to_thread(sqlite.forget_words, self.url)
 
     def _tidy(self) -> None:
         """Now and then copy SQLite's write-ahead log back, beside everything else."""
@@ -129,6 +139,12 @@ def hint(db: AsyncSession, workspace_id: UUID, interaction_id: UUID, thread: str
     hints.add((f"interaction:{interaction_id}", str(interaction_id)))
     if thread:
         hints.add((f"thread:{workspace_id}:{thread}", str(interaction_id)))
+
+
+def digest(db: AsyncSession, *parts: object) -> str:
+    """What stands in the database for something that must not be readable there."""
+    key: bytes = db.info["secret"]
+    return hmac.digest(key or b"-", "\0".join(map(str, parts)).encode(), "sha256").hex()
 
 
 async def lock(db: AsyncSession, *key: object) -> None:

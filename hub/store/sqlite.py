@@ -76,6 +76,17 @@ def checkpoint(url: str) -> None:
         connection.close()
 
 
+def forget_words(url: str) -> None:
+    """Take what was deleted out of the full-text index, which keeps words until it is merged. Blocks: in a thread."""
+    connection = sqlite3.connect(make_url(url).database or "", timeout=BUSY_SECONDS)
+    try:
+        with connection:
+            connection.execute("PRAGMA secure_delete=ON")
+            connection.execute("INSERT INTO message_search(message_search) VALUES ('optimize')")
+    finally:
+        connection.close()
+
+
 def _prepare(engine: AsyncEngine, begin: str, *pragmas: str) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, update
+from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Consent, InboxEntry, Interaction, Message, Node, OutboxEntry
+from hub.models import InboxEntry, Interaction, Message, Node, OutboxEntry
 
 
 async def take_in(db: AsyncSession, entry: InboxEntry) -> bool:
@@ -102,27 +102,15 @@ async def open_outbox(db: AsyncSession, interaction_id: UUID) -> Sequence[tuple[
     return (await db.exec(query)).all()
 
 
-async def claim(db: AsyncSession, message: Message, node: str, now: datetime) -> str | None:
-    """Take an entry that is queued, for this node alone: `sending`, or `canceled` when the person has opted
-    out since; None when it was not ours to take.
+async def claim(db: AsyncSession, message: Message, node: str, now: datetime, *, refused: bool) -> str | None:
+    """Take an entry that is queued, for this node alone: `sending`, or `canceled` when the person refuses it by
+    now; None when it was not ours to take.
     """
-    newest = (
-        select(Consent.state)
-        .where(
-            Consent.workspace_id == message.workspace_id,
-            Consent.customer_id == message.customer_id,
-            col(Consent.channel).in_(["", message.channel]),
-        )
-        .order_by(col(Consent.id).desc())
-        .limit(1)
-        .scalar_subquery()
-    )
     statement = (
         update(OutboxEntry)
         .where(col(OutboxEntry.message_id) == message.id, col(OutboxEntry.state) == "queued")
         .values(
-            state=case((newest == "revoked", "canceled"), else_="sending"),
-            node=node, claimed_at=now, attempts=OutboxEntry.attempts + 1,
+            state="canceled" if refused else "sending", node=node, claimed_at=now, attempts=OutboxEntry.attempts + 1,
         )
         .returning(col(OutboxEntry.state))
     )  # fmt: skip

@@ -106,6 +106,14 @@ class Answers:
         self.stop()
         self._unanswered.clear()
 
+    def told(self, text: str) -> None:
+        """They wrote something meanwhile: answer it, behind what is being said."""
+        self._unanswered.append(text)
+        before = self._put_aside()
+        self.reply = self._think("told", "\n".join(self._unanswered), self._call.now, {}, after=before)
+        if before is None:
+            self._call.watch.turn_over()
+
     # thinking
 
     def drop_eager(self) -> None:

@@ -7,10 +7,12 @@ from litestar import Router
 from web.api.addresses import Addresses
 from web.api.agents import Agents
 from web.api.calls import Calls
-from web.api.consents import Consents
+from web.api.changes import Changes
+from web.api.consents import Consents, Ledger
 from web.api.customers import Customers
 from web.api.events import Events
 from web.api.idempotency import Idempotency
+from web.api.identities import Identities
 from web.api.interactions import Interactions
 from web.api.keys import ApiKeys
 from web.api.knowledge import KnowledgeItems
@@ -19,7 +21,9 @@ from web.api.rate import RateLimit
 from web.api.recordings import Recordings
 from web.api.refusals import REFUSALS
 from web.api.request import ApiRequest, known_parameters
+from web.api.sending import Sending
 from web.api.skills import Skills
+from web.api.takeout import Takeout
 from web.api.transcripts import Transcripts
 from web.api.workspace import WorkspaceItself
 
@@ -34,7 +38,12 @@ RESOURCES: list[Any] = [
     KnowledgeItems,
     Skills,
     Customers,
+    Identities,
+    Changes,
+    Sending,
+    Takeout,
     Consents,
+    Ledger,
     Addresses,
     WorkspaceItself,
     ApiKeys,

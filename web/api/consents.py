@@ -1,21 +1,24 @@
 """Consents: the append-only ledger of who may be written to."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 from litestar.params import JSONBody
 from pydantic import Field
 
 from hub import identity, policy
+from hub.core import exporting
 from hub.models import Consent
+from hub.models.customer import Purpose
 from hub.store import agents, listing
 from web.api.customers import held
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Refusal, pointer
 from web.api.request import ApiRequest
 from web.api.shapes import PathId, Shape, shown
+from web.api.takeout import csv_file
 
 _EXAMPLE = {"state": "granted", "evidence": "Ticked the box at checkout"}
 
@@ -30,6 +33,10 @@ class ConsentCreate(Shape):
     )
     identity_kind: Literal["", "phone", "email", "whatsapp", "visitor", "crm"] = ""
     identity_value: str = Field(default="", max_length=320)
+    purpose: Purpose = Field(
+        default="messages",
+        description="messages: all that is written, and calls where no channel is named; marketing; calls; recording.",
+    )
     evidence: str = Field(default="", max_length=500, description="How you know, in words.")
 
 
@@ -46,6 +53,7 @@ class ConsentPublic(Shape):
             "identity_value": "",
             "purpose": "messages",
             "source": "api",
+            "by": "My script",
             "created_at": "2026-01-31T09:00:00Z",
         }
     )
@@ -58,6 +66,7 @@ class ConsentPublic(Shape):
     purpose: str
     source: str
     evidence: str
+    by: str
     created_at: datetime
 
 
@@ -76,6 +85,7 @@ def public(entry: Consent) -> ConsentPublic:
         purpose=entry.purpose,
         source=entry.source,
         evidence=entry.evidence,
+        by=entry.by,
         created_at=entry.created_at,
     )
 
@@ -119,10 +129,29 @@ class Consents(Controller):
                 value = identity.normal(data.identity_kind, data.identity_value, region)
             made = Consent(
                 workspace_id=request.workspace_id, customer_id=found.id, identity_kind=data.identity_kind,
-                identity_value=value, channel=data.channel, state=data.state, source="api",
-                evidence=data.evidence, created_at=now,
+                identity_value=value, channel=data.channel, purpose=data.purpose, state=data.state, source="api",
+                evidence=data.evidence, by=request.user.name, created_at=now,
             )  # fmt: skip
             db.add(made)
             if data.state == "revoked":
-                await policy.cancel_waiting(db, request.workspace_id, found.id, now, data.channel)
+                await policy.cancel_waiting(db, request.workspace_id, found.id, now, data.channel, purpose=data.purpose)
         return public(made)
+
+
+class Ledger(Controller):
+    """The consent ledger of the workspace."""
+
+    path = "/consents"
+    tags = ["Customers"]
+
+    @get(opt={"scope": "read"}, summary="List all consents")
+    async def list_ledger(self, request: ApiRequest, limit: Limit = 50, cursor: Cursor = "") -> ConsentPage:
+        """Of all customers, the newest first."""
+        async with request.store.read() as db:
+            rows = await listing.newest(db, Consent, request.workspace_id, before=before(cursor), limit=limit + 1)
+        return ConsentPage(**page(rows, limit, public, lambda row: row.id))
+
+    @get("/export", opt={"scope": "read"}, summary="Export the consent ledger")
+    async def export_ledger(self, request: ApiRequest) -> Response[Any]:
+        """As CSV in UTF-8, the oldest entry first."""
+        return csv_file(exporting.consents_csv(request.hub.context, request.workspace_id), "consents.csv")

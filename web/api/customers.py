@@ -11,9 +11,10 @@ from pydantic import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import identity
+from hub.core import customers
 from hub.models import Customer, Identity
 from hub.models.customer import IdentityKind, Strength
-from hub.store import agents, lock, people
+from hub.store import people
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
@@ -26,6 +27,7 @@ _KNOWN = {
     **_IDENTITY,
     "strength": "asserted",
     "source": "api",
+    "proof": {},
     "created_at": "2026-01-31T09:00:00Z",
 }
 _STORED = {
@@ -34,6 +36,7 @@ _STORED = {
     "notes": "",
     "custom_fields": {"plan": "gold"},
     "identities": [_KNOWN],
+    "merged_into": None,
     "created_at": "2026-01-31T09:00:00Z",
     "updated_at": "2026-01-31T09:00:00Z",
 }
@@ -57,8 +60,9 @@ class IdentityPublic(Shape):
     id: UUID
     kind: str
     value: str
-    strength: str
+    strength: str = Field(description="verified, asserted or inferred; nobody is recognised by an inferred one.")
     source: str
+    proof: dict[str, Any] = Field(description="Of a verified one: how, by and at say how we know.")
     created_at: datetime
 
 
@@ -96,6 +100,7 @@ class CustomerPublic(Shape):
     notes: str
     custom_fields: dict[str, Any]
     identities: list[IdentityPublic]
+    merged_into: UUID | None = Field(description="Who this record was found to be: all it had is theirs.")
     created_at: datetime
     updated_at: datetime
 
@@ -111,6 +116,7 @@ def identity_public(known: Identity) -> IdentityPublic:
         value=known.value,
         strength=known.strength,
         source=known.source,
+        proof=known.proof,
         created_at=known.created_at,
     )
 
@@ -124,6 +130,7 @@ def public(customer: Customer, known: Sequence[Identity]) -> CustomerPublic:
         notes=customer.notes,
         custom_fields=customer.custom_fields,
         identities=[identity_public(one) for one in known if one.customer_id == customer.id],
+        merged_into=customer.merged_into,
         created_at=customer.created_at,
         updated_at=customer.updated_at,
     )
@@ -141,29 +148,15 @@ async def remember(
     db: AsyncSession, request: ApiRequest, customer_id: UUID, given: IdentityCreate, *location: object
 ) -> Identity:
     """Note down that the customer is known by this. Raises `Refusal` when somebody else is."""
-    workspace = await agents.workspace(db, request.workspace_id)
-    assert workspace is not None  # noqa: S101 - a key never outlives its workspace
     try:
-        value = identity.normal(given.kind, given.value, workspace.default_region)
+        return await customers.add_in(
+            db, request.hub.context, request.workspace_id, customer_id, given.kind, given.value,
+            by=request.user.name, source="api", strength=given.strength,
+        )  # fmt: skip
     except identity.NotAnIdentity as error:
         raise Refusal(422, str(error), pointer=pointer(*location, "value"), code="not_an_identity") from None
-    await lock(db, request.workspace_id, given.kind, value)
-    known = await people.identity(db, request.workspace_id, given.kind, value)
-    if known is not None and known.customer_id == customer_id:
-        known.strength = given.strength
-        return known
-    if known is not None:
-        raise Refusal(
-            409, f"Customer {known.customer_id} is known by this {given.kind} already.",
-            pointer=pointer(*location, "value"), code="identity_taken",
-        )  # fmt: skip
-    made = Identity(
-        workspace_id=request.workspace_id, customer_id=customer_id, kind=given.kind, value=value,
-        strength=given.strength, source="api", created_at=request.clock.now(),
-    )  # fmt: skip
-    db.add(made)
-    await db.flush()
-    return made
+    except customers.NotPossible as error:
+        raise Refusal(409, str(error), pointer=pointer(*location, "value"), code=error.code) from None
 
 
 class Customers(Controller):

@@ -37,7 +37,7 @@ async def _user(request: ApiRequest, user_id: UUID) -> User:
     return found
 
 
-async def _operator(request: ApiRequest, user_id: UUID) -> User:
+async def operator_of(request: ApiRequest, user_id: UUID) -> User:
     """A user who may answer customers. Raises `Refusal`."""
     found = await _user(request, user_id)
     if found.role not in SUPPORT:
@@ -70,7 +70,7 @@ class Messages(Controller):
     @post("/messages", opt={"scope": "write"}, summary="Say something")
     async def say(self, request: ApiRequest, interaction_id: PathId, data: JSONBody[MessageCreate]) -> MessagePublic:
         """For the agent; or, with `user_id`, as the operator who has taken over. 409 when it has ended."""
-        operator = await _operator(request, data.user_id) if data.user_id else None
+        operator = await operator_of(request, data.user_id) if data.user_id else None
         media = tuple(Media(url=one.url, content_type=one.content_type, name=one.name) for one in data.media)
         said = await request.hub.say(request.workspace_id, interaction_id, data.text, operator=operator, media=media)
         return message_public(said)
@@ -85,7 +85,7 @@ class Messages(Controller):
     @post("/take_over", opt={"scope": "write"}, status_code=200, summary="Take over")
     async def take_over(self, request: ApiRequest, interaction_id: PathId, data: JSONBody[ByUser]) -> InteractionPublic:
         """This user answers from now on; the agent is silent. 409 when somebody else does or it has ended."""
-        operator = await _operator(request, data.user_id)
+        operator = await operator_of(request, data.user_id)
         return interaction_public(await request.hub.take_over(request.workspace_id, interaction_id, operator))
 
     @post("/hand_back", opt={"scope": "write"}, status_code=200, summary="Hand back")
@@ -96,7 +96,7 @@ class Messages(Controller):
 
         409 when somebody else is answering.
         """
-        operator = await _operator(request, data.user_id)
+        operator = await operator_of(request, data.user_id)
         return interaction_public(
             await request.hub.hand_back(request.workspace_id, interaction_id, operator, data.note)
         )

@@ -7,6 +7,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
 
 from hub.channel import Refused
+from hub.core.customers import NoCustomer, NotPossible
 from hub.core.hub import NotFound
 from hub.core.live.commands import NotLive
 from hub.identity import NotAnIdentity
@@ -74,6 +75,14 @@ def _not_allowed(request: AnyRequest, error: NotAllowed) -> Response[Any]:
     return problem(request, 409 if error.code in _CONFLICTS else 422, error.reason, code=error.code)
 
 
+def _not_possible(request: AnyRequest, error: NotPossible) -> Response[Any]:
+    return problem(request, 409, str(error), code=error.code)
+
+
+def _no_customer(request: AnyRequest, error: NoCustomer) -> Response[Any]:
+    return problem(request, 404, f"{error} It may be of another workspace, or erased.", code="not_found")
+
+
 def _not_an_identity(request: AnyRequest, error: NotAnIdentity) -> Response[Any]:
     return problem(request, 422, str(error), code="not_an_identity")
 
@@ -129,6 +138,8 @@ REFUSALS: Handlers = {
     Malformed: _malformed,
     NotAllowed: _not_allowed,
     NotAnIdentity: _not_an_identity,
+    NotPossible: _not_possible,
+    NoCustomer: _no_customer,
     Refused: _refused,
     Taken: _taken,
     NotYours: _not_yours,

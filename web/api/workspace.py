@@ -15,7 +15,11 @@ from web.api.refusals import missing
 from web.api.request import ApiRequest
 from web.api.shapes import Name, Shape, TimeZone, patching, shown
 
-_EXAMPLE = {"name": "Fernway", "time_zone": "Europe/Berlin", "default_region": "DE"}
+_EXAMPLE = {
+    "name": "Fernway", "time_zone": "Europe/Berlin", "default_region": "DE", "contact_from": "08:00",
+    "contact_to": "21:00",
+}  # fmt: skip
+Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
 
 
 def _region(value: str) -> str:
@@ -39,6 +43,8 @@ class WorkspaceUpdate(Shape):
     name: Name = ""
     time_zone: TimeZone = ""
     default_region: Region = ""
+    contact_from: Hour = Field(default="08:00", description="We write or ring unasked from this hour, where they are,")
+    contact_to: Hour = Field(default="21:00", description="until this one.")
 
 
 class WorkspacePublic(Shape):
@@ -51,6 +57,8 @@ class WorkspacePublic(Shape):
     name: str
     time_zone: str
     default_region: str
+    contact_from: str
+    contact_to: str
     created_at: datetime
 
 
@@ -85,6 +93,8 @@ def public(workspace: Workspace) -> WorkspacePublic:
         name=workspace.name,
         time_zone=workspace.time_zone,
         default_region=workspace.default_region,
+        contact_from=workspace.contact_from,
+        contact_to=workspace.contact_to,
         created_at=workspace.created_at,
     )
 

@@ -1,14 +1,15 @@
-"""Customers: the list with its search, and one person with all that is known of them."""
+"""Customers: the list with its search, and one person: what they are known by, agreed to, and all that was said."""
 
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.exceptions import NotFoundException
 from litestar.response import Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Customer
-from hub.store import agents, interactions, people
+from hub.store import agents, interactions, merging, people, story
 from web import auth
 from web.pages.form import Errors, Form, found, read, storable, uuid_or_404
 from web.pages.page import AnyRequest, go, page
@@ -17,6 +18,14 @@ from web.pages.zones import known_zone
 PAGE_SIZE = 50
 MOST_NOTES = 10_000
 MOST_CUSTOM_FIELDS = 50
+PURPOSES = (
+    ("messages", "Messages"),
+    ("marketing", "Marketing"),
+    ("calls", "Calls"),
+    ("recording", "Recording of calls"),
+)
+KINDS = (("phone", "Phone"), ("email", "Email"), ("whatsapp", "WhatsApp"), ("crm", "CRM id"))
+WHO = (("", "Everyone"), ("customer", "By the customer"), ("us", "By us"), ("notes", "Notes"))
 
 
 @get("/customers", opt={"roles": auth.EVERYONE})
@@ -36,40 +45,83 @@ async def listing(request: AnyRequest, q: str = "", before: str = "") -> Templat
     return page(
         request, "customers/list.html", "customers",
         customers=shown, known=known, last=last, q=text, before=before, more=len(rows) > PAGE_SIZE,
+        may_edit=request.user.user.role in auth.SUPPORT,
     )  # fmt: skip
 
 
-async def _customer(request: AnyRequest, customer_id: str) -> Customer:
+async def customer_of(request: AnyRequest, customer_id: str) -> Customer:
+    """The customer of this address. Raises `NotFoundException`."""
     async with request.app.state.store.read() as db:
         return found(await people.customer(db, request.user.workspace_id, uuid_or_404(customer_id)), "customer")
 
 
 @get("/customers/{customer_id:str}", opt={"roles": auth.EVERYONE})
-async def customer(request: AnyRequest, customer_id: str) -> Template:
+async def customer(request: AnyRequest, customer_id: str) -> Response[Any] | Template:
     """One person: identities, consent, notes, custom fields, everything said."""
-    return await _page(request, await _customer(request, customer_id))
+    person = await customer_of(request, customer_id)
+    if person.merged_into is not None:
+        return go(request, f"/customers/{person.merged_into}", "That record was merged into this one.")
+    return await show(request, person)
 
 
-async def _page(
+async def show(
     request: AnyRequest, person: Customer, given: dict[str, str] | None = None, errors: Errors | None = None,
     status: int = 200,
 ) -> Template:  # fmt: skip
-    workspace_id = request.user.workspace_id
+    """The page of a customer; `given` and `errors` of the form of what is noted."""
+    workspace_id, state = request.user.workspace_id, request.app.state
     fields = "\n".join(f"{name} = {value}" for name, value in person.custom_fields.items())
     stored = {
         "name": person.name, "language": person.language, "time_zone": person.time_zone,
         "notes": person.notes, "custom_fields": fields,
     }  # fmt: skip
-    async with request.app.state.store.read() as db:
-        rows = await interactions.of_customer(db, workspace_id, person.id)
+    channels = state.hub.context.channels
+    async with state.store.read() as db:
+        identities = await people.identities(db, workspace_id, person.id)
+        changes = await merging.changes(db, workspace_id, person.id)
+        others = {change.other_id if change.customer_id == person.id else change.customer_id for change in changes}
         return page(
             request, "customers/customer.html", "customers", status=status,
             customer=person, values=given or stored, errors=errors or {},
-            identities=await people.identities(db, workspace_id, person.id),
-            consents=await people.consents(db, workspace_id, person.id),
-            timeline=rows, names=await _agent_names(db, workspace_id),
-            may_edit=request.user.user.role in auth.SUPPORT,
+            identities=identities, consents=await people.consents(db, workspace_id, person.id),
+            lookalikes=await story.lookalikes(db, person, identities),
+            changes=changes, undoable=next((one for one in changes if one.undone_at is None), None),
+            others={one: await people.customer(db, workspace_id, one) for one in others},
+            channels=channels, used=await story.channels_of(db, workspace_id, person.id),
+            purposes=PURPOSES, kinds=KINDS,
+            verifiable={"phone": "sms" in channels, "whatsapp": "sms" in channels, "email": "email" in channels},
+            may_edit=request.user.user.role in auth.SUPPORT, may_erase=request.user.user.role in auth.ADMINS,
+            **await _story(request, db, person.id),
         )  # fmt: skip
+
+
+async def _story(request: AnyRequest, db: AsyncSession, customer_id: UUID) -> dict[str, Any]:
+    given = request.query_params
+    channel = given.get("channel", "")[:40]
+    channel = channel if storable(channel) else ""
+    who = given.get("who", "") if given.get("who", "") in dict(WHO) else ""
+    channels = request.app.state.hub.context.channels
+    live = [name for name, one in channels.items() if one.limits.live] or ["call"]
+    try:
+        told = await story.chapter(
+            db, request.user.workspace_id, customer_id, live,
+            channel=channel, who=who, before=given.get("before", ""),
+        )  # fmt: skip
+    except ValueError:
+        raise NotFoundException("There is nothing at this address.") from None
+    names = await _agent_names(db, request.user.workspace_id)
+    return {"chapter": told, "channel": channel, "who": who, "whos": WHO, "names": names}
+
+
+@get("/customers/{customer_id:str}/timeline", opt={"roles": auth.EVERYONE})
+async def timeline(request: AnyRequest, customer_id: str) -> Template:
+    """More of the timeline, or another part of it."""
+    person = await customer_of(request, customer_id)
+    async with request.app.state.store.read() as db:
+        told = await _story(request, db, person.id)
+    return page(
+        request, "customers/timeline.html", customer=person, channels=request.app.state.hub.context.channels, **told
+    )
 
 
 async def _agent_names(db: AsyncSession, workspace_id: UUID) -> dict[UUID, str]:
@@ -79,7 +131,7 @@ async def _agent_names(db: AsyncSession, workspace_id: UUID) -> dict[UUID, str]:
 @post("/customers/{customer_id:str}", opt={"roles": auth.SUPPORT}, status_code=200)
 async def save(request: AnyRequest, customer_id: str) -> Response[Any] | Template:
     """Change what is noted of a person."""
-    form, person = await read(request), await _customer(request, customer_id)
+    form, person = await read(request), await customer_of(request, customer_id)
     given = {name: form.text(name) for name in ("name", "language", "time_zone", "notes", "custom_fields")}
     fields, errors = _custom_fields(form)
     if len(given["name"]) > 200:
@@ -91,7 +143,7 @@ async def save(request: AnyRequest, customer_id: str) -> Response[Any] | Templat
     if given["time_zone"] and not known_zone(given["time_zone"]):
         errors["time_zone"] = "Write a time zone like America/New_York, or leave it empty."
     if errors:
-        return await _page(request, person, given, errors, 422)
+        return await show(request, person, given, errors, 422)
     async with request.app.state.store.write() as db:
         kept = found(await people.customer(db, request.user.workspace_id, person.id), "customer")
         kept.name, kept.language, kept.time_zone = given["name"], given["language"], given["time_zone"]
@@ -115,4 +167,4 @@ def _custom_fields(form: Form) -> tuple[dict[str, str], Errors]:
     return made, {}
 
 
-HANDLERS = [listing, customer, save]
+HANDLERS = [listing, customer, timeline, save]

@@ -1,20 +1,25 @@
 """Settings of the workspace, and everyone's own password."""
 
 import asyncio
+import re
 from typing import Any
 
 from litestar import Response, get, post
 from litestar.response import Template
 
-from hub.store import access, agents
+from hub.models import AuditEntry
+from hub.store import access, agents, listing
 from web import auth
 from web.accounts import LEAST_PASSWORD_CHARACTERS
 from web.auth import SESSION_COOKIE, hash_password, matches, sign_out_others
-from web.pages.form import Errors, found, read
+from web.pages.form import Errors, found, read, uuid_or_404
 from web.pages.page import AnyRequest, go, page
 from web.pages.zones import known_zone, regions, zones
 
 MOST_PASSWORD_CHARACTERS = 200
+AUDIT_PAGE = 50
+_FIELDS = ("name", "time_zone", "default_region", "contact_from", "contact_to")
+_HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 
 
 def tabs(request: AnyRequest) -> list[tuple[str, str, str]]:
@@ -26,6 +31,7 @@ def tabs(request: AnyRequest) -> list[tuple[str, str, str]]:
         ("users", "Users", "/settings/users", auth.ADMINS),
         ("keys", "API keys", "/settings/keys", auth.ADMINS),
         ("skills", "Skills", "/settings/skills", auth.BUILDERS),
+        ("audit", "Audit log", "/settings/audit", auth.ADMINS),
         ("password", "Your password", "/settings/password", auth.EVERYONE),
     ]
     return [(key, text, path) for key, text, path, roles in entries if role in roles]
@@ -44,7 +50,7 @@ async def workspace(request: AnyRequest) -> Response[Any] | Template:
         return go(request, tabs(request)[0][2])
     async with request.app.state.store.read() as db:
         stored = found(await agents.workspace(db, request.user.workspace_id), "workspace")
-    values = {"name": stored.name, "time_zone": stored.time_zone, "default_region": stored.default_region}
+    values = {name: getattr(stored, name) for name in _FIELDS}
     return _workspace(request, values)
 
 
@@ -59,7 +65,7 @@ def _workspace(request: AnyRequest, values: dict[str, str], errors: Errors | Non
 async def save_workspace(request: AnyRequest) -> Response[Any] | Template:
     """Change the workspace."""
     form = await read(request)
-    values = {name: form.text(name) for name in ("name", "time_zone", "default_region")}
+    values = {name: form.text(name) for name in _FIELDS}
     errors: Errors = {}
     if not 1 <= len(values["name"]) <= 120:
         errors["name"] = "Write a name of 1 to 120 characters."
@@ -67,12 +73,16 @@ async def save_workspace(request: AnyRequest) -> Response[Any] | Template:
         errors["time_zone"] = "Choose a time zone of the list, such as America/New_York."
     if values["default_region"] not in regions():
         errors["default_region"] = "Choose a region of the list, such as US."
+    if not (_HOUR.fullmatch(values["contact_from"]) and _HOUR.fullmatch(values["contact_to"])):
+        errors["contact_from"] = "Write hours like 08:00 and 21:00."
+    elif values["contact_from"] >= values["contact_to"]:
+        errors["contact_from"] = "The first hour has to be before the second."
     if errors:
         return _workspace(request, values, errors)
     async with request.app.state.store.write() as db:
         stored = found(await agents.workspace(db, request.user.workspace_id), "workspace")
-        stored.name, stored.time_zone = values["name"], values["time_zone"]
-        stored.default_region = values["default_region"]
+        for name, value in values.items():
+            setattr(stored, name, value)
     return go(request, "/settings", "Saved.")
 
 
@@ -104,4 +114,15 @@ async def save_password(request: AnyRequest) -> Response[Any] | Template:
     return go(request, "/settings/password", "Your password is changed. Other browsers are signed out.")
 
 
-HANDLERS = [workspace, save_workspace, password, save_password]
+@get("/settings/audit", opt={"roles": auth.ADMINS})
+async def audit(request: AnyRequest, before: str = "") -> Template:
+    """Who did what that must be accounted for."""
+    after = uuid_or_404(before) if before else None
+    async with request.app.state.store.read() as db:
+        rows = await listing.newest(db, AuditEntry, request.user.workspace_id, before=after, limit=AUDIT_PAGE + 1)
+    return settings_page(
+        request, "audit", "audit.html", rows=rows[:AUDIT_PAGE], more=len(rows) > AUDIT_PAGE, before=before
+    )
+
+
+HANDLERS = [workspace, save_workspace, password, save_password, audit]

@@ -26,6 +26,11 @@ NEW = "new"
 BUILTIN = {
     "hand_to_human": "Passes the conversation to a person.",
     "hang_up": "Ends the conversation.",
+    "verify_customer": "Sends a one-time code (`to` a number or mailbox, else whence they come), or checks a `code`.",
+    "record_refusal": "Writes down that they want no `what`: calls, texts, marketing, recording or everything.",
+    "send_text": "Sends a `text` by SMS, `to` a number or the one they call from.",
+    "send_mail": "Sends a `text` with a `subject` by email.",
+    "send_link": "Sends a `question` that is answered at a link, or a `url`; `by` email or SMS.",
 }
 _EMPTY = Tool(name="look_up", method="GET").model_dump() | {"name": ""}
 _MEANINGS = {

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from hub.core.acts import Acts
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
 from hub.dialogue.toolbox import Tools
@@ -84,7 +85,8 @@ class LiveMind:
                 yield piece
             return
         key = f"{memory.interaction_id} call {memory.turns}"
-        tools = Tools(self._hub.store, self._hub.outside, memory.workspace_id, memory.agent_id, turn, key)
+        acts = Acts(self._hub, memory.interaction_id)
+        tools = Tools(self._hub.store, self._hub.outside, memory.workspace_id, memory.agent_id, turn, key, acts)
         async for piece in brain(self._names[0]).reply(turn, _Sure(tools, sure)):
             yield piece
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.channel import Undeliverable
+from hub.core.write import say_in
 from hub.dialogue.turn import Entry
 from hub.models import Command, Interaction
 from hub.models.interaction import FINAL
@@ -72,6 +73,8 @@ async def _carry_out(call: "LiveCall", verb: str, given: Mapping[str, Any]) -> N
             await conversation.be_silent(True)
             if given.get("greeting_over", True):
                 conversation.leave_message(call.settings.voicemail_message)
+        case "told":
+            _told(call, str(given["text"]), str(given["channel"]), str(given.get("said_id", "")))
         case "hang_up":
             conversation.end(str(given.get("reason") or "api_hangup"))
         case _:
@@ -97,6 +100,17 @@ async def _pause(call: "LiveCall", paused: bool) -> None:
             interaction.status = status
 
     call.writer.put(entry)
+
+
+def _told(call: "LiveCall", text: str, channel: str, said_id: str) -> None:
+    """They wrote this by another channel, and the agent speaks about it; an operator reads it."""
+    now = call.hub.clock.now()
+    content = {"by": channel, "said_id": said_id}
+    call.writer.put(lambda db, it: say_in(db, it, now, role="customer", text=text, content=content))
+    if call.conversation.answers.allowed:
+        call.conversation.answers.told(text)
+    else:
+        call.mind.remember("customer", text)
 
 
 def _record(call: "LiveCall", on: bool) -> None:

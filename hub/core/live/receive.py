@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub import identity
+from hub import identity, policy
 from hub.channel import Channel, Inbound, Refused
 from hub.core.context import Context
 from hub.core.live.call import LiveCall
@@ -41,7 +41,8 @@ async def receive(hub: Context, inbound: Inbound) -> Receipt:
         return Receipt(True, interaction.id)
     async with hub.store.write(urgent=True) as db:
         interaction = await _connected(db, hub, inbound)
-        untaped = await calls.recording_paused(db, interaction.id)
+        kind = hub.channels[inbound.channel].identity
+        untaped = await calls.recording_paused(db, interaction.id) or not await policy.may_record(db, interaction, kind)
     resumed = interaction.last_message_role in SPEAKERS
     earlier = hub.calls.pop(interaction.id, None)
     if earlier is not None:
