@@ -7,6 +7,7 @@ from hub.channel import Channel
 
 CHANNELS = {
     "call": "channels.call:Call",
+    "email": "channels.email:Email",
     "sms": "channels.sms:Sms",
     "web_call": "channels.web_call:WebCall",
     "webchat": "channels.webchat:Webchat",

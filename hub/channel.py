@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 Kind = Literal["message", "call", "status", "reaction"]
 
@@ -129,6 +130,11 @@ class Inbound:
     `replies_to` are the provider's ids of messages it may answer, the likeliest first. `content` is what it carries
     beside its text, as pages show it, and `files` are attachments that came with it as bytes.
 
+    Of a letter (a channel with `Limits.letters`), `about` is our interaction whose reply address it was sent to,
+    `html` the text as its sender laid it out, unsafe; `proven`: it certainly comes from its sender; `automatic` says
+    why a machine is taken to have written it, which the agent never answers. Of a status, `source` says how we know
+    that the person refuses messages.
+
     Of a call, `external_id` is the carrier's id of the call, however often its line is made anew; `line` is there
     when somebody can be talked with, and `once` then names the ticket that opened it, which opens no second one.
     Without a line, a `status` inbound about a call has an interaction's status, and `about` is our interaction id or
@@ -157,13 +163,27 @@ class Inbound:
     replies_to: tuple[str, ...] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
+    html: str = ""
+    proven: bool = False
+    automatic: str = ""
+    source: str = "carrier"
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What a message of ours answers, to be quoted below it."""
+
+    text: str
+    author: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
     """What we tell a person. `id` is our message id; it rides in the provider's callback URL.
 
-    `content` is what it carries beside its text; `files` are its attachments as bytes where `Limits.inline_files`.
+    `content` is what it carries beside its text; `files` are its attachments as bytes where `Limits.inline_files`;
+    `quoted` is what it answers, where `Limits.letters`.
     """
 
     id: str
@@ -177,6 +197,7 @@ class Outbound:
     template: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
+    quoted: Quoted | None = None
     created_at: datetime | None = None
 
 
@@ -206,7 +227,8 @@ class Limits:
     person's last message. `live`: it carries sound. `receipts`: the provider reports delivery. `pulled`: the
     person's own client reads the messages from us, so nothing is sent. `greets`: it shows the agent's opening message
     before the person says anything. `keywords`: STOP, START and HELP count. `inline_files`: attachments
-    travel as bytes.
+    travel as bytes. `letters`: messages have a subject and copies and name those they answer; each that answers none of
+    ours begins an exchange, and who refuses them refuses them on this channel.
     """
 
     length: int
@@ -221,6 +243,7 @@ class Limits:
     greets: bool = False
     keywords: bool = False
     inline_files: bool = False
+    letters: bool = False
 
 
 class Sound(NamedTuple):
@@ -312,6 +335,16 @@ class Channel:
     identity: str = ""
     limits: Limits = Limits(length=4096)
     settings: tuple[str, ...] = ()
+
+    def keeps(self, hook: Hook) -> str:
+        """The id of our address when this request, of which the body is not looked at, must be stored as it is and
+        answered before it is received: its provider gives it up on a refusal. Raises `Refused`.
+        """
+        return ""
+
+    def hook_path(self, address_id: UUID) -> str:
+        """Where the provider is to send what comes to this address, when it has a path of its own."""
+        return ""
 
     async def receive(self, hook: Hook) -> Reply:
         """Check and translate a request. Raises `Refused`."""

@@ -68,7 +68,11 @@ async def recognise(
     """
     value = normal(kind, value, workspace.default_region)
     kinds = [kind, _SAME_PERSON[kind]] if kind in _SAME_PERSON else [kind]
-    known = {row[0].kind: row[1] for row in await people.known_as(db, workspace.id, kinds, value)}
+    rows = await people.known_as(db, workspace.id, kinds, value)
+    known = {row[0].kind: row[1] for row in rows}
+    for row in rows:
+        if row[0].kind == kind and strength == "verified":
+            row[0].strength = strength
     found = known.get(kind)
     if found is None:
         found = next(iter(known.values()), None) or await _newcomer(db, workspace, kind, value)

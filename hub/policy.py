@@ -132,12 +132,24 @@ async def check(
         )
     if media_count > limits.media_count:
         raise NotAllowed(f"This channel carries {limits.media_count} attachments, not {media_count}.", "media")
-    if await refuses(db, interaction, kind, limits, content):
+    refused = await refusal(
+        db, interaction.workspace_id, interaction.customer_id, kind, interaction.person, interaction.channel,
+        purposes(limits, content),
+    )  # fmt: skip
+    if refused is not None:
         if limits.live:
             raise NotAllowed(
                 "This customer does not want to be called. It is under Consent on their page.", "opted_out"
             )
-        raise NotAllowed("This customer has opted out of messages. They can write START to opt in.", "opted_out")
+        otherwise = "This customer has opted out of messages. They can write START to opt in."
+        raise NotAllowed(_OPTED_OUT.get(refused.source, otherwise), "opted_out")
+
+
+_OPTED_OUT = {
+    "bounce": "Mail to this address comes back. Record a consent once it works again.",
+    "spam": "This customer reported our mail as spam. Nothing more is sent to this address.",
+    "unsubscribe": "This customer unsubscribed from mail. Record a consent when they ask for it again.",
+}
 
 
 def quiet(workspace: Workspace, zones: Sequence[ZoneInfo], now: datetime) -> str:

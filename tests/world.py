@@ -21,6 +21,8 @@ import uvicorn
 from sqlmodel import SQLModel, col, func, select
 from twilio.request_validator import RequestValidator
 
+from fixtures.sandbox import SandboxSettings
+from fixtures.sandbox.sendgrid.postoffice import PostOffice
 from hub.clock import Clock
 from hub.core import Hub
 from hub.core.context import Context
@@ -50,6 +52,8 @@ from web.app import create_app
 from web.settings import Settings
 
 SERVICE_SID = "MG00000000000000000000000000000009"
+SENDGRID_KEY = "SG.tests"
+EVENT_KEY = PostOffice(SandboxSettings()).public_key
 HOURS = "We are open Monday to Friday from 8 to 18 and on Saturday from 9 to 13."
 LOOK = "look it up"
 QUESTION = "What are your opening hours on Saturday?"
@@ -238,7 +242,8 @@ def sandbox_process(*more: str) -> Iterator[Sandbox]:
     command = [
         sys.executable, "-m", "fixtures.sandbox", "--port", str(port), "--account-sid", ACCOUNT_SID,
         "--auth-token", AUTH_TOKEN, "--number", OUR_NUMBER, "--number", "+15005550007",
-        "--messaging-service-sid", SERVICE_SID, "--status-delay-ms", "5", "--no-data", *more,
+        "--messaging-service-sid", SERVICE_SID, "--status-delay-ms", "5", "--no-data",
+        "--sendgrid-key", SENDGRID_KEY, *more,
     ]  # fmt: skip
     running = start(command, f"http://127.0.0.1:{port}", "/control/messages")
     try:
@@ -258,6 +263,9 @@ def settings_for(sandbox_url: str, database_url: str, folder: Path, public_url: 
         "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
         "TWILIO_BASE_URL": sandbox_url,
+        "SENDGRID_API_KEY": SENDGRID_KEY,
+        "SENDGRID_BASE_URL": sandbox_url,
+        "SENDGRID_EVENT_PUBLIC_KEY": EVENT_KEY,
         **more,
     }
 

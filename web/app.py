@@ -73,6 +73,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         route_handlers=[
             hooks.hook,
             hooks.hook_below,
+            hooks.mail_hook,
             sockets.media,
             operations.live,
             operations.ready,

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import uvicorn
 
+from hub.core import Hub
+from hub.store import agents
 from web.app import create_app
 from web.samples import PASSWORD, USERS, seed
 from web.serve import prepare, uvicorn_options
@@ -32,7 +34,8 @@ def demo(port: int, data_dir: Path, as_json: bool) -> int:
     settings = Settings(
         hub_public_url=url, hub_data_dir=data_dir, hub_database_url="", hub_redis_url="", hub_secret_key="",
         hub_webhook_allow_private=True, hub_node="demo", twilio_account_sid=ACCOUNT_SID, twilio_auth_token=token,
-        twilio_base_url=sandbox_url, hub_sandbox_url=sandbox_url,
+        twilio_base_url=sandbox_url, hub_sandbox_url=sandbox_url, sendgrid_api_key=f"SG.{token}",
+        sendgrid_base_url=sandbox_url, sendgrid_event_public_key=_event_key(token),
     )  # fmt: skip
     prepare(settings)
     with asyncio.Runner(loop_factory=_loop) as runner:
@@ -76,27 +79,45 @@ def _kept(path: Path) -> str:
     return path.read_text().strip()
 
 
+def _event_key(secret: str) -> str:
+    """What the sandbox signs mail events with."""
+    from fixtures.sandbox import SandboxSettings
+    from fixtures.sandbox.sendgrid.postoffice import PostOffice
+
+    return PostOffice(SandboxSettings(event_secret=secret)).public_key
+
+
 async def _run(settings: Settings, hub: socket.socket, carrier: socket.socket, as_json: bool) -> None:
     api_key = await seed(settings)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
-    async with _serving(create_app(settings), hub), _serving(_sandbox(settings), carrier):
+    app = create_app(settings)
+    async with _serving(app, hub), _serving(await _sandbox(settings, app.state.hub), carrier):
         _tell(settings, api_key, as_json)
         await stopped.wait()
 
 
-def _sandbox(settings: Settings) -> object:
+async def _sandbox(settings: Settings, hub: Hub) -> object:
     from fixtures.sandbox import SandboxSettings, create_sandbox
-    from web.samples import NUMBERS
+    from web.samples import MAIL_DOMAIN, NUMBERS
 
+    email = hub.context.channels["email"]
+    async with hub.context.store.read() as db:
+        workspace = await agents.only_workspace(db)
+        mailboxes = await agents.addresses(db, workspace.id, "email") if workspace else []
+    parse_urls = [settings.hub_public_url + email.hook_path(address.id) for address in mailboxes[:1]]
     return create_sandbox(
         SandboxSettings(
             hub_url=settings.hub_public_url,
             account_sid=settings.twilio_account_sid,
             auth_token=settings.twilio_auth_token,
             numbers=tuple(NUMBERS),
+            sendgrid_key=settings.sendgrid_api_key,
+            event_secret=settings.twilio_auth_token,
+            mail_routes=tuple((MAIL_DOMAIN, url) for url in parse_urls),
+            mail_addresses=tuple(address.value for address in mailboxes),
         )
     )
 
@@ -134,6 +155,7 @@ def _tell(settings: Settings, api_key: str, as_json: bool) -> None:
         f"\n  The hub is running:   {ready['url']}\n"
         f"  Sign in with          {ready['email']}  /  {PASSWORD}\n"
         f"  Text it as a customer {ready['sandbox_url']}   (a pretend phone)\n"
+        f"  Mail it as a customer {ready['sandbox_url']}/mailbox   (a pretend mailbox)\n"
         f"  API key               {api_key}\n\n"
         f"  Everything is kept in {settings.hub_data_dir}. Press Ctrl-C to stop.\n",
         flush=True,

@@ -27,6 +27,7 @@ USERS = [
     ("robin@example.com", "Robin Rivera", "support"),
     ("bea@example.com", "Bea Builder", "builder"),
 ]
+MAIL_DOMAIN = "mail.example"
 NUMBERS = {"+15005550006": "clinic", "+15005550007": "shop", "+15005550008": "leads"}
 
 
@@ -39,6 +40,7 @@ async def seed(settings: Settings) -> str:
             if workspace is None:
                 workspace = await _fill(db, settings)
             await _point(db, workspace.id, settings.hub_sandbox_url)
+            await _mailboxes(db, workspace.id)
             return await _api_key(db, workspace.id)
     finally:
         await store.close()
@@ -50,6 +52,20 @@ async def _point(db: AsyncSession, workspace_id: UUID, sandbox_url: str) -> None
         parameters = agent.definition.get("parameters", {})
         if parameters.get("sandbox_url", sandbox_url) != sandbox_url:
             agent.definition = {**agent.definition, "parameters": {**parameters, "sandbox_url": sandbox_url}}
+
+
+async def _mailboxes(db: AsyncSession, workspace_id: UUID) -> None:
+    """A mailbox for each sample agent; one from before there was mail gets them too."""
+    made = await agents.addresses(db, workspace_id)
+    for address in [one for one in made if one.channel == "webchat" and one.value in NUMBERS.values()]:
+        value = f"{address.value}@{MAIL_DOMAIN}"
+        if value not in [one.value for one in made]:
+            db.add(
+                Address(
+                    workspace_id=workspace_id, channel="email", value=value, name=address.name,
+                    agent_id=address.agent_id,
+                )
+            )  # fmt: skip
 
 
 async def _api_key(db: AsyncSession, workspace_id: UUID) -> str:

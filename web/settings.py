@@ -30,6 +30,13 @@ class Settings(BaseSettings):
     hub_work: bool = Field(default=True, description="carry out background work in this process")
     hub_api_rate: float = Field(default=50, gt=0, description="API requests a second that one key may make")
     hub_api_burst: int = Field(default=200, ge=1, description="API requests that one key may make at once")
+    hub_email_domain: str = Field(
+        default="", description="domain of reply addresses, where SendGrid takes mail; default the mailbox's own"
+    )
+    sendgrid_api_key: str = ""
+    sendgrid_base_url: str = ""
+    sendgrid_event_public_key: str = Field(default="", description="verification key of the Event Webhook")
+    sendgrid_timeout_seconds: float = Field(default=10, gt=0, description="how long SendGrid may take to answer")
     twilio_account_sid: str = ""
     twilio_auth_token: str = ""
     twilio_auth_token_previous: str = ""

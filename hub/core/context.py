@@ -23,6 +23,7 @@ log = logging.getLogger("hub")
 T = TypeVar("T")
 
 MOST_ANSWERS_AT_ONCE = 32
+MOST_READ_AT_ONCE = 4
 
 
 def _nothing_later(interaction_id: UUID, at: datetime) -> None:
@@ -57,6 +58,7 @@ class Context:
     file_url: "Callable[[StoredFile], str]" = _nowhere
     question_url: Callable[[UUID], str] = _no_page
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ANSWERS_AT_ONCE))
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_READ_AT_ONCE))
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     answering: dict[UUID, bool] = field(default_factory=dict)
     delivering: dict[UUID, bool] = field(default_factory=dict)

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, policy
-from hub.channel import File, Media, Outbound, Undeliverable
-from hub.core import files
+from hub.channel import File, Media, Outbound, Quoted, Undeliverable
+from hub.core import files, letters
 from hub.core.context import Context, alone
 from hub.core.sending import fall_back
 from hub.core.verifying import HIDDEN, code_of
@@ -48,6 +48,8 @@ async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
             await _cancel(hub, db, entry)
         if claimed != "sending":
             return True
+        if hub.channels[entry.channel].limits.letters:
+            message = await letters.address(db, entry, message)
     failpoints.reach("deliver.claimed")
     try:
         external_id = await hub.channels[entry.channel].send(await outbound(hub, entry, message))
@@ -86,8 +88,16 @@ async def outbound(hub: Context, entry: OutboxEntry, message: Message) -> Outbou
         subject=str(message.content.get("subject", "")),
         content=message.content,
         files=attached,
+        quoted=await _quoted(hub, entry, message),
         created_at=message.created_at,
     )
+
+
+async def _quoted(hub: Context, entry: OutboxEntry, message: Message) -> Quoted | None:
+    if not hub.channels[entry.channel].limits.letters:
+        return None
+    async with hub.store.read() as db:
+        return await letters.quoted(db, message)
 
 
 async def _attachments(

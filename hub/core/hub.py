@@ -34,10 +34,13 @@ class Hub:
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    async def receive(self, inbound: Inbound, within: Interaction | None = None) -> Receipt:
+    async def receive(
+        self, inbound: Inbound, within: Interaction | None = None, at: Address | None = None
+    ) -> Receipt:  # fmt: skip
         """Take in what came from outside: committed on return, answered right after. Raises `Refused`.
 
-        `within` is the interaction it is said in, where that is known (the playground).
+        `within` is the interaction it is said in, where that is known (the playground); `at` the address whose own
+        way it came.
         """
         if inbound.channel not in self.context.channels:
             raise Refused(f"There is no channel {inbound.channel!r}.", 404)
@@ -46,7 +49,7 @@ class Hub:
         if inbound.kind == "status":
             is_live = self.context.channels[inbound.channel].limits.live
             return await (live.report if is_live else report)(self.context, inbound)
-        receipt = await receiving.message(self.context, inbound, within)
+        receipt = await receiving.message(self.context, inbound, within, at)
         failpoints.reach("receive.committed")
         if receipt.interaction_id and receipt.answer:
             self.answer_soon(receipt.interaction_id)

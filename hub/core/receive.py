@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, identity, policy
-from hub.channel import Channel, Inbound, Refused
-from hub.core import files, hop
+from hub.channel import Channel, File, Inbound, Media, Refused
+from hub.core import files, hop, letters
 from hub.core.context import Context
 from hub.core.write import open_interaction, owe, say_in
 from hub.dialogue.template import fill
@@ -37,26 +37,35 @@ class Receipt:
 
 
 class _CameBefore(Exception):
-    """Rolls the transaction back: the same thing is stored already."""
+    """Rolls the transaction back: the same thing is stored already, under this id."""
+
+    def __init__(self, known_as: str) -> None:
+        super().__init__(known_as)
+        self.known_as = known_as
 
 
-async def message(hub: Context, inbound: Inbound, within: Interaction | None = None) -> Receipt:
+async def message(
+    hub: Context, inbound: Inbound, within: Interaction | None = None, at: Address | None = None
+) -> Receipt:  # fmt: skip
     """Take in what a person said, in one transaction. Raises `Refused`.
 
-    `within` is the open interaction it is said in, where our own page knows it; no address is needed then.
+    `within` is the open interaction it is said in, where our own page knows it; no address is needed then. `at` is
+    the address whose own way it came, so that it is for nobody but its workspace.
     """
     inbound = cleaned(inbound)
     kept: list[StoredFile] = []
     try:
+        if at is not None:  # files may be large: the transaction does not wait for them
+            kept.extend([await files.write(hub, at.workspace_id, one) for one in _attached(inbound)])
         async with hub.store.write(urgent=True) as db:
-            return await _take_in(db, hub, inbound, within, kept)
+            return await _take_in(db, hub, inbound, within, at, kept)
     except BaseException as error:
         for row in kept:  # nothing of this transaction counts
             await files.remove(hub, row)
         if not isinstance(error, _CameBefore):
             raise
         async with hub.store.glance(urgent=True) as db:
-            first = await transit.inbox_entry(db, inbound.channel, inbound.external_id)
+            first = await transit.inbox_entry(db, inbound.channel, error.known_as)
         return Receipt(False, first.interaction_id, first.message_id) if first else Receipt(False)
 
 
@@ -82,6 +91,7 @@ def cleaned(inbound: Inbound) -> Inbound:
         subject=storable(inbound.subject)[:MOST_SUBJECT_CHARACTERS],
         replies_to=tuple(storable(inbound.replies_to)),
         content=storable(dict(inbound.content)),
+        html=storable(inbound.html),
     )
 
 
@@ -90,57 +100,96 @@ def content_of(inbound: Inbound) -> dict[str, Any]:
     return {**inbound.content, **({"subject": inbound.subject} if inbound.subject else {})}
 
 
+def _attached(inbound: Inbound) -> list[File]:
+    """Its files, and after them the page that it is laid out as."""
+    page = [File("message.html", "text/html; charset=utf-8", inbound.html.encode())] if inbound.html else []
+    return [*inbound.files, *page]
+
+
 async def _take_in(
-    db: AsyncSession, hub: Context, inbound: Inbound, within: Interaction | None, kept: list[StoredFile]
+    db: AsyncSession, hub: Context, inbound: Inbound, within: Interaction | None, at: Address | None,
+    kept: list[StoredFile],
 ) -> Receipt:  # fmt: skip
     channel, now = hub.channels[inbound.channel], hub.clock.now()
-    address, workspace = await place(db, inbound, within, invited=channel.limits.pulled)
+    address, workspace = await place(db, inbound, within, invited=channel.limits.pulled, at=at)
     try:
         person = identity.normal(channel.identity, inbound.sender, workspace.default_region)
     except identity.NotAnIdentity as error:
         raise Refused(str(error), 400) from None
-    await lock(db, workspace.id, channel.identity, person)
-    interaction = await _interaction(db, channel, inbound, within, address, workspace, person, now)
+    earlier, machine = None, ""
+    if channel.limits.letters:
+        earlier = await letters.exchange(db, inbound, workspace.id, person)
+        machine = await letters.automatic(db, inbound, workspace.id, person, now)
+    await lock(db, workspace.id, channel.identity, earlier.person if earlier else person)
+    interaction = await _interaction(db, channel, inbound, within, address, workspace, person, now, earlier)
     text = inbound.text
-    attached = []
-    for one in inbound.files:
-        media, row = await files.keep(hub, db, workspace.id, interaction.id, one)
-        attached.append(media)
-        kept.append(row)
+    attached = await _files(db, hub, inbound, interaction, kept)
+    content = content_of(inbound)
+    if inbound.html:
+        content["html_file"] = attached.pop().file_id
+    if machine:
+        content["automatic"] = machine
+    waiting, unanswered = interaction.waiting_since, interaction.heard_seq > interaction.answered_seq
     said = say_in(
         db, interaction, now, role="customer", text=text, external_id=inbound.external_id,
-        media=[asdict(item) for item in (*inbound.media, *attached)], content=content_of(inbound),
+        media=[asdict(item) for item in (*inbound.media, *attached)], content=content,
     )  # fmt: skip
+    if machine:  # nobody waits for an answer to it
+        interaction.waiting_since = waiting
+        interaction.answered_seq = interaction.answered_seq if unanswered else interaction.heard_seq
     word = policy.keyword(text) if channel.limits.keywords else None
     handled = word is not None and await _obey(db, interaction, workspace, channel, word, text, now)
-    handled = handled or (bool(text.strip()) and await hop.pass_on(db, hub, interaction, said))
-    owed = interaction.owner == "ai" and not handled
+    handled = handled or (bool(text.strip()) and not machine and await hop.pass_on(db, hub, interaction, said))
+    owed = interaction.owner == "ai" and not handled and not machine
     await db.flush()
     entry = InboxEntry(
         workspace_id=workspace.id, interaction_id=interaction.id, message_id=said.id, channel=inbound.channel,
-        external_id=inbound.external_id, kind=inbound.kind, data=dict(inbound.data),
+        external_id=_known_as(inbound, at, person), kind=inbound.kind, data=dict(inbound.data),
         received_at=now, done_at=None if owed else now,
     )  # fmt: skip
     if not await transit.take_in(db, entry):
-        raise _CameBefore
+        raise _CameBefore(entry.external_id)
     failpoints.reach("receive.storing")
     return Receipt(True, interaction.id, said.id, answer=owed, deliver=handled)
 
 
+def _known_as(inbound: Inbound, at: Address | None, person: str) -> str:
+    """Its id; where senders make it up themselves, nobody's can take the place of another's."""
+    return f"{at.workspace_id.hex}:{person}:{inbound.external_id}" if at else inbound.external_id
+
+
+async def _files(
+    db: AsyncSession, hub: Context, inbound: Inbound, interaction: Interaction, kept: list[StoredFile]
+) -> list[Media]:  # fmt: skip
+    """Its files as attachments of the interaction, written now unless they are on the disk already."""
+    for row in kept:
+        row.interaction_id = interaction.id
+        db.add(row)
+    if not kept:
+        for one in _attached(inbound):
+            kept.append((await files.keep(hub, db, interaction.workspace_id, interaction.id, one))[1])
+    return [files.media_of(row) for row in kept]
+
+
 async def _interaction(
     db: AsyncSession, channel: Channel, inbound: Inbound, within: Interaction | None, address: Address | None,
-    workspace: Workspace, person: str, now: datetime,
+    workspace: Workspace, person: str, now: datetime, earlier: Interaction | None = None,
 ) -> Interaction:  # fmt: skip
-    """The open interaction of this thread, else a new one."""
+    """The open interaction of this thread, else a new one; of the person and thread of the `earlier` one, if any."""
     thread = within.thread if within else inbound.thread or f"{address.value if address else ''}:{person}"
+    if earlier is not None:
+        thread = earlier.thread
     found = await interactions.open_in_thread(db, workspace.id, inbound.channel, thread)
     if found is not None:
         return found
     if within is not None:
         raise Refused("This interaction has ended. Start a new one.", 409)
+    if earlier is not None and earlier.person != person:
+        person, inbound = earlier.person, replace(inbound, sender_name="", proven=False)
     customer = await identity.recognise(
-        db, workspace, channel.identity, person, name=inbound.sender_name, source=inbound.channel
-    )
+        db, workspace, channel.identity, person, name=inbound.sender_name, source=inbound.channel,
+        strength="verified" if inbound.proven else "asserted",
+    )  # fmt: skip
     made = await open_interaction(db, workspace, customer, inbound.channel, thread, person, address=address, now=now)
     if channel.limits.greets and (shown := opening(made.agent)):
         say_in(db, made, now, role="agent", author=made.agent.get("name", ""), text=shown)
@@ -154,9 +203,18 @@ def opening(agent: Mapping[str, Any]) -> str:
 
 
 async def place(
-    db: AsyncSession, inbound: Inbound, within: Interaction | None, *, invited: bool
+    db: AsyncSession, inbound: Inbound, within: Interaction | None, *, invited: bool, at: Address | None = None
 ) -> tuple[Address | None, Workspace]:
-    """The address it came to, made when it is the only workspace's; not where only our own page leads there."""
+    """The address it came to, made when it is the only workspace's; not where only our own page leads there.
+
+    What came the way of the address `at` may be meant for another of the same workspace.
+    """
+    if at is not None:
+        workspace = await agents.workspace(db, at.workspace_id)
+        assert workspace is not None  # noqa: S101 - foreign key
+        ours = {one.value: one for one in await agents.addresses(db, at.workspace_id, inbound.channel)}
+        meant = (value.lower() for value in (inbound.recipient, *inbound.also))
+        return next((ours[value] for value in meant if value in ours), at), workspace
     if within is not None:
         workspace = await agents.workspace(db, within.workspace_id)
         assert workspace is not None  # noqa: S101 - foreign key

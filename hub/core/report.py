@@ -1,6 +1,9 @@
 """Delivery reports: late and repeated ones change nothing, whatever their order."""
 
+from datetime import datetime
 from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import policy
 from hub.channel import Inbound
@@ -8,6 +11,7 @@ from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.receive import Receipt, cleaned
 from hub.core.sending import fall_back
+from hub.models import InboxEntry, Interaction, Message
 from hub.models.interaction import outranks
 from hub.store import interactions, transit
 
@@ -22,12 +26,12 @@ async def report(hub: Context, inbound: Inbound) -> Receipt:
         return Receipt(False)
     said, entry = known
     sure = entry is None or entry.state in ("sent", "canceled")
-    if sure and said.external_id and not outranks(said.status, inbound.status):
+    if sure and said.external_id and not outranks(said.status, inbound.status) and not inbound.opted_out:
         return Receipt(False, said.interaction_id, said.id)
     async with hub.store.write(urgent=True) as db:
         said, entry, interaction = await transit.held(db, said.id)
         now = hub.clock.now()
-        if entry is not None and entry.state in ("queued", "sending", "unsure", "failed"):
+        if inbound.status and entry is not None and entry.state in ("queued", "sending", "unsure", "failed"):
             entry.state = "sent"
         said.external_id = said.external_id or next(iter(inbound.also), "")
         news = outranks(said.status, inbound.status)
@@ -37,14 +41,37 @@ async def report(hub: Context, inbound: Inbound) -> Receipt:
                 db, interaction, f"message.{inbound.status}", now,
                 message_id=str(said.id), code=inbound.code, words=inbound.words,
             )  # fmt: skip
-        if inbound.opted_out and news:
-            identity = hub.channels[inbound.channel].identity
-            await policy.refuse_further(db, interaction, identity, "carrier", inbound.code, now)
+        if inbound.opted_out and await _told_first(db, inbound, said, now):
+            await _refused(db, hub, inbound, interaction, now)
         failed = news and inbound.status in ("failed", "undelivered")
         other = await fall_back(db, hub, said, interaction) if failed else None
     if other is not None:
         hub.spawn(deliver(hub, other))
     return Receipt(True, said.interaction_id, said.id)
+
+
+async def _refused(
+    db: AsyncSession, hub: Context, inbound: Inbound, interaction: Interaction, now: datetime
+) -> None:  # fmt: skip
+    """They refuse messages, or this channel where it is of letters; a mailbox that bounces is no wish of theirs."""
+    channel = hub.channels[inbound.channel]
+    if not channel.limits.letters:
+        await policy.refuse_further(db, interaction, channel.identity, inbound.source, inbound.code, now)
+        return
+    await policy.refuse_further(
+        db, interaction, channel.identity, inbound.source, inbound.words, now,
+        channel=inbound.channel, only_here=inbound.source == "bounce",
+    )  # fmt: skip
+    interactions.log(db, interaction, "consent.revoked", now, source=inbound.source, text=inbound.words)
+
+
+async def _told_first(db: AsyncSession, inbound: Inbound, said: Message, now: datetime) -> bool:
+    """Whether this very report comes for the first time: a repeated one takes back no consent given since."""
+    entry = InboxEntry(
+        workspace_id=said.workspace_id, interaction_id=said.interaction_id, message_id=said.id, channel=inbound.channel,
+        external_id=inbound.external_id, kind=inbound.kind, data=dict(inbound.data), received_at=now, done_at=now,
+    )  # fmt: skip
+    return await transit.take_in(db, entry)
 
 
 def _uuid(value: str) -> UUID | None:

@@ -8,6 +8,7 @@ from hub.models.change import AuditEntry, CustomerChange, Tombstone
 from hub.models.customer import Consent, Customer, Identity
 from hub.models.file import StoredFile
 from hub.models.interaction import Event, Interaction, Message, Tag
+from hub.models.mail import Mail
 from hub.models.replay import Replay
 from hub.models.share import Share
 from hub.models.skill import Skill
@@ -16,7 +17,7 @@ from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Works
 
 __all__ = [
     "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "Command", "Consent", "Customer",
-    "CustomerChange", "Event", "Identity", "InboxEntry", "Interaction", "Knowledge", "Message", "Node",
-    "OutboxEntry", "Question", "Recording", "Replay", "Share", "SignInAttempt", "Skill", "StoredFile", "Tag",
+    "CustomerChange", "Event", "Identity", "InboxEntry", "Interaction", "Knowledge", "Mail", "Message",
+    "Node", "OutboxEntry", "Question", "Recording", "Replay", "Share", "SignInAttempt", "Skill", "StoredFile", "Tag",
     "Tombstone", "User", "UserSession", "Verification", "Workspace",
 ]  # fmt: skip
