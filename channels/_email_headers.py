@@ -106,7 +106,7 @@ def people(value: bytes) -> list[Person]:
     found: dict[str, Person] = {}
     try:
         pairs = getaddresses([text])
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, RecursionError):
         pairs = []
     if not any(_ADDRESS.fullmatch(address.strip()) for _, address in pairs):
         pairs = [("", match[0]) for match in _ADDRESS.finditer(text)]

@@ -67,7 +67,7 @@ def _take(root: Message, made: Parts) -> None:
     while waiting and seen < MOST_PARTS:
         part, seen = waiting.pop(), seen + 1
         kind = part.get_content_type()
-        inside = part.get_payload()
+        inside = part.get_payload() if part.is_multipart() else None
         if kind.startswith("multipart/") and isinstance(inside, list):
             waiting.extend(item for item in reversed(inside) if isinstance(item, Message))
         elif kind in _TEXTS and not _attached(part):
@@ -114,10 +114,13 @@ def _payload(part: Message) -> bytes:
         data = None
     if isinstance(data, bytes):
         return data
-    inside = part.get_payload()
-    if isinstance(inside, str):
-        return inside.encode("utf-8", "surrogateescape")
-    return _mail_within(inside) if isinstance(inside, list) else b""
+    if part.is_multipart():
+        inside = part.get_payload()
+        return _mail_within(inside) if isinstance(inside, list) else b""
+    try:
+        return str(part.get_payload()).encode("utf-8", "surrogateescape")
+    except UnicodeError:  # its charset is none: the bytes as they stand in the mail
+        return part.as_bytes().partition(b"\n\n")[2]
 
 
 def _mail_within(inside: Sequence[object]) -> bytes:
