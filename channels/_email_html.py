@@ -69,7 +69,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag in _BLOCKS:
-            self._break(spaced=tag in _SPACED)
+            self._break(spaced=tag in _SPACED, blank=tag == "br")
         if _begins_quote(given) and not self._quotes:
             self._break()
             self._lines.append(QUOTE_MARK)
@@ -118,10 +118,10 @@ class _Reader(HTMLParser):
         self._break()
         return re.sub(r"\n{3,}", "\n\n", "\n".join(self._lines)).strip("\n")
 
-    def _break(self, *, spaced: bool = False) -> None:
+    def _break(self, *, spaced: bool = False, blank: bool = False) -> None:
         line = re.sub(r" {2,}", " ", "".join(self._now)).strip() if not self._pre else "".join(self._now).rstrip()
         written = bool(line)
-        if line or (not spaced and self._now):
+        if line or blank or (self._pre and self._now):
             self._lines.append(self._quoted(line))
         self._now, self._links = [], [(href, 0) for href, _ in self._links]
         if spaced and (written or self._lines) and self._lines[-1:] not in ([""], [QUOTE_MARK]):

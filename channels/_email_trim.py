@@ -29,8 +29,7 @@ def trimmed(text: str) -> Trimmed:
     whole = "\n".join(plain).strip()
     kept = _without_signature(_answer(_until_history(lines)))
     answer = "\n".join(kept).strip()
-    if not answer:
-        answer = "\n".join(_without_signature([line for line in plain if not line.startswith(">")])).strip() or whole
+    answer = answer or whole
     return Trimmed(re.sub(r"\n{3,}", "\n\n", answer), answer != whole)
 
 
@@ -59,12 +58,12 @@ def _something(lines: list[str]) -> bool:
 
 
 def _attribution(lines: list[str], at: int) -> int:
-    """Where "On Monday, Ana wrote:" that begins here ends; 0 when it is none."""
-    if not lines[at].strip() or lines[at].startswith(">"):
+    """Where "On Monday, Ana wrote:" that begins here ends, wrapped or not; 0 when it is none."""
+    if not known.names_when_or_who(lines[at]) or lines[at].startswith(">"):
         return 0
     joined = ""
     for end in range(at, min(at + _ATTRIBUTION_LINES, len(lines))):
-        if not lines[end].strip():
+        if not lines[end].strip() or lines[end] == QUOTE_MARK or (end > at and known.introduces(lines[end])):
             return 0
         joined = f"{joined} {lines[end].strip()}".strip()
         if known.attribution(joined, quote_follows=_quote_follows(lines, end + 1)):
@@ -100,15 +99,16 @@ def _new_text(lines: list[str]) -> bool:
 
 
 def _header_block(lines: list[str], at: int) -> bool:
-    """From, Sent, To and Subject of a quoted mail, in one of many languages."""
-    if not known.header_name(lines[at], "from"):
+    """From, Sent, To and Subject of a quoted mail, in any order and in one of many languages."""
+    if not (known.header_name(lines[at], "from") or known.header_name(lines[at], "other")):
         return False
-    following = [line for line in lines[at + 1 : at + _HEADER_LINES] if line.strip()]
-    return sum(known.header_name(line, "other") for line in following) >= 2
+    block = [line for line in lines[at : at + _HEADER_LINES] if line.strip()]
+    named = sum(known.header_name(line, "from") or known.header_name(line, "other") for line in block)
+    return named >= 3 and any(known.header_name(line, "from") for line in block)
 
 
 def _rule_of_outlook(lines: list[str], at: int) -> bool:
-    rule = re.fullmatch(r"\s*(_{10,}|-{10,}|\*{10,})\s*", lines[at])
+    rule = re.fullmatch(r"\s*(_{10,}|-{10,}|\*{10,})\s*", lines[at]) or known.original(lines[at])
     following = [offset for offset in range(at + 1, min(at + 4, len(lines))) if lines[offset].strip()]
     return bool(rule and following and _header_block(lines, following[0]))
 
@@ -120,9 +120,9 @@ def _answer(lines: list[str]) -> list[str]:
         return [line for line in lines if line != QUOTE_MARK]
     first, last = quoted[0], quoted[-1]
     before, between, after = lines[:first], lines[first : last + 1], lines[last + 1 :]
-    if any(_attribution(before, at) for at in range(len(before))):
-        at = next(at for at in range(len(before)) if _attribution(before, at))
-        before = before[:at] + before[_attribution(before, at) :]
+    begin = next((at for at in range(first) if _attribution(lines, at)), None)
+    if begin is not None and not _something(before[:begin]):
+        before = before[_attribution(lines, begin) :]
     interleaved = _something([line for at, line in enumerate(between[:-1]) if not _is_quote_or_wrap(between, at)])
     if interleaved or (_something(before) and _new_text(after)):
         return [line for line in [*before, *between, *after] if line != QUOTE_MARK]

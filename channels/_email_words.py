@@ -15,6 +15,8 @@ _WROTE_END = re.compile(
     re.IGNORECASE,
 )
 _WROTE_WITHIN = re.compile(r"\b(?:schrieb|skrev|schreef|kirjoitti|a écrit|scrisse)\b.{1,160}[:：]\s*$", re.IGNORECASE)
+_WROTE_WITH_MORE = re.compile(r"\s*on\b.{6,200}>\s*wrote:\s+\S", re.IGNORECASE)
+_INTRODUCES = re.compile(r"\s*(?:on|am|le|el|em|il giorno|op|den|w dniu|dnia|dne|pe|στις|в|quoting|zitat von)\b", re.IGNORECASE)
 _DATE = re.compile(
     r"\d{1,2}[:.h]\d{2}|\d{4}[-/.年]\d{1,2}|\d{1,2}[-/.]\s?\d{1,2}[-/.]\s?\d{2,4}|\b(?:19|20)\d{2}\b", re.IGNORECASE
 )
@@ -103,11 +105,23 @@ _ADVERTISING = [
 ]  # fmt: skip
 
 
+def names_when_or_who(line: str) -> bool:
+    """Whether a line has a date, a time or a mail address, as the beginning of an attribution does."""
+    return len(line) < 500 and bool(_DATE.search(line) or _MAIL.search(line) or _INTRODUCES.match(line))
+
+
+def introduces(line: str) -> bool:
+    """Whether a line begins as attributions do."""
+    return len(line) < 500 and bool(_INTRODUCES.match(line) and _DATE.search(line))
+
+
 def attribution(line: str, *, quote_follows: bool) -> bool:
     """Whether a line, joined when it was wrapped, says who wrote what follows."""
     if not 4 < len(line) < 500:
         return False
     dated, mail = bool(_DATE.search(line)), bool(_MAIL.search(line))
+    if mail and dated and _WROTE_WITH_MORE.match(line):
+        return True
     if _WROTE_END.search(line) or _WROTE_WITHIN.search(line):
         return (dated or mail or quote_follows) and _colon(line, quote_follows)
     if _QUOTED_PERSON.match(line) and quote_follows:
@@ -117,6 +131,11 @@ def attribution(line: str, *, quote_follows: bool) -> bool:
 
 def _colon(line: str, quote_follows: bool) -> bool:
     return quote_follows or line.rstrip(" \u200e\u200f\u202c>*").endswith((":", "："))
+
+
+def original(line: str) -> bool:
+    """Whether it is "Original message" without anything around it."""
+    return line.strip().lower().rstrip(":") in _ORIGINAL
 
 
 def separator(line: str) -> bool:
