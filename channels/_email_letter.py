@@ -1,7 +1,6 @@
 """A post of Inbound Parse, raw or parsed by SendGrid, as one letter. Slow for large mails: it belongs off the loop."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -154,8 +153,3 @@ def _made_id(parts: Parts, author: Person) -> str:
     for file in parts.files:
         digest.update(file.data)
     return f"{digest.hexdigest()}@without-id"
-
-
-def reply_subject(subject: str) -> str:
-    """`Re: ` before it, once."""
-    return subject if re.match(r"\s*re\s*:", subject, re.IGNORECASE) else f"Re: {subject}".strip()

@@ -16,7 +16,9 @@ _WROTE_END = re.compile(
 )
 _WROTE_WITHIN = re.compile(r"\b(?:schrieb|skrev|schreef|kirjoitti|a écrit|scrisse)\b.{1,160}[:：]\s*$", re.IGNORECASE)
 _WROTE_WITH_MORE = re.compile(r"\s*on\b.{6,200}>\s*wrote:\s+\S", re.IGNORECASE)
-_INTRODUCES = re.compile(r"\s*(?:on|am|le|el|em|il giorno|op|den|w dniu|dnia|dne|pe|στις|в|quoting|zitat von)\b", re.IGNORECASE)
+_INTRODUCES = re.compile(
+    r"\s*(?:on|am|le|el|em|il giorno|op|den|w dniu|dnia|dne|pe|στις|в|quoting|zitat von)\b", re.IGNORECASE
+)
 _DATE = re.compile(
     r"\d{1,2}[:.h]\d{2}|\d{4}[-/.年]\d{1,2}|\d{1,2}[-/.]\s?\d{1,2}[-/.]\s?\d{2,4}|\b(?:19|20)\d{2}\b", re.IGNORECASE
 )

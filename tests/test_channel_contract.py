@@ -18,7 +18,10 @@ SETTINGS = {
     "TWILIO_ACCOUNT_SID": "AC" + "2" * 32,
     "TWILIO_AUTH_TOKEN": "the token of the recorded requests",
     "SENDGRID_API_KEY": "SG.recorded",
-    "SENDGRID_EVENT_PUBLIC_KEY": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFTEAVQXfqJ01UHYx2Ws77JBqAvc4VTHxnMDZZCl5KIsb/DlgfIggrmjlyafjBTXsAJCacsbigvd3KXXKfb0sHg==",
+    "SENDGRID_EVENT_PUBLIC_KEY": (
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFTEAVQXfqJ01UHYx2Ws77JBqAvc4VTHxnMDZZCl5KIsb"
+        "/DlgfIggrmjlyafjBTXsAJCacsbigvd3KXXKfb0sHg=="
+    ),
 }
 MESSAGE_STATUSES = {"queued", "sent", "delivered", "read", "failed", "undelivered"}
 CALL_STATUSES = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.models import Customer, Identity, InboxEntry, Interaction, Message
+from hub.models import Customer, Identity, Message
 from tests.fakes import FakeClock
 from tests.mail_world import ANA, OURS, Post, post_office
 from tests.world import QUESTION, Sandbox

@@ -2,8 +2,6 @@
 
 import time
 
-import pytest
-
 from channels._email_letter import Letter, read_letter
 from channels._email_mime import Unreadable
 from fixtures.email.corpus import Nasty, bodies

@@ -13,6 +13,11 @@ def missing(settings: Settings, processes: int = 1) -> list[str]:
         faults.append("HUB_PUBLIC_URL is not set. Give the URL that people and providers reach this server at.")
     if bool(settings.twilio_account_sid) != bool(settings.twilio_auth_token):
         faults.append("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN belong together: set both or neither.")
+    if bool(settings.sendgrid_api_key) != bool(settings.sendgrid_event_public_key):
+        faults.append(
+            "SENDGRID_API_KEY and SENDGRID_EVENT_PUBLIC_KEY belong together: set both or neither. The second is the "
+            "verification key of the Event Webhook's settings."
+        )
     if processes > 1 and not settings.hub_redis_url:
         faults.append("Several processes need HUB_REDIS_URL, such as redis://127.0.0.1:6379, for live pages.")
     return faults
@@ -47,7 +52,10 @@ def _configured(settings: Settings) -> Iterator[tuple[bool, str]]:
             yield False, f"Channel {name} is off. To switch it on set {' and '.join(lacking)}."
         else:
             hook = f"{settings.hub_public_url or 'https://YOUR-URL'}/hooks/{name}"
-            yield True, f"Channel {name} is on. Its webhook: {hook}"
+            if channel.limits.letters:
+                yield True, f"Channel {name} is on. Events: {hook}/events; where mail comes in: Settings, Addresses"
+            else:
+                yield True, f"Channel {name} is on. Its webhook: {hook}"
 
 
 async def _reachable(settings: Settings) -> list[tuple[bool, str]]:

@@ -96,13 +96,17 @@ async def address(db: AsyncSession, entry: OutboxEntry, message: Message) -> Mes
 async def _subject(db: AsyncSession, entry: OutboxEntry, parent: Message | None) -> str:
     """`Re:` what the customer wrote about, else what we did."""
     if parent is not None:
-        subject = str(parent.content.get("subject") or "").strip() or "your message"
-        return subject if re.match(r"re\s*:", subject, re.IGNORECASE) else f"Re: {subject}"
+        return again(str(parent.content.get("subject") or "").strip() or "your message")
     for earlier in await mails.letters_in(db, entry.interaction_id):
         if earlier.content.get("subject"):
             return str(earlier.content["subject"])
     workspace = await agents.workspace(db, entry.workspace_id)
     return f"A message from {workspace.name}" if workspace else "A message"
+
+
+def again(subject: str) -> str:
+    """`Re:` before it, once."""
+    return subject if re.match(r"\s*re\s*:", subject, re.IGNORECASE) else f"Re: {subject}"
 
 
 async def quoted(db: AsyncSession, message: Message) -> Quoted | None:

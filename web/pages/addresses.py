@@ -62,12 +62,16 @@ def _card(request: AnyRequest, address: Address, channel: Channel | None, last: 
     if not settings.hub_public_url:
         lacking.append("HUB_PUBLIC_URL")
     hooks = [f"{public}/hooks/{address.channel}{below}" for below in HOOKS.get(address.channel, [])]
+    own = channel.hook_path(address.id) if channel else ""
     return {
         "address": address,
         "label": channel.label if channel else address.channel,
         "lacking": lacking if channel else ["a channel of this name"],
         "last": last,
         "hooks": [f"{url}#{PATIENCE}" for url in hooks],
+        "parse": public + own if own else "",
+        "events": f"{public}/hooks/{address.channel}/events" if own else "",
+        "domain": settings.hub_email_domain or address.value.rpartition("@")[2],
         "tag": f'<script src="{public}/static/chat/widget.js" data-widget="{address.value}" async></script>'
         if address.channel == "webchat"
         else "",

@@ -21,8 +21,10 @@ Errors = dict[str, str]
 class Form:
     """The fields of a form, with Unix line ends."""
 
-    def __init__(self, texts: Mapping[str, list[str]], files: Mapping[str, UploadFile]) -> None:
-        self._texts, self.files = texts, files
+    def __init__(
+        self, texts: Mapping[str, list[str]], files: Mapping[str, UploadFile], uploads: list[UploadFile]
+    ) -> None:  # fmt: skip
+        self._texts, self.files, self.uploads = texts, files, uploads
 
     def __contains__(self, name: str) -> bool:
         return name in self._texts
@@ -61,15 +63,17 @@ async def read(request: AnyRequest) -> Form:
         raise ClientException(f"The form cannot be read: {type(error).__name__}. Send it again.") from error
     texts: dict[str, list[str]] = {}
     files: dict[str, UploadFile] = {}
+    uploads: list[UploadFile] = []
     for name, value in given.multi_items():
         if isinstance(value, UploadFile):
             files[name] = value
+            uploads.append(value)
         else:
             text = str(value).replace("\r\n", "\n")
             if not storable(name + text):
                 raise ClientException(f"The field {name[:60]!r} holds characters that are no text. Remove them.")
             texts.setdefault(name, []).append(text)
-    return Form(texts, files)
+    return Form(texts, files, uploads)
 
 
 def storable(text: str) -> bool:

@@ -9,13 +9,15 @@ from litestar import Response, get, post
 from litestar.response import ServerSentEvent, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.channel import Media
 from hub.core.hub import Hub, NotFound
 from hub.models import Interaction
 from hub.ownership import NotYours, Taken
 from hub.policy import NotAllowed
-from hub.store import access, agents, inbox, people, timeline
+from hub.store import access, agents, inbox, mails, people, timeline
 from web import auth
 from web.pages import form as forms
+from web.pages import mail
 from web.pages.live import Watch, resumed, shown_count, stream
 from web.pages.page import AnyRequest, page, toast_headers
 from web.pages.thread import GSM, head_of, interaction_of, render, side_of
@@ -91,6 +93,7 @@ async def show(request: AnyRequest, interaction: str = "") -> Template:
         counts = await inbox.counts(db, workspace_id, filters.user_id, now)
         tags = await inbox.tags_in_use(db, workspace_id)
         known_agents = await agents.agents(db, workspace_id)
+        quarantined = await mails.quarantined_count(db, workspace_id)
         opened: dict[str, Any] = {}
         if interaction:
             found = await interaction_of(db, request, forms.uuid_or_404(interaction))
@@ -100,7 +103,7 @@ async def show(request: AnyRequest, interaction: str = "") -> Template:
         filters=filters, listing=listing, counts={n: shown_count(c) for n, c in counts.items()},
         tags=tags, agents=known_agents, channels=state.hub.context.channels, views=VIEW_NAMES,
         empty=EMPTY["search" if _narrowed(filters) else filters.view],
-        query=query_of(filters), query_of=query_of, gsm=GSM,
+        query=query_of(filters), query_of=query_of, gsm=GSM, quarantined=quarantined,
         open_id=opened["head"].interaction.id if opened else None, opened=opened, **opened,
     )  # fmt: skip
 
@@ -109,7 +112,8 @@ async def _opened(db: AsyncSession, request: AnyRequest, found: Interaction) -> 
     head, stretch = await head_of(db, request, found), await timeline.stretch(db, found)
     side = await side_of(db, found)
     earlier = [other for other in side["others"] if other[4] < found.created_at]
-    return {"head": head, "stretch": stretch, "earlier": list(reversed(earlier[:5])), **side}
+    compose = await mail.compose_of(db, found) if head.limits.letters else {}
+    return {"head": head, "stretch": stretch, "earlier": list(reversed(earlier[:5])), "compose": compose, **side}
 
 
 @get("/inbox/rows", opt={"roles": auth.EVERYONE})
@@ -152,18 +156,28 @@ async def older(request: AnyRequest, interaction_id: UUID, before: forms.Place =
     return page(request, "inbox/older.html", stretch=stretch, head=head, query="")
 
 
-@post("/inbox/{interaction_id:uuid}/messages", opt={"roles": auth.SUPPORT}, status_code=200)
+@post(
+    "/inbox/{interaction_id:uuid}/messages",
+    opt={"roles": auth.SUPPORT},
+    status_code=200,
+    request_max_body_size=mail.MOST_UPLOAD_BYTES,
+)
 async def say(request: AnyRequest, interaction_id: UUID) -> Response[str]:
     """A reply to the customer, or a note for colleagues; refused with words, so that nothing typed is lost."""
     given = await forms.read(request)
     hub: Hub = request.app.state.hub
-    principal = request.user
+    principal, note = request.user, given.on("note")
+    media: tuple[Media, ...] = ()
     try:
+        if given.uploads and not note:
+            async with request.app.state.store.read() as db:
+                media = await mail.attach(hub.context, await interaction_of(db, request, interaction_id), given.uploads)
         said = await hub.say(
-            principal.workspace_id, interaction_id, given.text("text"),
-            operator=principal.user, note=given.on("note"),
+            principal.workspace_id, interaction_id, given.text("text"), operator=principal.user, note=note,
+            media=media, content={} if note else mail.content_of(given),
         )  # fmt: skip
     except _DENIED as error:
+        await mail.detach(hub.context, principal.workspace_id, media)
         return Response(str(error), status_code=409, media_type="text/plain")
     async with request.app.state.store.read() as db:
         head = await head_of(db, request, await interaction_of(db, request, interaction_id))

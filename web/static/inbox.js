@@ -417,6 +417,8 @@
     const text = field().value.trim();
     const id = openId();
     const key = draftKey();
+    const told = new FormData(form);
+    told.set("text", text);
     const waiting = waitingBubble(text, note);
     $("items").append(waiting);
     toBottom();
@@ -433,7 +435,7 @@
           "HX-Request": "true",
           Accept: "text/html",
         },
-        body: new URLSearchParams({ text, note: note ? "1" : "" }),
+        body: told,
       });
       if (answer.status === 401) {
         sessionStorage.setItem(key, text);
@@ -444,6 +446,7 @@
       if (answer.ok) {
         waiting.remove();
         if (openId() === id) receiveItems(body, true);
+        if (!note && form.isConnected) form.dispatchEvent(new CustomEvent("hub:sent", { bubbles: true }));
         return;
       }
       words = answer.status === 409 ? body : "The server did not take it. Try again.";
@@ -564,7 +567,8 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.target.id === "composer-text" && event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (event.target.id === "composer-text" && event.key === "Enter" && !event.shiftKey && !event.isComposing
+        && (!composer().dataset.letters || isNote() || event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       send();
       return;
