@@ -6,7 +6,6 @@ import quopri
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from email.utils import getaddresses
 
 from channels._email_charset import clean, decoded
 
@@ -101,18 +100,53 @@ def _word(match: re.Match[bytes]) -> bytes:
 
 
 def people(value: bytes) -> list[Person]:
-    """Everybody in an address header, each once."""
-    text = value[:_MOST_CHARACTERS].decode("latin-1")
+    """Everybody in an address header, each once. What stands in angle brackets counts, never what is before them."""
     found: dict[str, Person] = {}
-    try:
-        pairs = getaddresses([text])
-    except (ValueError, IndexError, TypeError, RecursionError):
-        pairs = []
-    if not any(_ADDRESS.fullmatch(address.strip()) for _, address in pairs):
-        pairs = [("", match[0]) for match in _ADDRESS.finditer(text)]
-    for name, given in pairs[:MOST_PEOPLE]:
-        address = decoded(given.strip().encode("latin-1", "replace")).lower()
-        if _ADDRESS.fullmatch(address) and address not in found:
-            shown = " ".join(words(name.encode("latin-1", "replace")).split())[:200]
-            found[address] = Person(address, shown.strip("'\" "))
+    for entry in _entries(value[:_MOST_CHARACTERS].decode("latin-1")):
+        name, bracket, rest = entry.rpartition("<")
+        given = rest.partition(">")[0] if bracket else entry
+        address = decoded(given.strip(" \t\"'").encode("latin-1")).lower()
+        if not _ADDRESS.fullmatch(address):
+            inside = _ADDRESS.search(decoded(given.encode("latin-1")).lower())
+            address = inside[0] if inside else ""
+        if address and address not in found:
+            shown = " ".join(words(name.strip().strip('"').encode("latin-1")).split()) if bracket else ""
+            found[address] = Person(address, shown.replace('\\"', '"').strip("'\" ")[:200])
+        if len(found) >= MOST_PEOPLE:
+            break
     return list(found.values())
+
+
+def _entries(text: str) -> list[str]:
+    """The header cut at commas and semicolons that stand outside quotes, brackets and comments, without comments."""
+    made: list[str] = []
+    now: list[str] = []
+    quoted = escaped = bracket = False
+    comments = 0
+    for at, one in enumerate(text):
+        if escaped:
+            escaped = False
+        elif one == "\\" and (quoted or comments):
+            escaped = True
+        elif one == '"' and not comments:
+            quoted = not quoted and '"' in text[at + 1 :]
+        elif quoted:
+            pass
+        elif one == "(" and not bracket:
+            comments += 1
+        elif one == ")" and comments:
+            comments -= 1
+            continue
+        elif comments:
+            pass
+        elif one == "<":
+            bracket = True
+        elif one == ">":
+            bracket = False
+        elif one in ",;" and not bracket:
+            made.append("".join(now))
+            now = []
+            continue
+        if not comments:
+            now.append(one)
+    return [entry for entry in [*made, "".join(now)] if entry.strip()]

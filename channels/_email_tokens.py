@@ -24,13 +24,17 @@ class Tokens:
 
     def read(self, purpose: str, token: str) -> str:
         """The id; empty for a token that is none of ours, or of another purpose."""
+        if not token.isascii():
+            return ""
         try:
             data = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
         except (binascii.Error, ValueError):
             return ""
-        if len(data) != 16 + _PROOF_BYTES or not hmac.compare_digest(data[16:], self._proof(purpose, data[:16])):
+        if len(data) != 16 + _PROOF_BYTES:
             return ""
-        return str(UUID(bytes=data[:16]))
+        identifier = UUID(bytes=data[:16])
+        genuine = hmac.compare_digest(self.of(purpose, identifier), token.lower())
+        return str(identifier) if genuine else ""
 
     def reply_address(self, interaction_id: str, domain: str) -> str:
         return f"reply+{self.of('reply', interaction_id)}@{domain}"

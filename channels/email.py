@@ -94,7 +94,7 @@ class Email(Channel):
             text=letter.text,
             html=letter.html,
             files=letter.files,
-            thread=letter.id,
+            thread=f"{letter.sender.address}:{letter.id}",
             about=self._tokens.answered(letter.recipients),
             replies_to=letter.answers,
             proven=letter.proven,
