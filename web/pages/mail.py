@@ -112,7 +112,8 @@ async def laid_out(request: AnyRequest, message_id: UUID) -> Response[str]:
         raise NotFoundException("The HTML of this mail is not there any more.") from None
     remote = request.query_params.get("pictures", "") == "1"
     body = _with_pictures(sanitised(given), await _inline(hub, request.user.workspace_id, message), remote=remote)
-    html = f'<!doctype html><html><head><meta charset="utf-8"><base target="_blank"></head><body>{body}</body></html>'
+    head = f'<meta charset="utf-8"><base target="_blank"><style>{_LOOK}</style>'
+    html = f"<!doctype html><html><head>{head}</head><body>{body}</body></html>"
     pictures = "data: https: http:" if remote else "data:"
     policy = (
         f"sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src {pictures}; "
@@ -122,7 +123,8 @@ async def laid_out(request: AnyRequest, message_id: UUID) -> Response[str]:
     return Response(html, media_type="text/html", headers=headers)
 
 
-_TAGS = nh3.ALLOWED_TAGS | {"font", "style"} - {"style"}
+_LOOK = "body{font:14px/1.5 system-ui,sans-serif;margin:14px;color:#1c1e21;overflow-wrap:anywhere}img{max-width:100%}"
+_TAGS = nh3.ALLOWED_TAGS | {"font"}
 _LAYOUT = {"style", "align", "valign", "width", "height", "bgcolor", "color", "border", "cellpadding", "cellspacing",
            "dir", "lang", "colspan", "rowspan", "size", "face"}  # fmt: skip
 _STYLES = {
