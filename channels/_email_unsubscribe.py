@@ -6,7 +6,8 @@ _PAGE = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">
-<title>{title}</title><link rel="stylesheet" href="/static/hub.css"></head>
+<title>{title}</title>
+<link rel="stylesheet" href="/static/hub.css"><link rel="stylesheet" href="/static/mail.css"></head>
 <body><main class="notice-page"><h1>{title}</h1><p>{text}</p>{more}</main></body>
 </html>"""
 _BUTTON = '<form method="post"><button class="button primary" type="submit">Unsubscribe</button></form>'

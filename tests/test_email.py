@@ -1,5 +1,6 @@
 """A mail comes in, an answer goes out into its thread, what becomes of it is told: through the door and the API."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from hub.channel import File
 from hub.core import files
 from hub.core.recover import GIVE_UP_AFTER, sweep
-from hub.models import Consent, Customer, Identity, Interaction, Message, OutboxEntry, StoredFile
+from hub.models import AgentDefinition, Consent, Customer, Identity, Interaction, Message, OutboxEntry, StoredFile
+from hub.models.flow import Flow, Stage, Transition
 from hub.policy import NotAllowed
 from tests.fakes import FakeClock
 from tests.mail_world import ANA, BEN, OURS, Post, encoded, mime, post_office
@@ -98,6 +100,21 @@ async def test_attachments_come_in_and_go_out(post: Post) -> None:
     assert "Auto-Submitted" not in mail["headers"]
     assert mail["name"] == "Ana"
     assert [(one["name"], one["size"]) for one in mail["attachments"]] == [("map.png", len(PNG))]
+
+
+async def test_all_that_is_said_in_a_turn_is_one_mail(
+    sqlite_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
+) -> None:
+    stages = [
+        Stage(id="start", type="verbatim", text="First this.", transitions=[Transition(to="then")]),
+        Stage(id="then", type="verbatim", text="Then that.", transitions=[Transition(to="last")]),
+        Stage(id="last", text="What else?"),
+    ]
+    definition = AgentDefinition(name="Maya", flow=Flow(stages=stages))
+    async with post_office(sqlite_url, sandbox, clock, tmp_path, definition=definition) as post:
+        await post.writes(ANA, "Hello")
+        said = await post.letter(Message.role == "agent")
+        assert re.search(r"First this\.\s+Then that\.\s+What else\?$", said.text)
 
 
 # what is sent, once

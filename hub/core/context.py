@@ -59,6 +59,7 @@ class Context:
     question_url: Callable[[UUID], str] = _no_page
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ANSWERS_AT_ONCE))
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_READ_AT_ONCE))
+    underway: set[UUID] = field(default_factory=set)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     answering: dict[UUID, bool] = field(default_factory=dict)
     delivering: dict[UUID, bool] = field(default_factory=dict)

@@ -52,31 +52,41 @@ async def keep(hub: Context, channel: str, address_id: UUID, hook: Hook) -> UUID
 
 async def read(hub: Context, mail_id: UUID) -> None:
     """Read a mail that was kept and take it in. Reading it twice is no harm: what it says is known by its id."""
-    async with hub.reading:
-        mail = await _begun(hub, mail_id)
-        if mail is None:
-            return
-        failpoints.reach("mail.reading")
-        try:
-            body = await asyncio.to_thread((hub.data_dir / mail.path).read_bytes)
-            hook = Hook("POST", mail.url, {"content-type": mail.content_type}, body)
-            reply = await hub.channels[mail.channel].receive(hook)
-            async with hub.store.read() as db:
-                address = await db.get(Address, mail.address_id)
-            for inbound in reply.events:
-                await Hub(hub).receive(inbound, at=address)
-        except Refused as refused:
-            await _quarantine(hub, mail_id, refused.reason)
-        except FileNotFoundError:
-            await _quarantine(hub, mail_id, _LOST)
-        except (SQLAlchemyError, OSError):
-            log.exception("could not store mail %s; the sweep tries it again", mail_id)
-        except Exception as error:
-            log.exception("could not read mail %s", mail_id)
-            await _quarantine(hub, mail_id, f"Reading it failed ({type(error).__name__}); see the server's log.")
-        else:
-            failpoints.reach("mail.read")
-            await _forget(hub, mail_id)
+    if mail_id in hub.underway:
+        return
+    hub.underway.add(mail_id)
+    try:
+        async with hub.reading:
+            await _read(hub, mail_id)
+    finally:
+        hub.underway.discard(mail_id)
+
+
+async def _read(hub: Context, mail_id: UUID) -> None:
+    mail = await _begun(hub, mail_id)
+    if mail is None:
+        return
+    failpoints.reach("mail.reading")
+    try:
+        body = await asyncio.to_thread((hub.data_dir / mail.path).read_bytes)
+        hook = Hook("POST", mail.url, {"content-type": mail.content_type}, body)
+        reply = await hub.channels[mail.channel].receive(hook)
+        async with hub.store.read() as db:
+            address = await db.get(Address, mail.address_id)
+        for inbound in reply.events:
+            await Hub(hub).receive(inbound, at=address)
+    except Refused as refused:
+        await _quarantine(hub, mail_id, refused.reason)
+    except FileNotFoundError:
+        await _quarantine(hub, mail_id, _LOST)
+    except (SQLAlchemyError, OSError):
+        log.exception("could not store mail %s; the sweep tries it again", mail_id)
+    except Exception as error:
+        log.exception("could not read mail %s", mail_id)
+        await _quarantine(hub, mail_id, f"Reading it failed ({type(error).__name__}); see the server's log.")
+    else:
+        failpoints.reach("mail.read")
+        await _forget(hub, mail_id)
 
 
 async def _begun(hub: Context, mail_id: UUID) -> Mail | None:
