@@ -195,7 +195,7 @@ async def stopped(post: Post) -> NotAllowed:
         ("bounce", {}, "bounce", "comes back"),
         ("dropped", {"reason": "Bounced Address"}, "bounce", "comes back"),
         ("dropped", {"reason": "Unsubscribed Address"}, "unsubscribe", "unsubscribed"),
-        ("spamreport", {}, "spam_report", "spam"),
+        ("spamreport", {}, "spam", "spam"),
         ("unsubscribe", {}, "unsubscribe", "unsubscribed"),
         ("group_unsubscribe", {}, "unsubscribe", "unsubscribed"),
     ],

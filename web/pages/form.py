@@ -1,6 +1,6 @@
 """What a browser's form says: text that can be stored, files, and complaints by field in plain words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -22,9 +22,9 @@ class Form:
     """The fields of a form, with Unix line ends."""
 
     def __init__(
-        self, texts: Mapping[str, list[str]], files: Mapping[str, UploadFile], uploads: list[UploadFile]
+        self, texts: Mapping[str, list[str]], files: Mapping[str, UploadFile], uploads: Sequence[UploadFile] = ()
     ) -> None:  # fmt: skip
-        self._texts, self.files, self.uploads = texts, files, uploads
+        self._texts, self.files, self.uploads = texts, files, list(uploads)
 
     def __contains__(self, name: str) -> bool:
         return name in self._texts
