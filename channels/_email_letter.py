@@ -83,8 +83,9 @@ def _letter(form: Form, parts: Parts) -> Letter:
     mail = {
         "from": str(author), "reply_to": str(sender) if sender is not author else "", "to": [str(one) for one in to],
         "cc": [str(one) for one in cc], "message_id": _own_id(headers), "references": list(reversed(answers))[-20:],
-        "date": headers.text("date")[:100], "trusted": sure,
-        "trust": "" if sure else why_not(dkim, spf, author.address),
+        "date": headers.text("date")[:100], "trusted": sure and sender is author, "trust": _doubt(
+            sure, author, sender, why_not(dkim, spf, author.address)
+        ),
         "automatic": from_machine, "html": bool(html), "whole": whole, "inline": dict(list(parts.inline.items())[:50]),
         "notes": parts.notes,
     }  # fmt: skip
@@ -101,6 +102,13 @@ def _letter(form: Form, parts: Parts) -> Letter:
         proven=sure and sender is author,
         automatic=from_machine,
     )
+
+
+def _doubt(sure: bool, author: Person, sender: Person, why: str) -> str:
+    """Why it is not certain that the customer wrote it; empty when it is."""
+    if not sure:
+        return why
+    return "" if sender is author else f"{author.address} sent it and wants the answer to go to {sender.address}."
 
 
 def _words(parts: Parts) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ import pytest
 from hub.channel import File
 from hub.core import files
 from hub.core.recover import GIVE_UP_AFTER, sweep
+from hub.core.verifying import is_verified
 from hub.models import AgentDefinition, Consent, Customer, Identity, Interaction, Message, OutboxEntry, StoredFile
 from hub.models.flow import Flow, Stage, Transition
 from hub.policy import NotAllowed
@@ -72,6 +73,24 @@ async def test_a_mail_nobody_signed_gives_an_identity_that_is_only_asserted(post
     assert (mail["trusted"], "signed by evil.example" in mail["trust"]) == (False, True)
     await post.writes(ANA, "Hi again")
     assert (await post.records.one(Identity)).strength == "verified"
+
+
+async def test_nobody_else_speaks_with_the_proof_of_a_customer(post: Post) -> None:
+    """What a customer may have done depends on who wrote last: neither a colleague nor a Reply-To proves that."""
+    await post.writes(ANA, "Hello")
+    (ours,) = await post.gets(ANA, at_least=1)
+    await post.writes(BEN, "From a colleague", answers=ours["id"])
+    found = await post.records.one(Interaction)
+    newest = (await post.letters(Message.role == "customer"))[-1]
+    assert (newest.interaction_id, newest.content["mail"]["trusted"]) == (found.id, False)
+    assert newest.content["mail"]["trust"] == f"{BEN} wrote this, not {ANA}."
+    assert not await is_verified(post.hub.hub.context, found.id)
+    await post.writes(ANA, "It is me again", answers=ours["id"])
+    assert await is_verified(post.hub.hub.context, found.id)
+    await post.writes("eve@evil.example", "Let me in", headers={"Reply-To": ANA})
+    forged = (await post.letters(Message.role == "customer"))[-1]
+    assert (forged.text, forged.content["mail"]["trusted"]) == ("Let me in", False)
+    assert not await is_verified(post.hub.hub.context, forged.interaction_id)
 
 
 async def test_attachments_come_in_and_go_out(post: Post) -> None:

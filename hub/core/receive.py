@@ -129,6 +129,9 @@ async def _take_in(
         content["html_file"] = attached.pop().file_id
     if machine:
         content["automatic"] = machine
+    if channel.limits.letters and person != interaction.person:  # somebody else in the exchange of theirs
+        words = f"{person} wrote this, not {interaction.person}."
+        content["mail"] = {**(content.get("mail") or {}), "trusted": False, "trust": words}
     waiting, unanswered = interaction.waiting_since, interaction.heard_seq > interaction.answered_seq
     said = say_in(
         db, interaction, now, role="customer", text=text, external_id=inbound.external_id,
