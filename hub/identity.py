@@ -52,6 +52,11 @@ def _number(value: str, region: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def same_person(kind: str) -> list[str]:
+    """The kinds by which one value is one person: a phone number is a WhatsApp number too."""
+    return [kind, _SAME_PERSON[kind]] if kind in _SAME_PERSON else [kind]
+
+
 async def recognise(
     db: AsyncSession,
     workspace: Workspace,
@@ -67,8 +72,7 @@ async def recognise(
     A phone number and a WhatsApp sender of the same number are one person.
     """
     value = normal(kind, value, workspace.default_region)
-    kinds = [kind, _SAME_PERSON[kind]] if kind in _SAME_PERSON else [kind]
-    known = {row[0].kind: row[1] for row in await people.known_as(db, workspace.id, kinds, value)}
+    known = {row[0].kind: row[1] for row in await people.known_as(db, workspace.id, same_person(kind), value)}
     found = known.get(kind)
     if found is None:
         found = next(iter(known.values()), None) or await _newcomer(db, workspace, kind, value)
