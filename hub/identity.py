@@ -52,6 +52,11 @@ def _number(value: str, region: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def same_person(kind: str) -> list[str]:
+    """The kinds by which one value is one person: a phone number is a WhatsApp number too."""
+    return [kind, _SAME_PERSON[kind]] if kind in _SAME_PERSON else [kind]
+
+
 async def recognise(
     db: AsyncSession,
     workspace: Workspace,
@@ -67,8 +72,7 @@ async def recognise(
     A phone number and a WhatsApp sender of the same number are one person.
     """
     value = normal(kind, value, workspace.default_region)
-    kinds = [kind, _SAME_PERSON[kind]] if kind in _SAME_PERSON else [kind]
-    rows = await people.known_as(db, workspace.id, kinds, value)
+    rows = await people.known_as(db, workspace.id, same_person(kind), value)
     known = {row[0].kind: row[1] for row in rows}
     for row in rows:
         if row[0].kind == kind and strength == "verified":

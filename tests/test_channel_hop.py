@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from hub import policy
 from hub.models import Event, Interaction, Message, Question
 from tests.call_world import QUESTION, Exchange, agent, exchange, says
 from tests.fakes import FakeClock
@@ -92,3 +93,18 @@ async def test_a_link_that_is_forged_or_too_old_asks_nothing(phones: Exchange) -
     assert (late.status_code, "too old" in late.text) == (410, True)
     await phones.hangs_up(sid)
     await phones.ended(sid)
+
+
+async def test_of_who_refused_recording_neither_sound_nor_words_are_kept(phones: Exchange) -> None:
+    number, person = await phones.number(agent()), phones.person()
+    async with phones.house.store.write() as db:
+        home = phones.house.home.workspace_id
+        now = phones.house.clock.now()
+        await policy.refuse(db, home, "phone", person, purpose="recording", source="operator", now=now)
+    script = [QUIET, says("Good morning."), QUIET, says("Goodbye", 300), QUIET]
+    sid = await phones.calls_us(number, script, sender=person)
+    await phones.over(sid)
+    interaction = await phones.ended(sid)
+    assert "morning" not in str(await phones.transcript(interaction.id)), "nor are the words kept"
+    for recording in await phones.recordings(interaction.id):
+        assert not any(lane.any() for lane in phones.lanes(recording)), "quiet is all that is on it"

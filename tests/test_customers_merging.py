@@ -165,7 +165,7 @@ FIELDS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEP, min_size=2, max_size=6), st.lists(FIELDS, min_size=3, max_size=3), st.data())
 def test_any_merge_or_split_and_its_undoing_leave_the_database_as_it_was(
     sqlite_template: Path, tmp_path: Path, steps: list[tuple[str, str, str]], fields: list[Any], data: st.DataObject

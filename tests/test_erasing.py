@@ -9,7 +9,7 @@ from sqlmodel import SQLModel, select
 
 from hub.channel import File, Inbound
 from hub.core import customers, erasing, files
-from hub.models import AuditEntry, Consent, Customer, InboxEntry, Interaction, Message, Recording
+from hub.models import AuditEntry, Consent, Customer, InboxEntry, Interaction, Message, Recording, Share
 from hub.policy import NotAllowed
 from hub.store import Store, lock
 from tests.bench.processes import OUR_NUMBER
@@ -41,6 +41,8 @@ async def known(made: Core, home: Home, folder: Path) -> tuple[UUID, list[Path]]
             made.context, db, home.workspace_id, interaction.id, File("a.txt", "text/plain", WORD.encode())
         )
         db.add(Recording(workspace_id=home.workspace_id, interaction_id=interaction.id, path="tape.wav", rate=8_000))
+        expires_at = made.context.clock.now()
+        db.add(Share(workspace_id=home.workspace_id, interaction_id=interaction.id, by="Ana", expires_at=expires_at))
     return interaction.customer_id, [folder / "tape.wav", folder / "tape.peaks.json", folder / row.path]
 
 

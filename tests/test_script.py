@@ -434,3 +434,23 @@ def test_a_turn_costs_little() -> None:
         return spent / turns
 
     assert asyncio.run(go()) < 0.004  # in practice about a quarter of a millisecond; machines under load differ
+
+
+def test_what_comes_in_by_another_channel_is_acknowledged_and_taken_as_an_answer() -> None:
+    talk = Talk()
+    talk("I'd like an oil change on Friday. I'm Bo Berg")
+    pieces = talk("bo@example.com", "told")
+    assert words(pieces).startswith(("Thank you, I've got your message.", "I've just received your message"))
+    assert "bo@example.com" in words(pieces), "and is read back, since this field wants it"
+
+
+def test_a_refusal_outranks_the_flow_and_is_written_down() -> None:
+    talk = Talk()
+    talk("I'd like an oil change")
+    pieces = talk("No. Take me off your list!")
+    assert talk.box.calls == [("record_refusal", {"what": "everything", "words": "No. Take me off your list!"})]
+    assert kinds(pieces) == [UsedTool, Say, Finish]
+    failing = Talk(box=Box(ToolResult(error="broken")))
+    failing("hi")
+    pieces = failing("Don't call me again")
+    assert kinds(pieces) == [UsedTool, Say, HandToHuman], "a colleague sees to it"

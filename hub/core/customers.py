@@ -110,8 +110,7 @@ async def merge_in(
     """The same, within a transaction."""
     if kept_id == other_id:
         raise NotPossible("That is the same customer.", "same")
-    await _hold_identities(db, workspace_id, kept_id, other_id)
-    await merging.held(db, workspace_id, kept_id, other_id)
+    await _hold(db, workspace_id, kept_id, other_id)
     kept, other = await _there(db, workspace_id, kept_id), await _there(db, workspace_id, other_id)
     moved = {
         "identities": await merging.all_of(db, Identity, other_id),
@@ -140,7 +139,7 @@ async def split(
 ) -> CustomerChange:
     """These identities, and what came by them, are a new customer's. Raises `NoCustomer`, `NotPossible`."""
     async with hub.store.write() as db:
-        await _hold_identities(db, workspace_id, customer_id)
+        await _hold(db, workspace_id, customer_id)
         await _there(db, workspace_id, customer_id)
         going = await merging.some_identities(db, customer_id, identity_ids)
         if len(going) != len(set(identity_ids)) or not going:
@@ -183,10 +182,13 @@ def _write_down(
     return made
 
 
-async def _hold_identities(db: AsyncSession, workspace_id: UUID, *customer_ids: UUID) -> None:
-    """Nobody is recognised by any of these while they move."""
-    for known in sorted((one.kind, one.value) for one in await people.identities(db, workspace_id, *customer_ids)):
-        await lock(db, workspace_id, *known)
+async def _hold(db: AsyncSession, workspace_id: UUID, *customer_ids: UUID) -> dict[UUID, Customer]:
+    """Nobody is recognised as one of these, and nothing is said with them, while things move."""
+    known = await people.identities(db, workspace_id, *customer_ids)
+    for kind, value in sorted({(kind, one.value) for one in known for kind in identity.same_person(one.kind)}):
+        await lock(db, workspace_id, kind, value)
+    await merging.hold_interactions(db, *customer_ids)
+    return await merging.held(db, workspace_id, *customer_ids)
 
 
 # undo
@@ -209,8 +211,7 @@ async def undo(
             return change
         if await merging.standing_on(db, change):
             raise NotPossible("These customers were merged or split again since. Undo that first.", "later_change")
-        await _hold_identities(db, workspace_id, change.customer_id, change.other_id)
-        held = await merging.held(db, workspace_id, change.customer_id, change.other_id)
+        held = await _hold(db, workspace_id, change.customer_id, change.other_id)
         if len(held) != 2:
             raise NotPossible("One of these customers was erased.", "erased")
         kept, other = held[change.customer_id], held[change.other_id]

@@ -1,34 +1,27 @@
 """Taking everything of a person out of the database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, update
-from sqlmodel import col, delete, select
+from sqlmodel import SQLModel, col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import (
-    Command,
     Consent,
     Customer,
     CustomerChange,
-    Event,
     Identity,
     InboxEntry,
     Interaction,
     Message,
-    OutboxEntry,
-    Question,
     Recording,
     Replay,
     StoredFile,
-    Tag,
     Verification,
 )
-
-_OF_INTERACTIONS = (OutboxEntry, Command, Recording, StoredFile, Tag, Event)
 
 
 async def leave_no_trace_on_disk(db: AsyncSession) -> None:
@@ -75,30 +68,40 @@ async def files_of(db: AsyncSession, interaction_ids: Sequence[UUID]) -> list[st
 async def forget(
     db: AsyncSession, workspace_id: UUID, customer_ids: Sequence[UUID], interaction_ids: Sequence[UUID]
 ) -> None:
-    """Delete all rows about them. Of what came in, the provider's id stays, so that it is not taken in again."""
+    """Delete all rows about them, in whichever tables refer to them or to what was said with them.
+
+    Of what came in, the provider's id stays, so that it is not taken in again.
+    """
+    values = select(Identity.value).where(col(Identity.customer_id).in_(customer_ids))
+    codes = or_(col(Verification.customer_id).in_(customer_ids), col(Verification.value).in_(values))
+    await db.exec(delete(Verification).where(codes, col(Verification.workspace_id) == workspace_id))
+    alone = col(Consent.identity_value).in_(values)
+    await db.exec(delete(Consent).where(alone, col(Consent.workspace_id) == workspace_id))
+    either = or_(col(CustomerChange.customer_id).in_(customer_ids), col(CustomerChange.other_id).in_(customer_ids))
+    await db.exec(delete(CustomerChange).where(either))
     for some in _some(interaction_ids):
         await db.exec(
             update(InboxEntry)
             .where(col(InboxEntry.interaction_id).in_(some))
             .values(interaction_id=None, message_id=None, data={}, done_at=InboxEntry.received_at)
         )
-        ours = or_(col(Question.interaction_id).in_(some), col(Question.by_interaction_id).in_(some))
-        await db.exec(delete(Question).where(ours))
-        for table in _OF_INTERACTIONS:
-            await _delete(db, table, col(table.interaction_id).in_(some))
-        await _delete(db, Message, col(Message.interaction_id).in_(some))
-        await _delete(db, Interaction, col(Interaction.id).in_(some))
-    values = select(Identity.value).where(col(Identity.customer_id).in_(customer_ids))
-    codes = or_(col(Verification.customer_id).in_(customer_ids), col(Verification.value).in_(values))
-    await _delete(db, Verification, codes & (col(Verification.workspace_id) == workspace_id))
-    await _delete(db, Consent, (col(Consent.workspace_id) == workspace_id) & col(Consent.identity_value).in_(values))
-    await _delete(db, Consent, col(Consent.customer_id).in_(customer_ids))
-    either = or_(col(CustomerChange.customer_id).in_(customer_ids), col(CustomerChange.other_id).in_(customer_ids))
-    await _delete(db, CustomerChange, either)
+        said = select(Message.id).where(col(Message.interaction_id).in_(some))
+        await _forget_referring(db, {"interaction": some, "message": said})
+        await db.exec(delete(Interaction).where(col(Interaction.id).in_(some)))
     await _forget_answers(db, workspace_id, [*customer_ids, *interaction_ids])
-    await _delete(db, Identity, col(Identity.customer_id).in_(customer_ids))
+    await _forget_referring(db, {"customer": customer_ids})
     for customer_id in reversed(customer_ids):
-        await _delete(db, Customer, col(Customer.id) == customer_id)
+        await db.exec(delete(Customer).where(col(Customer.id) == customer_id))
+
+
+async def _forget_referring(db: AsyncSession, going: Mapping[str, Any]) -> None:
+    """Delete what refers to rows of these tables that are going, those first that others refer to last."""
+    for table in reversed(SQLModel.metadata.sorted_tables):
+        if table.name in ("inbox_entry", "customer", "interaction"):
+            continue
+        for key in table.foreign_keys:
+            if (ids := going.get(key.column.table.name)) is not None:
+                await db.exec(delete(table).where(key.parent.in_(ids)))
 
 
 async def _forget_answers(db: AsyncSession, workspace_id: UUID, ids: Sequence[UUID]) -> None:
@@ -106,10 +109,6 @@ async def _forget_answers(db: AsyncSession, workspace_id: UUID, ids: Sequence[UU
     for some in _some(ids, 50):
         speaks = or_(*(col(Replay.body).contains(str(one)) for one in some))
         await db.exec(update(Replay).where(col(Replay.workspace_id) == workspace_id, speaks).values(body="{}"))
-
-
-async def _delete(db: AsyncSession, table: type[Any], where: Any) -> None:
-    await db.exec(delete(table).where(where))
 
 
 def _some(ids: Sequence[UUID], many: int = 500) -> Iterator[list[UUID]]:

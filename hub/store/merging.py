@@ -18,8 +18,17 @@ _AT_ONCE = 500
 async def held(db: AsyncSession, workspace_id: UUID, *customer_ids: UUID) -> dict[UUID, Customer]:
     """These customers of the workspace, held until this writing transaction ends."""
     query = select(Customer).where(Customer.workspace_id == workspace_id, col(Customer.id).in_(customer_ids))
-    rows = (await db.exec(query.order_by(col(Customer.id)).with_for_update())).all()
+    rows = (await db.exec(query.order_by(col(Customer.id)).with_for_update(key_share=True))).all()
     return {row.id: row for row in rows}
+
+
+async def hold_interactions(db: AsyncSession, *customer_ids: UUID) -> None:
+    """Nobody writes into these customers' interactions until this writing transaction ends.
+
+    They are held before the customers are: whoever writes into one refers to its customer.
+    """
+    query = select(Interaction.id).where(col(Interaction.customer_id).in_(customer_ids))
+    await db.exec(query.order_by(col(Interaction.id)).with_for_update())
 
 
 async def all_of(db: AsyncSession, table: type[Any], customer_id: UUID) -> list[UUID]:

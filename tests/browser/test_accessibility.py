@@ -150,6 +150,38 @@ def chat_in_a_call(world: World, page: Page) -> None:
     expect(page.locator(".row.spoken .bubble").first).to_be_visible()
 
 
+def sending(world: World, page: Page) -> None:
+    page.goto(f"/customers/{world.ended.customer_id}")
+    page.get_by_role("button", name="Send a message").click()
+    page.get_by_label("Message", exact=True).fill("Your parcel is here.")
+    page.get_by_text("Options").click()
+    expect(page.locator("#send-preview")).to_contain_text("way to reach them")
+
+
+def merging(world: World, page: Page) -> None:
+    page.goto(f"/customers/{world.ended.customer_id}")
+    page.get_by_role("button", name="Merge").click()
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("button", name="Compare").first.click()
+    expect(page.locator("#merge-found")).to_contain_text("It can be undone.")
+
+
+def noting(world: World, page: Page) -> None:
+    page.goto(f"/customers/{world.ended.customer_id}")
+    for summary in page.locator("main details.more > summary").all():
+        summary.click()
+    page.get_by_role("button", name="Erase this customer").click()
+    expect(page.get_by_label("Type ERASE to confirm")).to_be_visible()
+
+
+def importing(world: World, page: Page) -> None:
+    page.goto("/customers/import")
+    file = b"Name,Phone\nDora,(202) 555-0111\nEgon,12\n"
+    page.get_by_label("CSV file").set_input_files([{"name": "a.csv", "mimeType": "text/csv", "buffer": file}])
+    page.get_by_role("button", name="Read the file").click()
+    expect(page.get_by_role("button", name="Import 1 customer")).to_be_visible()
+
+
 def at(path: str) -> Callable[[World, Page], None]:
     def go(world: World, page: Page) -> None:
         page.goto(path.format(agent=world.agent, customer=world.ended.customer_id, ended=world.ended.id))
@@ -177,6 +209,13 @@ PAGES: dict[str, Callable[[World, Page], None]] = {
     "playground": at("{agent}/playground"),
     "customers": at("/customers"),
     "customer": at("/customers/{customer}"),
+    "customer, sending": sending,
+    "customer, merging": merging,
+    "customer, noting": noting,
+    "customers, a file": at("/customers/import"),
+    "customers, importing": importing,
+    "question that is over": at("/a/nothing"),
+    "audit log": at("/settings/audit"),
     "settings": at("/settings"),
     "addresses": at("/settings/addresses"),
     "users": at("/settings/users"),
