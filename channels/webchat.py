@@ -37,24 +37,34 @@ class TooFast(Refused):
 
 
 class Pace:
-    """So many at once and then so many a second, for each key; the least used keys are forgotten."""
+    """So many at once and then so many a second, for each key; who has all of it again is forgotten."""
 
     _MOST_KEYS = 50_000
 
     def __init__(self, burst: float, per_second: float, now: Callable[[], float] = time.monotonic) -> None:
         self._burst, self._per_second, self._now = burst, per_second, now
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._full_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, key: str) -> None:
         """Count one. Raises `TooFast`."""
         now = self._now()
-        left, at = self._left.pop(key, (self._burst, now))
-        left = min(self._burst, left + (now - at) * self._per_second)
-        self._left[key] = (left - 1 if left >= 1 else left, now)
-        if len(self._left) > self._MOST_KEYS:
-            self._left.popitem(last=False)
+        full_at = max(self._full_at.pop(key, now), now)
+        left = self._burst - (full_at - now) * self._per_second
+        self._full_at[key] = full_at + 1 / self._per_second if left >= 1 else full_at
+        self._forget(now)
         if left < 1:
             raise TooFast(int((1 - left) / self._per_second) + 1)
+
+    def _forget(self, now: float) -> None:
+        """Those who were not counted for longest, as far as they have all of it again or are too many."""
+        for _ in range(2):
+            key = next(iter(self._full_at))
+            if self._full_at[key] > now and len(self._full_at) <= self._MOST_KEYS:
+                return
+            del self._full_at[key]
+
+    def __len__(self) -> int:
+        return len(self._full_at)
 
 
 class Webchat(Channel):
@@ -94,7 +104,10 @@ class Webchat(Channel):
         if len(hook.body) > MOST_BYTES:
             raise Refused(f"A request may have {MOST_BYTES:,} bytes.", 413)
         given = hook.json()
-        visitor = self.visitor(given.get("token"))
+        return self.message(self.visitor(given.get("token")), given)
+
+    def message(self, visitor: Visitor, given: Mapping[str, Any]) -> Reply:
+        """One message of this visitor, who has proved who they are. Raises `Refused`."""
         client_id, text = _client_id(given.get("id")), self._text(given.get("text"))
         self._pace.take(visitor.id)
         inbound = Inbound(

@@ -14,8 +14,9 @@ from hub.models import Address, Agent
 from hub.store import Store, agents
 from web.settings import Settings
 from web.templating import HERE
+from web.webchat.arrival import called
 from web.webchat.colour import stylesheet
-from web.webchat.live import called, live
+from web.webchat.live import live
 
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 _OPEN = {"public": True, "exclude_from_auth": True, "exclude_from_csrf": True}

@@ -12,7 +12,7 @@ from hub.models import Interaction, Message
 from hub.models.interaction import outranks
 from hub.store import interactions
 from web.webchat import calls
-from web.webchat.calls import Frame
+from web.webchat.frames import Frame
 
 SHOWN_ROLES = frozenset({"customer", "agent", "operator"})
 INTERACTIONS_SHOWN = 2
