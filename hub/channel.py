@@ -205,7 +205,8 @@ class Limits:
     `segmented`: billed by GSM-7 / UCS-2 segments. `window`: free text only this long after the
     person's last message. `live`: it carries sound. `receipts`: the provider reports delivery. `pulled`: the
     person's own client reads the messages from us, so nothing is sent. `greets`: it shows the agent's opening message
-    before the person says anything. `keywords`: STOP, START and HELP count. `inline_files`: attachments
+    before the person says anything. `keywords`: STOP, START and HELP count. `rich`: the person's client shows
+    cards and forms (`hub.models.rich`). `inline_files`: attachments
     travel as bytes.
     """
 
@@ -221,6 +222,7 @@ class Limits:
     greets: bool = False
     keywords: bool = False
     inline_files: bool = False
+    rich: bool = False
 
 
 class Sound(NamedTuple):

@@ -34,6 +34,7 @@ PUBLIC = {
 SIGNED = {
     "/a/{token:str}",
     "/chat/{key:str}/call",
+    "/chat/{key:str}/files",
     "/hooks/{channel:str}",
     "/hooks/{channel:str}/{rest:path}",
     "/hooks/webchat/live",

@@ -150,6 +150,7 @@ class Hub:
         media: tuple[Media, ...] = (),
         note: bool = False,
         content: Mapping[str, Any] | None = None,
+        choices: Sequence[str] = (),
     ) -> Message:
         """Say something as this operator, or for the agent when None; `content` is what it carries beside the text.
 
@@ -167,7 +168,7 @@ class Hub:
                 if self._is_live(interaction):
                     raise policy.NotAllowed("Words of a call are spoken: use the call's own `say`.", "live")
                 said = await reach.say_by(
-                    db, self.context, interaction, text, media=media, content=content,
+                    db, self.context, interaction, text, media=media, content=content, choices=list(choices),
                     role="operator" if operator else "agent", operator_id=operator.id if operator else None,
                     author=operator.name if operator else interaction.agent.get("name", ""),
                 )  # fmt: skip

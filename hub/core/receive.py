@@ -18,6 +18,7 @@ from hub.dialogue.template import fill
 from hub.models import Address, InboxEntry, Interaction, StoredFile, Workspace
 from hub.storable import storable
 from hub.store import agents, interactions, lock, transit
+from hub.store import files as stored
 
 MOST_CHARACTERS = 50_000
 MOST_ID_CHARACTERS = 500
@@ -103,6 +104,8 @@ async def _take_in(
     interaction = await _interaction(db, channel, inbound, within, address, workspace, person, now)
     text = inbound.text
     attached = []
+    ours = [UUID(one.file_id) for one in inbound.media if one.file_id]
+    await stored.say_where(db, workspace.id, interaction.id, ours)
     for one in inbound.files:
         media, row = await files.keep(hub, db, workspace.id, interaction.id, one)
         attached.append(media)

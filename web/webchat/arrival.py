@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from channels.webchat import UNSTORABLE, Visitor
 from channels.webchat import thread as thread_name
 from hub.channel import Refused
+from hub.core import chatting
 from hub.core.receive import opening
 from hub.models import Address
 from hub.store import agents
@@ -36,6 +37,10 @@ async def welcome(visits: Visits, hello: Frame, network: str) -> tuple[Visitor, 
             visits.count(visits.arriving, network)
         visitor = _known(visits, token, address) if token else Visitor(address.value, secrets.token_hex(16))
         thread = Thread(address.workspace_id, thread_name(visitor), visitor.id, seen=_seen(hello.get("seen")))
+        workspace = await agents.workspace(db, address.workspace_id)
+        calls_back = bool(address.options.get("call_me")) and (
+            await chatting.caller_of(db, visits.hub.context, address.workspace_id) is not None
+        )
         takes_calls = agent is not None and await line_of(db, address) is not None
         started = bool(token) and (
             bool(await newest(db, thread.workspace_id, thread.name, limit=1))
@@ -49,6 +54,9 @@ async def welcome(visits: Visits, hello: Frame, network: str) -> tuple[Visitor, 
         "greeting": opening(definition),
         "started": started,
         "calls": takes_calls,
+        "call_me": calls_back,
+        "files": address.options.get("files") is not False,
+        "closed": "" if agent else chatting.closed_words(address, workspace, visits.hub.context.clock.now()),
         "limit": visits.channel.limits.length,
     }  # fmt: skip
 

@@ -5,8 +5,12 @@ import json
 import logging
 from uuid import UUID
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from channels.webchat import Visitor
 from hub.channel import Refused
+from hub.core.chatting import Offer, mail_offer
+from hub.models import Interaction
 from web.webchat.acts import ACTS
 from web.webchat.feed import Thread
 from web.webchat.frames import CLOSED, Frame, fault, parsed, short
@@ -15,6 +19,8 @@ from web.webchat.visits import Visits
 from web.websocket import DoorSocket
 
 TRY_AGAIN_SECONDS = 3
+TYPING = "typing:"
+"""Begins the hint that somebody of ours is writing; their name follows."""
 CALL_LOOK_SECONDS = 1.0
 """How often it is looked whether a call is over."""
 
@@ -63,8 +69,12 @@ class Visit:
     # what they are shown
 
     def hint(self, identifier: str) -> None:
-        """Something has changed in the thread."""
-        self.look()
+        """Something has changed in the thread, or one of us is writing in it."""
+        if identifier.startswith(TYPING):
+            name = identifier.removeprefix(TYPING)
+            self.visits.hub.context.spawn(self.send({"type": "typing", "on": True, "name": name, "passing": True}))
+        else:
+            self.look()
 
     def look(self) -> None:
         """Read the thread again, beside everything else: something is new or may have been missed."""
@@ -79,8 +89,9 @@ class Visit:
             while self._again and not self._over:
                 self._again = False
                 async with self.visits.hub.context.store.read() as db:
-                    news = await self.thread.news(db)
-                for frame in news:
+                    news = await self.thread.news(db, self.visits.link)
+                    offer = await self._mail_offer(db)
+                for frame in news + offer:
                     await self.send(frame)
                 self.mark(self.thread.arrived(), "delivered")
         except Exception:
@@ -90,6 +101,21 @@ class Visit:
             self._showing = False
         if self.thread.calling and not self._over:
             asyncio.get_running_loop().call_later(CALL_LOOK_SECONDS, self.look)
+
+    async def _mail_offer(self, db: AsyncSession) -> list[Frame]:
+        """Whether an answer by mail is offered, when that has changed."""
+        waits = self.thread.state.get("operator", {}).get("owner") == "queue" and self.thread.open_id is not None
+        offer = Offer()
+        if waits and (chat := await db.get(Interaction, self.thread.open_id)) is not None:
+            offer = await mail_offer(db, self.visits.hub.context, chat)
+            if offer.again_at is not None:
+                seconds = (offer.again_at - self.visits.hub.context.clock.now()).total_seconds()
+                asyncio.get_running_loop().call_later(max(seconds, 0) + 0.1, self.look)
+        frame: Frame = {"type": "mail", "offer": offer.now, "words": offer.words}
+        if self.thread.state.get("mail", {"type": "mail", "offer": False, "words": ""}) == frame:
+            return []
+        self.thread.state["mail"] = frame
+        return [frame]
 
     def mark(self, message_ids: list[UUID], status: str) -> None:
         """These messages of ours are `delivered` or `read` now."""
