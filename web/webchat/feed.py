@@ -119,6 +119,8 @@ class Thread:
         if message.role == "customer":
             prefix = f"{self.visitor_id}:"
             frame["id"] = message.external_id.removeprefix(prefix)
+            if answer := message.content.get("rich", {}).get("answer"):
+                frame["form"] = answer["form"]
             return frame
         if message.choices:
             frame["choices"] = message.choices
