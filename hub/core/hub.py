@@ -14,6 +14,7 @@ from hub.core import receive as receiving
 from hub.core.answer import answer
 from hub.core.context import Context
 from hub.core.deliver import deliver
+from hub.core.mentions import mention
 from hub.core.receive import Receipt
 from hub.core.report import report
 from hub.core.write import finish, idle_after, owe, owe_turn, say_in
@@ -160,6 +161,7 @@ class Hub:
             interaction = await self._held(db, workspace_id, interaction_id)
             if note:
                 said = self._note(db, interaction, text, operator)
+                await mention(db, said)
             else:
                 if operator is not None:
                     await self._must_own(db, interaction, operator)
