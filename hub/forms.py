@@ -58,9 +58,12 @@ def _value(field: FormField, text: str, region: str) -> str | float:
     match field.type:
         case "email" | "phone":
             try:
-                return normal(field.type, text, region)
+                value = normal(field.type, text, region)
             except NotAnIdentity as error:
                 raise ValueError(str(error)) from None
+            if field.type == "phone" and not value.startswith("+"):
+                raise ValueError("write the whole number, like +15551234567.")
+            return value
         case "number":
             return _number(field, text)
         case "date":

@@ -123,7 +123,7 @@ def _in_view(
     """
     ours = col(_C.workspace_id)
     base: list[ColumnElement[bool]] = [
-        (func.coalesce(ours, ours) if by_id else ours) == workspace_id,
+        (func.coalesce(ours, ours) if by_id or view == "mentions" else ours) == workspace_id,
         col(_C.test).is_(False),
     ]
     if view == "search":
