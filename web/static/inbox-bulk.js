@@ -126,7 +126,7 @@
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") || !$("bulk")) return;
-    if (event.target.matches("input:not([type=radio]):not([type=checkbox]), textarea, select")) return;
+    if (event.target.matches?.("input:not([type=radio]):not([type=checkbox]), textarea, select")) return;
     if (event.key === "Escape" && picked.size && !document.querySelector("details[data-menu][open]")) {
       none();
       event.stopImmediatePropagation();
