@@ -318,7 +318,10 @@ function over(ended, words) {
   at.composer.hidden = ended;
   at.finish.hidden = ended || !current;
   at.ring.hidden = ended || !current || !welcome?.call_me;
-  if (ended) at.mail.hidden = true;
+  if (ended) {
+    at.mail.hidden = true;
+    thread.closeForms();
+  }
   mailing.waiting(false);
   at["over-words"].textContent = words || "";
   if (ended) {

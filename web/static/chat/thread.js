@@ -130,6 +130,10 @@ class Thread {
     if (!Object.keys(problems).length) this.forms.delete(key);
   }
 
+  closeForms() {
+    for (const key of [...this.forms.keys()]) this.answered(key, {});
+  }
+
   goOn() {
     /* Somebody wrote instead: a form that asked for one thing has had its answer. */
     for (const [key, form] of this.forms) if (form.fields.size === 1) this.answered(key, {});
