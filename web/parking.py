@@ -9,8 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
+from web.frames import Frames
 from web.websocket import DoorSocket
 
 EXTENSION = "hub.park"
@@ -47,8 +46,8 @@ async def park(scope: Any, door: DoorSocket, guest: Guest) -> None:
         guest.gone()
 
 
-class ParkingProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's, whose connections the application may leave open behind it."""
+class ParkingProtocol(Frames):
+    """The server's own, whose connections the application may leave open behind it."""
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
@@ -144,6 +143,9 @@ class _Stall:
         task = self._protocol.loop.create_task(self._hand_on())
         self._protocol.tasks.add(task)
         task.add_done_callback(self._protocol.tasks.discard)
+
+    def qsize(self) -> int:
+        return len(self._waiting or ())
 
     async def _hand_on(self) -> None:
         waiting = self._waiting
