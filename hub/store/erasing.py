@@ -18,6 +18,7 @@ from hub.models import (
     Identity,
     InboxEntry,
     Interaction,
+    Mention,
     Message,
     OutboxEntry,
     Question,
@@ -28,7 +29,7 @@ from hub.models import (
     Verification,
 )
 
-_OF_INTERACTIONS = (OutboxEntry, Command, Recording, StoredFile, Tag, Event)
+_OF_INTERACTIONS = (OutboxEntry, Command, Recording, StoredFile, Mention, Tag, Event)
 
 
 async def leave_no_trace_on_disk(db: AsyncSession) -> None:
