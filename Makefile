@@ -7,7 +7,7 @@ ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 READY := $(VENV)/.ready
 PORT ?= 8000
 
-.PHONY: help run test lint check fix bench bench-text bench-lists bench-start bench-voice bench-soak screenshots lock clean browser
+.PHONY: help run test lint check fix bench bench-text bench-lists bench-start bench-voice bench-chat bench-soak screenshots lock clean browser
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,7 +30,7 @@ fix: $(READY) ## Mend style where it can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-start bench-text bench-lists bench-voice ## Measure all the figures
+bench: bench-start bench-text bench-lists bench-voice bench-chat ## Measure all the figures
 
 bench-start: $(READY) ## Start of the demo and of the command
 	$(BIN)/python -m tests.bench.start
@@ -43,6 +43,9 @@ bench-lists: $(READY) ## Inbox and thread with 100,000 interactions and 1,000,00
 
 bench-voice: $(READY) ## The voice loop with up to hundreds of calls in real time
 	$(BIN)/python -m tests.bench.voice
+
+bench-chat: $(READY) ## Thousands of idle web chat visitors, hundreds who write, and one who floods
+	$(BIN)/python -m tests.bench.chat
 
 bench-soak: $(READY) ## Hundreds of calls: what is left of them
 	$(BIN)/python -m tests.bench.soak

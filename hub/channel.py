@@ -226,9 +226,10 @@ class Limits:
     `segmented`: billed by GSM-7 / UCS-2 segments. `window`: free text only this long after the
     person's last message. `live`: it carries sound. `receipts`: the provider reports delivery. `pulled`: the
     person's own client reads the messages from us, so nothing is sent. `greets`: it shows the agent's opening message
-    before the person says anything. `keywords`: STOP, START and HELP count. `inline_files`: attachments
-    travel as bytes. `letters`: messages have a subject and copies and name those they answer; each that answers none of
-    ours begins an exchange, and who refuses them refuses them on this channel.
+    before the person says anything. `keywords`: STOP, START and HELP count. `rich`: the person's client shows
+    cards and forms (`hub.models.rich`). `inline_files`: attachments travel as bytes. `letters`: messages have a subject
+    and copies and name those they answer; each that answers none of ours begins an exchange, and who refuses them
+    refuses them on this channel.
     """
 
     length: int
@@ -244,6 +245,7 @@ class Limits:
     keywords: bool = False
     inline_files: bool = False
     letters: bool = False
+    rich: bool = False
 
 
 class Sound(NamedTuple):

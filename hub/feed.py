@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 TICK_SECONDS = 15.0
 _MOST_IDS = 1000
@@ -37,32 +37,46 @@ class Subscription:
         return ids
 
 
+class Listener(Protocol):
+    """Who is told of hints, at once and beside everything else; it must not wait and not raise."""
+
+    def hint(self, identifier: str) -> None: ...
+
+
 class Bus:
     """Hints within one process."""
 
     def __init__(self) -> None:
-        self._subscribers: dict[str, set[Subscription]] = {}
+        self._listeners: dict[str, set[Listener]] = {}
+
+    def listen(self, topic: str, listener: Listener) -> None:
+        """Tell the listener of hints about this topic, until it leaves."""
+        self._listeners.setdefault(topic, set()).add(listener)
+
+    def leave(self, topic: str, listener: Listener) -> None:
+        """Tell it no more. Leaving twice is no error."""
+        left = self._listeners.get(topic, set())
+        left.discard(listener)
+        if not left:
+            self._listeners.pop(topic, None)
 
     @contextlib.asynccontextmanager
     async def subscribe(self, *topics: str) -> AsyncIterator[Subscription]:
         """Subscribe first, then read the table: so nothing falls between."""
         subscription = Subscription()
         for topic in topics:
-            self._subscribers.setdefault(topic, set()).add(subscription)
+            self.listen(topic, subscription)
         try:
             yield subscription
         finally:
             for topic in topics:
-                left = self._subscribers.get(topic, set())
-                left.discard(subscription)
-                if not left:
-                    self._subscribers.pop(topic, None)
+                self.leave(topic, subscription)
 
     def publish(self, hints: Iterable[tuple[str, str]]) -> None:
         """Tell of (topic, id) pairs. Never waits, never raises."""
         for topic, identifier in hints:
-            for subscription in self._subscribers.get(topic, ()):
-                subscription.hint(identifier)
+            for listener in tuple(self._listeners.get(topic, ())):
+                listener.hint(identifier)
 
     async def start(self) -> None: ...
 

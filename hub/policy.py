@@ -130,6 +130,8 @@ async def check(
             f"The text has {len(text)} characters; this channel carries {limits.length}. Shorten or split it.",
             "too_long",
         )
+    if content and content.get("rich") and not limits.rich:
+        raise NotAllowed("This channel carries no cards and forms. Write it as text.", "rich")
     if media_count > limits.media_count:
         raise NotAllowed(f"This channel carries {limits.media_count} attachments, not {media_count}.", "media")
     refused = await refusal(

@@ -32,6 +32,7 @@ async def known(made: Core, home: Home, folder: Path) -> tuple[UUID, list[Path]]
     first = await made.hub.receive(text(f"My {WORD} is broken", "SM1"))
     await made.settled()
     interaction = await made.records.one(Interaction, Interaction.id == first.interaction_id)
+    await made.hub.say(home.workspace_id, interaction.id, f"@Ben look, the {WORD}", operator=home.ana, note=True)
     ben = await says(made, BEN, f"The other {WORD}")
     await customers.merge(made.context, home.workspace_id, interaction.customer_id, ben, by="Ana")
     (folder / "tape.wav").write_bytes(b"sound")

@@ -35,6 +35,7 @@ SIGNED = {
     "/a/{token:str}",
     "/chat/{key:str}/call",
     "/hooks/email/{rest:path}",
+    "/chat/{key:str}/files",
     "/hooks/{channel:str}",
     "/hooks/{channel:str}/{rest:path}",
     "/hooks/webchat/live",

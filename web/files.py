@@ -31,7 +31,11 @@ class Links:
         self._public_url = public_url
 
     def to(self, row: StoredFile) -> str:
-        return f"{self._public_url}/media/{self._signer.dumps([row.workspace_id.hex, row.id.hex])}"
+        return self._public_url + self.path(row.workspace_id, row.id)
+
+    def path(self, workspace_id: UUID, file_id: UUID) -> str:
+        """The link as pages of this server write it."""
+        return f"/media/{self._signer.dumps([workspace_id.hex, file_id.hex])}"
 
     def of(self, token: str) -> tuple[UUID, UUID]:
         """Workspace and file of a link. Raises `BadSignature` for a forged and an old one."""

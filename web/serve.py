@@ -62,7 +62,7 @@ def uvicorn_options() -> dict[str, Any]:
         "log_level": "warning",
         "access_log": False,
         "server_header": False,
-        "ws": "web.frames:Frames",
+        "ws": "web.parking:ParkingProtocol",
         "ws_max_size": 65_536,
         "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": 3,

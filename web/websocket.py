@@ -22,9 +22,12 @@ class DoorSocket:
     __slots__ = ("_receive", "_send", "accepted", "gone")
 
     def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive: Any = receive
-        self._send: Any = send
         self.accepted = self.gone = False
+        self.lead_to(receive, send)
+
+    def lead_to(self, receive: Any, send: Any) -> None:
+        """Use these two functions of the same connection from now on."""
+        self._receive, self._send = receive, send
 
     async def accept(self) -> None:
         if not self.accepted:
@@ -47,10 +50,10 @@ class DoorSocket:
             kind = "text" if isinstance(data, str) else "bytes"
             await self._tell({"type": "websocket.send", kind: data})
 
-    async def close(self, code: int = 1000) -> None:
+    async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close it. Before it is accepted, this answers the handshake with 403."""
         if not self.gone:
-            await self._tell({"type": "websocket.close", "code": code, "reason": ""})
+            await self._tell({"type": "websocket.close", "code": code, "reason": reason})
             self.gone = True
 
     async def _tell(self, message: dict[str, Any]) -> None:

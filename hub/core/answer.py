@@ -160,6 +160,7 @@ async def _write_down(
                     said = say_in(
                         db, interaction, now, role="agent", author=interaction.agent.get("name", ""),
                         text=part.text, choices=list(part.choices),
+                        content={"rich": {"form": dict(part.form)}} if part.form and channel.limits.rich else {},
                     )  # fmt: skip
                     if not channel.limits.pulled:
                         owe(db, interaction, said, now)
@@ -173,4 +174,5 @@ async def _write_down(
 
 def _parts(piece: Say, over: int | None) -> list[Say]:
     texts = split(piece.text, over) if over else [piece.text]
-    return [replace(piece, text=text, choices=piece.choices if text is texts[-1] else ()) for text in texts]
+    first = [replace(piece, text=text, choices=(), form=None) for text in texts[:-1]]
+    return [*first, replace(piece, text=texts[-1])]

@@ -14,6 +14,7 @@ from hub.core import receive as receiving
 from hub.core.answer import answer
 from hub.core.context import Context
 from hub.core.deliver import deliver
+from hub.core.mentions import mention
 from hub.core.receive import Receipt
 from hub.core.report import report
 from hub.core.write import finish, idle_after, owe, owe_turn, say_in
@@ -153,6 +154,7 @@ class Hub:
         media: tuple[Media, ...] = (),
         note: bool = False,
         content: Mapping[str, Any] | None = None,
+        choices: Sequence[str] = (),
     ) -> Message:
         """Say something as this operator, or for the agent when None; `content` is what it carries beside the text.
 
@@ -162,6 +164,7 @@ class Hub:
             interaction = await self._held(db, workspace_id, interaction_id)
             if note:
                 said = self._note(db, interaction, text, operator)
+                await mention(db, said)
             else:
                 if operator is not None:
                     await self._must_own(db, interaction, operator)
@@ -170,7 +173,7 @@ class Hub:
                 if self._is_live(interaction):
                     raise policy.NotAllowed("Words of a call are spoken: use the call's own `say`.", "live")
                 said = await reach.say_by(
-                    db, self.context, interaction, text, media=media, content=content,
+                    db, self.context, interaction, text, media=media, content=content, choices=list(choices),
                     role="operator" if operator else "agent", operator_id=operator.id if operator else None,
                     author=operator.name if operator else interaction.agent.get("name", ""),
                 )  # fmt: skip

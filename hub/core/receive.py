@@ -18,6 +18,7 @@ from hub.dialogue.template import fill
 from hub.models import Address, InboxEntry, Interaction, StoredFile, Workspace
 from hub.storable import storable
 from hub.store import agents, interactions, lock, transit
+from hub.store import files as stored
 
 MOST_CHARACTERS = 50_000
 MOST_ID_CHARACTERS = 500
@@ -123,6 +124,8 @@ async def _take_in(
     await lock(db, workspace.id, channel.identity, earlier.person if earlier else person)
     interaction = await _interaction(db, channel, inbound, within, address, workspace, person, now, earlier)
     text = inbound.text
+    said_already = [UUID(one.file_id) for one in inbound.media if one.file_id]
+    await stored.say_where(db, workspace.id, interaction.id, said_already)
     attached = await _files(db, hub, inbound, interaction, kept)
     content = content_of(inbound)
     if inbound.html:

@@ -31,6 +31,7 @@ class Exchange:
         self.pieces: list[Piece] = []
         self.parts: list[str] = []
         self.choices: tuple[str, ...] = ()
+        self.form: dict[str, Any] | None = None
         self.meant: Intent | None = None
         self.heard = False
         self.over = self.polite = False
@@ -78,8 +79,8 @@ class Exchange:
         self.echo, self.ack_at = "", -1
         text = glue(self.parts, self.turn.channel)[:LONGEST]
         if text:
-            self.pieces.append(Say(text, self.choices))
-        self.parts, self.choices = [], ()
+            self.pieces.append(Say(text, self.choices, form=self.form))
+        self.parts, self.choices, self.form = [], (), None
 
     def take(self) -> list[Piece]:
         taken, self.pieces = self.pieces, []

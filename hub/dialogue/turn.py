@@ -71,7 +71,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Words for the customer. `choices` are offered as buttons where the channel has them.
+    """Words for the customer. `choices` are offered as buttons where the channel has them, `form` to be filled in.
 
     `waiting` words only bridge a tool's running time; a text channel leaves them out.
     """
@@ -79,6 +79,7 @@ class Say:
     text: str
     choices: tuple[str, ...] = ()
     waiting: bool = False
+    form: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from hub.dialogue.asking import form_for
 from hub.dialogue.exchange import Exchange
 from hub.dialogue.flow import HOPS, follow, names_another_fault, open_fields
 from hub.dialogue.phrasing import returning
@@ -99,6 +100,7 @@ def ask(talk: Exchange, spec: FieldSpec, *, again: bool = False) -> None:
         talk.say(half)
         return
     text, labels = talk.question(spec)
+    talk.form = form_for(spec, labels, talk.turn.channel)
     talk.say(returning(text, memory.turns) if again and talk.parts else text, labels)
 
 

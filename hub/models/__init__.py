@@ -7,6 +7,7 @@ from hub.models.call import Command, Recording
 from hub.models.change import AuditEntry, CustomerChange, Tombstone
 from hub.models.customer import Consent, Customer, Identity
 from hub.models.file import StoredFile
+from hub.models.inbox import CannedAnswer, Mention, SavedView
 from hub.models.interaction import Event, Interaction, Message, Tag
 from hub.models.mail import Mail
 from hub.models.replay import Replay
@@ -16,8 +17,8 @@ from hub.models.transit import InboxEntry, Node, OutboxEntry
 from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Workspace
 
 __all__ = [
-    "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "Command", "Consent", "Customer",
-    "CustomerChange", "Event", "Identity", "InboxEntry", "Interaction", "Knowledge", "Mail", "Message",
-    "Node", "OutboxEntry", "Question", "Recording", "Replay", "Share", "SignInAttempt", "Skill", "StoredFile", "Tag",
-    "Tombstone", "User", "UserSession", "Verification", "Workspace",
+    "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "CannedAnswer", "Command", "Consent", "Customer",
+    "CustomerChange", "Event", "Identity", "InboxEntry", "Interaction", "Knowledge", "Mail", "Mention", "Message",
+    "Node", "OutboxEntry", "Question", "Recording", "Replay", "SavedView", "Share", "SignInAttempt", "Skill",
+    "StoredFile", "Tag", "Tombstone", "User", "UserSession", "Verification", "Workspace",
 ]  # fmt: skip

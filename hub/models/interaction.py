@@ -46,6 +46,7 @@ class Interaction(SQLModel, table=True):
     `person` is what the customer is known by here, `ours` the address they reach us at.
     `owner` says who answers: ai, queue (waits for a person), operator. `last_seq` counts events;
     `heard_seq` is the newest customer message, `answered_seq` the newest one that was answered.
+    `read_seq` is the newest one that somebody of ours has seen, `rating` what the person thought of it, 1 to 5.
     `waiting_since` is when the oldest unanswered customer message came. `agent` is the frozen
     definition, `state` belongs to its brain. `idle_at` is when quiet closes it. Of a live one, `node` is the
     process that holds it, `external_id` the carrier's id, `answered_at` when the line opened.
@@ -104,6 +105,9 @@ class Interaction(SQLModel, table=True):
     answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_seq: int = 0
     heard_seq: int = 0
+    read_seq: int = 0
+    rating: int | None = None
+    rating_words: str = ""
     answered_seq: int = 0
     last_message_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
     last_message_role: str = ""

@@ -1,7 +1,10 @@
 """Files that came with messages or go with them."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy import update
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import StoredFile
@@ -10,3 +13,17 @@ from hub.models import StoredFile
 async def file(db: AsyncSession, workspace_id: UUID, file_id: UUID) -> StoredFile | None:
     found = await db.get(StoredFile, file_id)
     return found if found and found.workspace_id == workspace_id else None
+
+
+async def say_where(db: AsyncSession, workspace_id: UUID, interaction_id: UUID, file_ids: Sequence[UUID]) -> None:
+    """These files, which were said nowhere yet, belong to this interaction."""
+    if file_ids:
+        await db.exec(
+            update(StoredFile)
+            .where(
+                col(StoredFile.workspace_id) == workspace_id,
+                col(StoredFile.id).in_(file_ids),
+                col(StoredFile.interaction_id).is_(None),
+            )
+            .values(interaction_id=interaction_id)
+        )

@@ -23,10 +23,10 @@ from sqlalchemy import (
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Customer, Identity, Interaction, Tag, User
+from hub.models import Customer, Identity, Interaction, Mention, Tag, User
 from hub.models.customer import called
 
-View = Literal["live", "needs_human", "mine", "unassigned", "all", "snoozed", "closed", "search"]
+View = Literal["live", "needs_human", "mine", "mentions", "unassigned", "all", "snoozed", "closed", "search"]
 VIEWS: tuple[View, ...] = get_args(View)
 
 PAGE_ROWS = 40
@@ -104,7 +104,7 @@ _OPEN = col(_C.ended_at).is_(None)
 def _phases(view: View) -> list[_Phase]:
     if view == "closed":
         return [_Phase(col(_C.ended_at), True)]
-    if view == "search":
+    if view in ("search", "mentions"):
         return [_Phase(col(_C.last_message_at), True)]
     if view == "snoozed":
         return [_Phase(col(_C.snoozed_until), False)]
@@ -123,11 +123,16 @@ def _in_view(
     """
     ours = col(_C.workspace_id)
     base: list[ColumnElement[bool]] = [
-        (func.coalesce(ours, ours) if by_id else ours) == workspace_id,
+        (func.coalesce(ours, ours) if by_id or view == "mentions" else ours) == workspace_id,
         col(_C.test).is_(False),
     ]
     if view == "search":
         return base
+    if view == "mentions":
+        named = select(col(Mention.interaction_id)).where(
+            col(Mention.workspace_id) == workspace_id, col(Mention.user_id) == user_id
+        )
+        return [*base, col(_C.id).in_(named)]
     if view == "closed":
         return [*base, col(_C.ended_at).is_not(None)]
     if view == "snoozed":
@@ -157,6 +162,15 @@ async def counts(db: AsyncSession, workspace_id: UUID, user_id: UUID, now: datet
     order: Any
     for view in VIEWS:
         if view in ("search", "closed"):
+            continue
+        if view == "mentions":
+            unseen = select(col(Mention.interaction_id)).where(
+                col(Mention.workspace_id) == workspace_id,
+                col(Mention.user_id) == user_id,
+                col(Mention.seen_at).is_(None),
+            )
+            inner = unseen.distinct().limit(MOST_COUNTED).subquery()
+            counted.append(select(func.count()).select_from(inner).scalar_subquery().label(view))
             continue
         if view == "live":
             held = [*_in_view(workspace_id, "all", user_id, now), col(_C.last_message_at) > now - LIVE_FOR]

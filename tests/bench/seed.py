@@ -1,4 +1,4 @@
-"""A workspace with one agent at one number, made straight in the database."""
+"""A workspace with one agent at one address, made straight in the database."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from web.settings import Settings
 HOURS = "We are open Monday to Friday from 8 to 18 and on Saturday from 9 to 13."
 
 
-async def workspace(environment: Mapping[str, str], number: str = OUR_NUMBER) -> None:
+async def workspace(environment: Mapping[str, str], number: str = OUR_NUMBER, channel: str = "sms") -> None:
     """Needs a migrated database."""
     settings = Settings(**{name.lower(): value for name, value in environment.items()})  # type: ignore[arg-type]
     store = Store(settings.database_url, Bus())
@@ -24,5 +24,5 @@ async def workspace(environment: Mapping[str, str], number: str = OUR_NUMBER) ->
         db.add(agent)
         await db.flush()
         db.add(Knowledge(workspace_id=home.id, agent_id=agent.id, title="Opening hours", text=HOURS))
-        db.add(Address(workspace_id=home.id, channel="sms", value=number, agent_id=agent.id))
+        db.add(Address(workspace_id=home.id, channel=channel, value=number, agent_id=agent.id))
     await store.close()

@@ -237,7 +237,7 @@ def test_snoozed_and_woken_by_the_customer(desk: Desk, window: Window) -> None:
 def test_words_are_looked_for_in_every_view(desk: Desk, window: Window) -> None:
     desk.texts("+12025550101", "the turquoise teapot")
     page = window(path="/inbox?view=mine")
-    page.keyboard.press("Control+k")
+    page.keyboard.press("/")
     page.keyboard.type("teapot")
     page.keyboard.press("Enter")
     page.wait_for_url("**q=teapot**")

@@ -1,5 +1,6 @@
 """The web chat in Chromium, on a page of another origin."""
 
+import base64
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
 from sqlmodel import col, select
 
+from hub.core import chatting
 from hub.models import Interaction
 from tests.browser import CHROMIUM
 from tests.webchat import GREETING, Site, running, until
@@ -19,6 +21,9 @@ HOST_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>A shop</title>
 <style>* {{ font: 40px serif; color: red; }} button, iframe {{ display: none; position: static; }}</style></head>
 <body><h1>A shop</h1><script src="{url}/static/chat/widget.js" data-widget="{key}" async></script></body></html>"""
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 NASTY = [
     "<img src=x onerror=\"document.title='pwned'\">",
     "<script>document.title='pwned'</script>",
@@ -232,9 +237,12 @@ def test_a_conversation_is_ended_rated_and_begun_anew_by_keyboard(site: Site, co
     page.get_by_role("button", name="End this conversation").press("Enter")
     page.get_by_role("button", name="End it").press("Enter")
     expect(page.get_by_text("You ended this conversation.")).to_be_visible()
-    page.get_by_role("button", name="Good", exact=True).press("Enter")
+    page.get_by_role("radio", name="4 of 5: Good").press("Space")
+    page.get_by_label("What should we know?").fill("Quick")
+    page.get_by_role("button", name="Send rating").press("Enter")
+    expect(page.get_by_text("Thank you for telling us.")).to_be_visible()
     interaction = newest(site)
-    until(lambda: site.events(interaction, "interaction.rated"))
+    assert site.events(interaction, "interaction.rated")[0].data == {"score": 4, "words": "Quick"}
     page.get_by_role("button", name="Start a new conversation").press("Enter")
     expect(page.get_by_label("Your message")).to_be_focused()
     write(page, "And one more")
@@ -278,3 +286,61 @@ def test_nothing_sticks_out_at_any_width(
     assert panel["x"] + panel["width"] <= width
     assert panel["y"] >= 0
     context.close()
+
+
+def test_a_form_says_what_is_wrong_before_it_is_sent(site: Site, context: BrowserContext) -> None:
+    page, faults = visit(context, f"{site.url}/chat/shop")
+    write(page, "A person please")
+    expect(page.locator(".ours .tick.sent")).to_have_count(1)
+    interaction = str(newest(site))
+    site.take_over(interaction)
+    fields = [
+        {"name": "email", "label": "Your email", "type": "email"},
+        {"name": "day", "label": "Day", "type": "date"},
+    ]
+    site.answer(interaction, "Where and when?", content={"rich": {"form": {"fields": fields}}})
+    email = page.locator(".form").get_by_label("Your email")
+    email.fill("nobody")
+    page.locator(".form").get_by_role("button", name="Send").click()
+    expect(email).to_be_focused()
+    expect(email).to_have_attribute("aria-invalid", "")
+    email.fill("ana@example.com")
+    page.get_by_label("Day").fill("2026-12-01")
+    page.keyboard.press("Enter")
+    expect(page.locator(".ours .bubble").last).to_contain_text("ana@example.com")
+    expect(page.locator(".form")).to_have_count(0)
+    assert faults == []
+
+
+def test_a_picture_is_dropped_in_sent_and_shown(site: Site, context: BrowserContext, tmp_path: Path) -> None:
+    page, faults = visit(context, f"{site.url}/chat/shop")
+    picture = tmp_path / "sofa.png"
+    picture.write_bytes(PNG)
+    page.set_input_files("#pick", picture)
+    expect(page.locator(".attached[data-done]")).to_contain_text("sofa.png")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".ours .picture img")).to_have_count(1)
+    expect(page.locator(".ours .tick.sent")).to_have_count(1)
+    page.reload()
+    expect(page.locator(".ours .picture img")).to_have_js_property("complete", True)
+    assert page.locator(".ours .picture img").evaluate("image => image.naturalWidth") == 1
+    page.set_input_files("#pick", {"name": "page.html", "mimeType": "text/html", "buffer": b"<script>"})
+    expect(page.locator("#notice")).to_contain_text("cannot be sent here")
+    assert faults == []
+
+
+def test_an_operator_is_seen_writing_and_having_read(site: Site, context: BrowserContext) -> None:
+    page, _ = visit(context, f"{site.url}/chat/shop")
+    write(page, "A person please")
+    expect(page.locator(".ours .tick.sent")).to_have_count(1)
+    interaction = newest(site)
+    site.take_over(str(interaction))
+    write(page, "Anybody?")
+    expect(page.locator(".ours .tick.sent")).to_have_count(2)
+    home = site.operator.workspace_id
+    site.run(chatting.mark_read(site.hub.context, home, interaction, site.operator))
+    expect(page.locator(".ours").last.locator(".seen")).to_have_text("Seen")
+    topic = f"thread:{home}:{site.interaction(interaction).thread}"
+    site.loop.call_soon_threadsafe(site.hub.context.store.bus.publish, [(topic, "typing:Sam")])
+    expect(page.locator("#typing-words")).to_have_text("Sam is writing…")
+    expect(page.locator("#typing")).to_be_visible()

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from hub.models import AgentDefinition, Interaction, Message
+from hub.models.rich import Rich
 from web.api.addresses import ChannelName
 from web.api.paging import Page
 from web.api.shapes import HTTP_URL, Shape, shown
@@ -50,6 +51,8 @@ _INTERACTION: dict[str, Any] = {
     "created_at": "2026-01-31T09:00:00Z",
     "answered_at": None,
     "ended_at": None,
+    "rating": None,
+    "rating_words": "",
     "duration_seconds": None,
     "recordings_url": None,
     "external_id": "",
@@ -65,6 +68,7 @@ _MESSAGE = {
     "text": "Hello Ana, this is the clinic.",
     "media": [],
     "choices": [],
+    "content": {},
     "status": "delivered",
     "error_code": "",
     "error_words": "",
@@ -127,6 +131,8 @@ class InteractionPublic(Shape):
     created_at: datetime
     answered_at: datetime | None = Field(description="Of a call: when somebody could be talked with.")
     ended_at: datetime | None
+    rating: int | None = Field(description="What the person thought of it when it was over, 1 to 5.")
+    rating_words: str = Field(description="What they wrote beside it.")
     duration_seconds: float | None = Field(description="Of a call that has ended: from `answered_at` to `ended_at`.")
     recordings_url: str | None = Field(description="Of a call that was answered: where its recordings are listed.")
     external_id: str = Field(description="What the carrier calls it.")
@@ -172,6 +178,9 @@ class MessageCreate(Shape):
     model_config = shown({"text": "We are open until five."})
     text: str = Field(default="", max_length=100_000)
     media: list[MediaGiven] = Field(default=[], max_length=10)
+    content: Rich | None = Field(
+        default=None, description="Quick replies, cards and a form, on channels whose clients show them (webchat)."
+    )
     user_id: UUID | None = Field(
         default=None, description="The operator who says it and has taken over; null: for the agent."
     )
@@ -199,6 +208,9 @@ class MessagePublic(Shape):
     text: str
     media: list[dict[str, Any]]
     choices: list[str]
+    content: dict[str, Any] = Field(
+        description="What it carries beside its text; `rich`: cards, a form, or an answer to one."
+    )
     status: Literal["", "queued", "sent", "delivered", "read", "failed", "undelivered"]
     error_code: str
     error_words: str

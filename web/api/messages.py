@@ -72,7 +72,12 @@ class Messages(Controller):
         """For the agent; or, with `user_id`, as the operator who has taken over. 409 when it has ended."""
         operator = await operator_of(request, data.user_id) if data.user_id else None
         media = tuple(Media(url=one.url, content_type=one.content_type, name=one.name) for one in data.media)
-        said = await request.hub.say(request.workspace_id, interaction_id, data.text, operator=operator, media=media)
+        rich = data.content.stored() if data.content else {}
+        said = await request.hub.say(
+            request.workspace_id, interaction_id, data.text or (data.content.words() if data.content else ""),
+            operator=operator, media=media, choices=data.content.choices if data.content else (),
+            content={"rich": rich} if rich else {},
+        )  # fmt: skip
         return message_public(said)
 
     @post("/notes", opt={"scope": "write"}, summary="Add a note")

@@ -14,6 +14,7 @@ from hub.identity import NotAnIdentity, normal
 from hub.models import Address
 from hub.store import agents, overview
 from web import auth
+from web.pages import widget_options
 from web.pages.form import Errors, Form, found, read, uuid_or_404
 from web.pages.page import AnyRequest, go
 from web.pages.settings import settings_page
@@ -28,7 +29,7 @@ EXAMPLES = {
     "email": "help@example.com",
     "visitor": "support-desk",
 }
-_FIELDS = ("channel", "value", "name", "agent_id", "origins", "greeting", "accent")
+_FIELDS = ("channel", "value", "name", "agent_id", "origins", "greeting", "accent", *widget_options.FIELDS)
 _WIDGET = re.compile(r"[a-z0-9][a-z0-9_-]{1,62}")
 
 
@@ -45,8 +46,8 @@ async def _listing(request: AnyRequest, status: int = 200, **more: Any) -> Templ
         rows = await agents.addresses(db, workspace_id)
         last = await overview.last_by_address(db, workspace_id)
         choices = await agents.agents(db, workspace_id)
-    blank = dict.fromkeys(_FIELDS, "") | {"channel": "sms"}
-    given = {"values": blank, "editing": ""} | more
+    blank = dict.fromkeys(_FIELDS, "") | {"channel": "sms"} | widget_options.BLANK
+    given = {"blank": blank, "values": blank, "editing": ""} | more
     return settings_page(
         request, "addresses", "addresses.html", status,
         cards=[_card(request, row, channels.get(row.channel), last.get(row.id)) for row in rows],
@@ -84,6 +85,7 @@ def _card(request: AnyRequest, address: Address, channel: Channel | None, last: 
             "origins": "\n".join(address.options.get("origins") or []),
             "greeting": str(address.options.get("greeting") or ""),
             "accent": str(address.options.get("accent") or ""),
+            **widget_options.values(address),
         },
     }
 
@@ -132,12 +134,13 @@ async def _fill(request: AnyRequest, db: AsyncSession, address: Address, form: F
     if not re.fullmatch(r"(#[0-9a-fA-F]{6})?", form.text("accent")):
         errors["accent"] = "Write a colour like #3b5bdb, or leave it empty."
     agent_id, origins = await _agent(db, address, form, errors), _origins(form, errors)
+    more = widget_options.read(form, errors) if channel.name == "webchat" else {}
     if not errors:
         address.channel, address.value, address.name = channel.name, value, form.text("name")
         address.agent_id = agent_id
         if channel.name == "webchat":
             look = {"greeting": form.text("greeting"), "accent": form.text("accent")}
-            address.options = {**address.options, "origins": origins, **look}
+            address.options = {**address.options, "origins": origins, **look, **more}
     return errors
 
 

@@ -16,8 +16,8 @@ from web import auth
 from web.pages.form import found, read, uuid_or_404
 from web.pages.page import AnyRequest
 from web.pages.playground import VISITOR, filled
+from web.webchat.arrival import called
 from web.webchat.calls import line_of
-from web.webchat.live import called
 
 _asking = Pace(burst=5, per_second=0.1)
 """How often one visitor may ask for a ticket."""

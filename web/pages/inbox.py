@@ -14,10 +14,10 @@ from hub.core.hub import Hub, NotFound
 from hub.models import Interaction
 from hub.ownership import NotYours, Taken
 from hub.policy import NotAllowed
-from hub.store import access, agents, inbox, mails, people, timeline
+from hub.store import access, agents, desk, inbox, mails, people, timeline
 from web import auth
 from web.pages import form as forms
-from web.pages import mail
+from web.pages import mail, saved_views
 from web.pages.live import Watch, resumed, shown_count, stream
 from web.pages.page import AnyRequest, page, toast_headers
 from web.pages.thread import GSM, head_of, interaction_of, render, side_of
@@ -27,6 +27,7 @@ VIEW_NAMES = {
     "live": ("Live now", "live", "Somebody wrote within the last 15 minutes"),
     "needs_human": ("Needs human", "hand", "The agent passed it on and nobody has it yet"),
     "mine": ("Mine", "user", "You are answering"),
+    "mentions": ("Mentions", "note", "Colleagues named you in a note"),
     "unassigned": ("Unassigned", "user-off", "No colleague has it: the agent answers, or it waits"),
     "all": ("All open", "all", "Every open conversation"),
     "snoozed": ("Snoozed", "clock", "Out of sight until a time, or until the customer writes"),
@@ -36,6 +37,7 @@ EMPTY = {
     "live": ("Quiet right now", "Conversations of the last 15 minutes appear here by themselves."),
     "needs_human": ("Nobody is waiting for a person", "When an agent passes a customer on, they appear here."),
     "mine": ("You have no conversations", "Open one under Needs human and press Take over."),
+    "mentions": ("Nobody has mentioned you", "When a colleague writes @ and your name in a note, it appears here."),
     "unassigned": ("Everything is assigned", "Conversations that no colleague has appear here."),
     "all": ("No open conversations", "They appear here as soon as a customer writes to one of your addresses."),
     "snoozed": ("Nothing is snoozed", "Snooze a conversation to have it come back later."),
@@ -94,6 +96,8 @@ async def show(request: AnyRequest, interaction: str = "") -> Template:
         tags = await inbox.tags_in_use(db, workspace_id)
         known_agents = await agents.agents(db, workspace_id)
         quarantined = await mails.quarantined_count(db, workspace_id)
+        saved = await desk.saved_views(db, workspace_id, filters.user_id)
+        users = await access.users(db, workspace_id)
         opened: dict[str, Any] = {}
         if interaction:
             found = await interaction_of(db, request, forms.uuid_or_404(interaction))
@@ -103,6 +107,8 @@ async def show(request: AnyRequest, interaction: str = "") -> Template:
         filters=filters, listing=listing, counts={n: shown_count(c) for n, c in counts.items()},
         tags=tags, agents=known_agents, channels=state.hub.context.channels, views=VIEW_NAMES,
         empty=EMPTY["search" if _narrowed(filters) else filters.view],
+        colleagues=[user for user in users if user.role in auth.SUPPORT and user.disabled_at is None],
+        saved=[(view, saved_views.link(view)) for view in saved], saved_id=request.query_params.get("saved", ""),
         query=query_of(filters), query_of=query_of, gsm=GSM, quarantined=quarantined,
         open_id=opened["head"].interaction.id if opened else None, opened=opened, **opened,
     )  # fmt: skip
@@ -205,7 +211,7 @@ async def act(request: AnyRequest, interaction_id: UUID, act: str) -> Response[s
     given = await forms.read(request)
     said, kind, status = "", "ok", 200
     try:
-        said = await _carry_out(request, interaction_id, act, given)
+        said = await carry_out(request, interaction_id, act, given)
     except _DENIED as error:
         said, kind, status = str(error), "error", 409
     async with request.app.state.store.read() as db:
@@ -215,7 +221,8 @@ async def act(request: AnyRequest, interaction_id: UUID, act: str) -> Response[s
     return _html(body, status, toast_headers(said, kind) if said else {})
 
 
-async def _carry_out(request: AnyRequest, interaction_id: UUID, act: str, given: forms.Form) -> str:
+async def carry_out(request: AnyRequest, interaction_id: UUID, act: str, given: forms.Form) -> str:
+    """Do it as this user; what to tell. Raises what the hub refuses with."""
     hub: Hub = request.app.state.hub
     workspace_id, user = request.user.workspace_id, request.user.user
     match act:

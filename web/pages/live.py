@@ -24,6 +24,8 @@ LONGEST_PAUSE_SECONDS = 2.0
 PAUSE_PER_WORK = 4.0
 STREAM_SECONDS = 600.0
 MOST_SINGLE_ROWS = 60
+WRITING = "customer"
+"""The hint that the customer of the open conversation is writing."""
 SIDE_EVENTS = {"field.collected", "interaction.tagged", "consent.revoked", "consent.granted"}
 
 
@@ -39,6 +41,7 @@ class Watch:
     sent: dict[UUID, inbox.Entry] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     behind: bool = False
+    writing: bool = False
 
     @property
     def store(self) -> Store:
@@ -48,12 +51,14 @@ class Watch:
     async def messages(self) -> AsyncIterator[ServerSentEventMessage]:
         """Subscribe first, then read; after that whenever something is hinted at or the tick comes."""
         workspace_id, began = self.request.user.workspace_id, time.monotonic()
-        async with self.request.app.state.bus.subscribe(f"workspace:{workspace_id}") as hints:
+        topics = [f"workspace:{workspace_id}", *([f"typing:{self.interaction_id}"] if self.interaction_id else [])]
+        async with self.request.app.state.bus.subscribe(*topics) as hints:
             yield ServerSentEventMessage(comment="hello", retry=500)
             changed: frozenset[str] | None = None
             while time.monotonic() - began < STREAM_SECONDS and await self._still_welcome():
                 started = time.monotonic()
-                update = await self._update(changed)
+                self.writing = changed is not None and WRITING in changed
+                update = await self._update(changed and changed - {WRITING})
                 if update:
                     yield ServerSentEventMessage(
                         data=json.dumps(update, ensure_ascii=False), event="hub:live", id=str(self.seq)
@@ -78,7 +83,9 @@ class Watch:
         return user is not None and user.disabled_at is None and user.role == principal.user.role
 
     async def _update(self, changed: frozenset[str] | None) -> dict[str, Any]:
-        update: dict[str, Any] = {}
+        update: dict[str, Any] = {"writing": self.interaction_id.hex} if self.writing and self.interaction_id else {}
+        if self.writing and not changed:
+            return update
         async with self.store.read() as db:
             if self.filters is not None:
                 update |= await self._rows(db, changed)

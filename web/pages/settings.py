@@ -32,6 +32,7 @@ def tabs(request: AnyRequest) -> list[tuple[str, str, str]]:
         ("keys", "API keys", "/settings/keys", auth.ADMINS),
         ("skills", "Skills", "/settings/skills", auth.BUILDERS),
         ("audit", "Audit log", "/settings/audit", auth.ADMINS),
+        ("canned", "Canned answers", "/settings/canned", auth.SUPPORT),
         ("password", "Your password", "/settings/password", auth.EVERYONE),
     ]
     return [(key, text, path) for key, text, path, roles in entries if role in roles]

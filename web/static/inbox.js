@@ -580,11 +580,6 @@
       else document.querySelector(".row-link[aria-current]")?.focus();
       return;
     }
-    if ((event.ctrlKey || event.metaKey) && event.key === "k" && $("q")) {
-      event.preventDefault();
-      $("q").select();
-      return;
-    }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
     const act = keys[event.key];
     if (act && $("rows")) {

@@ -14,8 +14,10 @@ from hub.models import Address, Agent
 from hub.store import Store, agents
 from web.settings import Settings
 from web.templating import HERE
+from web.webchat.arrival import called
 from web.webchat.colour import stylesheet
-from web.webchat.live import called, live
+from web.webchat.live import live
+from web.webchat.uploads import ACCEPTED, upload
 
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 _OPEN = {"public": True, "exclude_from_auth": True, "exclude_from_csrf": True}
@@ -36,6 +38,7 @@ async def page(request: AnyRequest, key: str) -> Template:
             "title": (address.name if address else "") or "Chat",
             "intro": str(address.options.get("greeting") or "") if address else "",
             "agent": agent.name if agent else "",
+            "accepted": ",".join(kind for kind in ACCEPTED if kind != "application/zip"),
             "language": str(agent.definition.get("language", "en")) if agent else "en",
         },
         headers={
@@ -74,7 +77,7 @@ def policy(origins: list[str], public_url: str) -> str:
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",
+        "img-src 'self' data: blob: https:",
         f"connect-src 'self' {socket}".rstrip(),
         "base-uri 'none'",
         "form-action 'none'",
@@ -101,5 +104,5 @@ async def _widget(store: Store, key: str) -> tuple[Address | None, Agent | None]
         return address, await agents.agent(db, address.workspace_id, address.agent_id)
 
 
-WEBCHAT: list[Any] = [page, accent, widget, live]
+WEBCHAT: list[Any] = [page, accent, widget, upload, live]
 """Every route handler of the web chat."""

@@ -1,7 +1,6 @@
 """Calls of web chat visitors: whether a chat takes them, and what was said in them, as frames for the thread."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -10,8 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.models import Address, Identity, Interaction, Message
 from hub.store import agents
 from web import spoken
-
-Frame = dict[str, Any]
+from web.webchat.frames import Frame
 
 CALL = "web_call"
 CALLS_SHOWN = 3

@@ -1,7 +1,9 @@
 """What a visitor is shown: the messages and the state of their thread, as frames."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -12,14 +14,17 @@ from hub.models import Interaction, Message
 from hub.models.interaction import outranks
 from hub.store import interactions
 from web.webchat import calls
-from web.webchat.calls import Frame
+from web.webchat.frames import Frame
 
+Link = Callable[[UUID, UUID], str]
 SHOWN_ROLES = frozenset({"customer", "agent", "operator"})
 INTERACTIONS_SHOWN = 2
 HISTORY_MESSAGES = 100
 _ENDED_WORDS = {
     "idle": "This conversation was closed because it was quiet for a while.",
     "customer_hangup": "You ended this conversation.",
+    "operator_hangup": "Our team has closed this conversation.",
+    "left_email": "Thank you. We answer by email; you can close this window.",
 }
 
 
@@ -46,15 +51,20 @@ class Thread:
     calling: bool = False
     _called: dict[UUID, Frame] = field(default_factory=dict)
 
-    async def news(self, db: AsyncSession) -> list[Frame]:
-        """What happened since the last call, in order; messages of ours among it are unread from now on."""
+    async def news(self, db: AsyncSession, link: Link) -> list[Frame]:
+        """What happened since the last call, in order; messages of ours among it are unread from now on.
+
+        `link` makes the address of a file of ours that the visitor can open.
+        """
         found = await newest(db, self.workspace_id, self.name)
         self.known.update(interaction.id for interaction in found)
         if not self.state and self.seen:
             await self._remember_unread(db, found)
         written: list[tuple[datetime, Frame]] = []
         for interaction in found:
-            written += [(message.created_at, self._shown(message)) for message in await self._messages(db, interaction)]
+            written += [
+                (message.created_at, self._shown(message, link)) for message in await self._messages(db, interaction)
+            ]
         if spoken := await self._news_of_calls(db):
             written = sorted([*written, *spoken], key=lambda placed: placed[0])
         frames = [frame for _, frame in written]
@@ -93,7 +103,7 @@ class Thread:
             self.seen[interaction.id] = fresh[-1].seq
         return [message for message in fresh if message.role in SHOWN_ROLES and not message.note]
 
-    def _shown(self, message: Message) -> Frame:
+    def _shown(self, message: Message, link: Link) -> Frame:
         frame: Frame = {
             "type": "message",
             "message": str(message.id),
@@ -104,14 +114,18 @@ class Thread:
             "text": message.text,
             "at": message.created_at.isoformat(),
         }
+        if message.media:
+            frame["media"] = [_media(self.workspace_id, item, link) for item in message.media]
         if message.role == "customer":
             prefix = f"{self.visitor_id}:"
             frame["id"] = message.external_id.removeprefix(prefix)
+            if answer := message.content.get("rich", {}).get("answer"):
+                frame["form"] = answer["form"]
             return frame
         if message.choices:
             frame["choices"] = message.choices
-        if message.media:
-            frame["media"] = [{"url": item.get("url", ""), "name": item.get("name", "")} for item in message.media]
+        if rich := message.content.get("rich"):
+            frame["rich"] = rich
         self._note_unread(message)
         frame["unread"] = message.id in self.unread
         return frame
@@ -147,6 +161,11 @@ class Thread:
             },
             {"type": "typing", "on": thinking and not over, "name": name},
             {
+                "type": "seen",
+                "interaction": str(interaction.id),
+                "seq": max(interaction.read_seq, interaction.answered_seq),
+            },
+            {
                 "type": "ended",
                 "interaction": str(interaction.id),
                 "over": over,
@@ -154,7 +173,7 @@ class Thread:
             },
         ]
         changed = [frame for frame in now if self.state.get(frame["type"]) != frame]
-        self.state = {frame["type"]: frame for frame in now}
+        self.state |= {frame["type"]: frame for frame in now}
         return changed
 
     def arrived(self) -> list[UUID]:
@@ -168,6 +187,17 @@ class Thread:
         for key in read:
             del self.unread[key]
         return read
+
+
+def _media(workspace_id: UUID, item: Mapping[str, Any], link: Link) -> Frame:
+    """An attachment as the page shows it; one of ours by a link that is good for a day."""
+    url = link(workspace_id, UUID(item["file_id"])) if item.get("file_id") else item.get("url", "")
+    return {
+        "url": url,
+        "name": item.get("name", ""),
+        "kind": item.get("content_type", ""),
+        "size": item.get("size_bytes"),
+    }
 
 
 async def newest(

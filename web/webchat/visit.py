@@ -1,163 +1,170 @@
 """One open visit: frames from the visitor become acts of the hub, news of the thread become frames."""
 
+import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
 from uuid import UUID
 
-from channels.webchat import TooFast, Visitor, Webchat
-from hub.channel import Hook, Refused
-from hub.core import Hub
-from hub.feed import Subscription
-from hub.store import interactions
-from web.webchat.calls import Frame
-from web.webchat.feed import Thread
-from web.webchat.marks import Marks
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-UNTIL_HINTED_SECONDS = 86_400.0
+from channels.webchat import Visitor
+from hub.channel import Refused
+from hub.core.chatting import Offer, mail_offer
+from hub.models import Interaction
+from web.webchat.acts import ACTS
+from web.webchat.feed import Thread
+from web.webchat.frames import CLOSED, Frame, fault, parsed, short
+from web.webchat.marks import Marks
+from web.webchat.visits import Visits
+from web.websocket import DoorSocket
+
 TRY_AGAIN_SECONDS = 3
+TYPING = "typing:"
+"""Begins the hint that somebody of ours is writing; their name follows."""
 CALL_LOOK_SECONDS = 1.0
 """How often it is looked whether a call is over."""
-SCORES = ("good", "bad")
 
 log = logging.getLogger("hub.webchat")
 
-Send = Callable[[Frame], Awaitable[None]]
-
 
 class Visit:
-    """One tab of one visitor, from welcome to leaving."""
+    """One tab of one visitor, from welcome to leaving. While nothing happens it is this object and no task.
 
-    __slots__ = ("_channel", "_hints", "_hub", "_marks", "_send", "_token", "thread", "visitor")
+    It is the guest behind its socket (`web.parking`) and a listener of its thread's hints.
+    """
 
-    def __init__(self, hub: Hub, channel: Webchat, visitor: Visitor, thread: Thread, send: Send) -> None:
-        self.thread, self.visitor = thread, visitor
-        self._hub, self._channel, self._send = hub, channel, send
-        self._token = channel.token(visitor)
-        self._marks = Marks(hub)
-        self._hints: Subscription | None = None
+    __slots__ = ("_again", "_door", "_marks", "_over", "_showing", "network", "thread", "visitor", "visits")
 
-    async def show(self, anything_yet: bool) -> None:
-        """Send what is new in the thread, for ever; of somebody new there is nothing yet."""
-        topic = f"thread:{self.thread.workspace_id}:{self.thread.name}"
-        store = self._hub.context.store
-        async with store.bus.subscribe(topic) as self._hints:
-            if not anything_yet:
-                await self._hints.wait(UNTIL_HINTED_SECONDS)
-            while True:
-                async with store.read() as db:
-                    news = await self.thread.news(db)
-                for frame in news:
-                    await self._send(frame)
-                self._marks.add(self.thread.arrived(), "delivered")
-                await self._hints.wait(CALL_LOOK_SECONDS if self.thread.calling else UNTIL_HINTED_SECONDS)
+    def __init__(self, visits: Visits, door: DoorSocket, visitor: Visitor, thread: Thread, network: str) -> None:
+        self.visits, self.visitor, self.thread, self.network = visits, visitor, thread, network
+        self._door = door
+        self._marks: Marks | None = None
+        self._showing = self._again = self._over = False
+
+    @property
+    def _topic(self) -> str:
+        return f"thread:{self.thread.workspace_id}:{self.thread.name}"
+
+    def begin(self, anything_yet: bool) -> None:
+        """Be told of news, and show what there is; of somebody new there is nothing yet."""
+        self.visits.tabs[self.visitor.id] += 1
+        self.visits.rounds.join(self)
+        self.visits.hub.context.store.bus.listen(self._topic, self)
+        if anything_yet:
+            self.look()
+
+    def gone(self) -> None:
+        """They have left."""
+        if self._over:
+            return
+        self._over = self._door.gone = True
+        self.visits.hub.context.store.bus.leave(self._topic, self)
+        self.visits.rounds.leave(self)
+        if self._marks is not None:
+            self._marks.flush()
+        self.visits.tabs[self.visitor.id] -= 1
+        if not self.visits.tabs[self.visitor.id]:
+            del self.visits.tabs[self.visitor.id]
+
+    # what they are shown
+
+    def hint(self, identifier: str) -> None:
+        """Something has changed in the thread, or one of us is writing in it."""
+        if identifier.startswith(TYPING):
+            name = identifier.removeprefix(TYPING)
+            self.visits.hub.context.spawn(self.send({"type": "typing", "on": True, "name": name, "passing": True}))
+        else:
+            self.look()
 
     def look(self) -> None:
-        """Read the thread again: something may have been missed."""
-        if self._hints is not None:
-            self._hints.hint("look")
+        """Read the thread again, beside everything else: something is new or may have been missed."""
+        self._again = True
+        if not self._showing and not self._over:
+            self._showing = True
+            self.visits.hub.context.spawn(self._show())
 
-    def leave(self) -> None:
-        self._marks.flush()
+    async def _show(self) -> None:
+        """Show what is new. When that fails, the socket is closed and the page comes again."""
+        try:
+            while self._again and not self._over:
+                self._again = False
+                async with self.visits.hub.context.store.read() as db:
+                    news = await self.thread.news(db, self.visits.link)
+                    offer = await self._mail_offer(db)
+                for frame in news + offer:
+                    await self.send(frame)
+                self.mark(self.thread.arrived(), "delivered")
+        except Exception:
+            log.exception("a web chat thread could not be shown")
+            await self._door.close(1013, "Try again in a moment.")
+        finally:
+            self._showing = False
+        if self.thread.calling and not self._over:
+            asyncio.get_running_loop().call_later(CALL_LOOK_SECONDS, self.look)
 
-    async def take(self, frame: Frame, network: Callable[[], None]) -> None:
-        """Do what a frame asks for; whatever is wrong with it is said in an error frame.
+    async def _mail_offer(self, db: AsyncSession) -> list[Frame]:
+        """Whether an answer by mail is offered, when that has changed."""
+        waits = self.thread.state.get("operator", {}).get("owner") == "queue" and self.thread.open_id is not None
+        offer = Offer()
+        if waits and (chat := await db.get(Interaction, self.thread.open_id)) is not None:
+            offer = await mail_offer(db, self.visits.hub.context, chat)
+            if offer.again_at is not None:
+                seconds = (offer.again_at - self.visits.hub.context.clock.now()).total_seconds()
+                asyncio.get_running_loop().call_later(max(seconds, 0) + 0.1, self.look)
+        frame: Frame = {"type": "mail", "offer": offer.now, "words": offer.words}
+        if self.thread.state.get("mail", {"type": "mail", "offer": False, "words": ""}) == frame:
+            return []
+        self.thread.state["mail"] = frame
+        return [frame]
 
-        `network` counts a message of the visitor's network address; it raises `TooFast`.
-        """
-        act = _ACTS.get(str(frame.get("type")))
+    def mark(self, message_ids: list[UUID], status: str) -> None:
+        """These messages of ours are `delivered` or `read` now."""
+        if message_ids:
+            self._marks = self._marks or Marks(self.visits.hub)
+            self._marks.add(message_ids, status)
+
+    async def send(self, frame: Frame) -> None:
+        """Send it; to somebody who has gone, nothing is sent."""
+        await self._door.send(json.dumps(frame))
+
+    # what they say
+
+    async def frame(self, data: str | bytes) -> bool:
+        """Do what a frame asks for; whatever is wrong with it is said. False: it was the last one."""
+        if self._over:
+            return False
+        try:
+            self.visits.frames.take(self.visitor.id)
+            await self._take(parsed(data))
+        except Refused as refused:
+            await self.send(fault(refused))
+            if refused.status != 400:
+                if refused.status == 429:
+                    await self.visits.hold_up()
+                await self._door.close(CLOSED.get(refused.status, 4400), refused.reason[:100])
+                self.gone()
+        return not self._over
+
+    def knock(self) -> bool:
+        """Count a ping of their browser."""
+        try:
+            self.visits.frames.take(self.visitor.id)
+        except Refused:
+            return False
+        return True
+
+    async def _take(self, frame: Frame) -> None:
+        act = ACTS.get(str(frame["type"]))
         try:
             if act is None:
-                raise Refused(f"Frames are of type {', '.join(_ACTS)}.", 400)
-            if act is Visit._message:
-                network()
+                raise Refused(f"Frames are of type {', '.join(ACTS)}.", 400)
             await act(self, frame)
         except Refused as refused:
-            await self._send(fault(refused, frame))
+            await self.send(fault(refused, frame))
         except Exception:
             log.exception("a frame of the web chat failed")
-            await self._send(
-                {
-                    "type": "error",
-                    "code": "unavailable",
-                    "id": _short(frame.get("id")),
-                    "words": "We could not take it in just now. It is tried again.",
-                    "wait_seconds": TRY_AGAIN_SECONDS,
-                }
-            )
-
-    async def _message(self, frame: Frame) -> None:
-        given = {"token": self._token, "id": frame.get("id"), "text": frame.get("text")}
-        headers = {"content-type": "application/json"}
-        hook = Hook("POST", "https://localhost/hooks/webchat", headers, json.dumps(given).encode())
-        reply = await self._channel.receive(hook)
-        for inbound in reply.events:
-            await self._hub.receive(inbound)
-        await self._send({"type": "status", **json.loads(reply.body)})
-
-    async def _read(self, frame: Frame) -> None:
-        seq = frame.get("seq")
-        if not isinstance(seq, int) or isinstance(seq, bool):
-            raise Refused("Say in `seq` up to which message you have read.", 400)
-        self._marks.add(self.thread.read_up_to(_uuid(frame.get("interaction")), seq), "read")
-
-    async def _typing(self, frame: Frame) -> None:
-        if self.thread.open_id:
-            self._hub.context.store.bus.publish([(f"typing:{self.thread.open_id}", "customer")])
-
-    async def _rate(self, frame: Frame) -> None:
-        score, interaction_id = frame.get("score"), _uuid(frame.get("interaction"))
-        if score not in SCORES:
-            raise Refused(f"A `score` is {' or '.join(SCORES)}.", 400)
-        if interaction_id not in self.thread.known:
-            raise Refused("This conversation is not yours to rate.", 403)
-        context = self._hub.context
-        async with context.store.write() as db:
-            interaction = await interactions.locked(db, interaction_id)
-            if interaction is not None:
-                interactions.log(db, interaction, "interaction.rated", context.clock.now(), score=score)
-
-    async def _end(self, frame: Frame) -> None:
-        if self.thread.open_id:
-            await self._hub.end(self.thread.workspace_id, self.thread.open_id, "customer_hangup")
-
-    async def _called(self, frame: Frame) -> None:
-        self.look()
-
-    async def _ping(self, frame: Frame) -> None:
-        await self._send({"type": "pong"})
-
-
-_ACTS: dict[str, Callable[[Visit, Frame], Awaitable[None]]] = {
-    "message": Visit._message,
-    "read": Visit._read,
-    "typing": Visit._typing,
-    "rate": Visit._rate,
-    "end": Visit._end,
-    "called": Visit._called,
-    "ping": Visit._ping,
-}
-"""What a visitor may ask for after hello."""
-
-
-def fault(refused: Refused, frame: Frame | None = None) -> Frame:
-    """The error frame for a refusal. With `wait_seconds`, the same again may go well after that time."""
-    codes = {401: "token", 403: "forbidden", 404: "widget", 413: "too_large", 429: "too_fast"}
-    told: Frame = {"type": "error", "code": codes.get(refused.status, "bad_request"), "words": refused.reason}
-    if frame and frame.get("id"):
-        told["id"] = _short(frame["id"])
-    if isinstance(refused, TooFast):
-        told["wait_seconds"] = refused.wait_seconds
-    return told
-
-
-def _short(value: Any) -> str:
-    return value[:64].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
-
-
-def _uuid(value: Any) -> UUID:
-    try:
-        return UUID(value)
-    except (ValueError, TypeError, AttributeError):
-        raise Refused("Say in `interaction` which conversation you mean.", 400) from None
+            words = "We could not take it in just now. It is tried again."
+            await self.send({
+                "type": "error", "code": "unavailable", "id": short(frame.get("id")), "words": words,
+                "wait_seconds": TRY_AGAIN_SECONDS,
+            })  # fmt: skip

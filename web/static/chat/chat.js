@@ -7,13 +7,15 @@ const embedded = window.parent !== window;
 const byId = (id) => document.getElementById(id);
 const at = Object.fromEntries(
   ["face", "who", "finish", "close", "banner", "scroll", "log", "typing", "typing-words", "choices", "jump", "composer",
-    "notice", "text", "dial", "send", "count", "over", "over-words", "rating", "again", "sure", "callbar"].map((id) => [id, byId(id)]),
+    "notice", "text", "dial", "send", "count", "over", "over-words", "rating", "again", "sure", "callbar", "attach", "pick", "attached",
+    "drop", "ring", "ring-form", "call-me", "mail", "mail-form", "mail-words"].map((id) => [id, byId(id)]),
 );
 
 const GREETING = "greeting";
 const NEAR_END_PX = 80;
 const COUNT_FROM = 3500;
 const TYPING_EVERY_MS = 3000;
+const TYPING_PASSES_MS = 6000;
 
 let shown = !embedded;
 let welcome = null;
@@ -27,7 +29,11 @@ let pause = 0;
 let typedAt = 0;
 
 const kept = new Kept(widget);
-const thread = new Thread(at.log, tryAgain);
+const thread = new Thread(at.log, {
+  retry: tryAgain,
+  say: (text) => write(text),
+  fill: (form, values) => connection.send({ type: "form", form, values, id: newId() }),
+});
 const connection = new Connection(widget, kept, { seen: () => seen, awake: () => visible() || voice.busy });
 const voice = new Voice(at.callbar, {
   module: root.dataset.callModule,
@@ -54,6 +60,18 @@ const voice = new Voice(at.callbar, {
   },
 });
 
+const send = (frame) => connection.send(frame);
+const rating = new Rating(at.rating, send);
+const ringing = new Asking(at["ring-form"], "call_me", send);
+const mailing = new Asking(at["mail-form"], "leave_email", send);
+const attachments = new Attachments(at.attached, widget, () => kept.get("token"), { changed: fit, words: notice });
+let thinking = false;
+let passing = 0;
+
+function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function visible() {
   return shown && document.visibilityState === "visible";
 }
@@ -64,11 +82,10 @@ function outbox() {
   return kept.get("outbox") || [];
 }
 
-function write(text) {
+function write(text, media = []) {
   const clean = (text.toWellFormed ? text.toWellFormed() : text).replaceAll("\0", "").trim();
-  if (!clean) return;
-  const id = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const message = { id, text: clean, at: new Date().toISOString() };
+  if (!clean && !media.length) return;
+  const message = { id: newId(), text: clean, at: new Date().toISOString(), media };
   kept.set("outbox", [...outbox(), message]);
   showPending(message);
   at.choices.replaceChildren();
@@ -77,7 +94,8 @@ function write(text) {
 }
 
 function showPending(message) {
-  if (!thread.add(message.id, { ...message, role: "customer" })) return;
+  const media = message.media?.length ? message.media : undefined;
+  if (!thread.add(message.id, { ...message, media, role: "customer" })) return;
   thread.pend(message.id);
   thread.mark(message.id, message.failed ? "failed" : connection.open ? "sending" : "waiting", message.words);
 }
@@ -86,7 +104,8 @@ function flush() {
   /* One after the other, so that they keep their order. */
   const next = outbox().find((message) => !message.failed);
   if (!next || inFlight || pause) return;
-  if (connection.send({ type: "message", id: next.id, text: next.text })) {
+  const files = (next.media || []).map((item) => item.file);
+  if (connection.send({ type: "message", id: next.id, text: next.text, ...(files.length && { files }) })) {
     inFlight = next.id;
     thread.mark(next.id, "sending");
   }
@@ -100,6 +119,11 @@ function taken(id) {
 }
 
 function refused(frame) {
+  const asking = !frame.id && [ringing, mailing].find((one) => one.asked);
+  if (asking) {
+    asking.fault(frame.words);
+    return;
+  }
   if (!frame.id) {
     notice(frame.words);
     return;
@@ -121,7 +145,7 @@ function refused(frame) {
 }
 
 function tryAgain(id) {
-  kept.set("outbox", outbox().map((message) => (message.id === id ? { id, text: message.text, at: message.at } : message)));
+  kept.set("outbox", outbox().map((message) => (message.id === id ? { id, text: message.text, at: message.at, media: message.media } : message)));
   thread.mark(id, connection.open ? "sending" : "waiting");
   flush();
 }
@@ -137,6 +161,9 @@ const take = {
   welcome(frame) {
     welcome = frame;
     inFlight = "";
+    at.attach.hidden = !frame.files;
+    at.ring.hidden = !frame.call_me || !current;
+    if (frame.closed && !frame.started) banner(frame.closed);
     if (frame.name && !frame.started) answering({ owner: "ai", name: frame.name });
     if (!frame.started) greet();
     showDial();
@@ -162,7 +189,9 @@ const take = {
     if (frame.role === "customer") {
       const own = outbox().some((message) => message.id === frame.id);
       thread.add(frame.id, frame);
-      thread.settle(frame.id);
+      thread.settle(frame.id, frame);
+      if (frame.form) thread.answered(frame.form, {});
+      else thread.goOn();
       if (own) taken(frame.id);
       else thread.mark(frame.id, "sent");
       at.choices.replaceChildren();
@@ -171,7 +200,8 @@ const take = {
       const fresh = thread.add(frame.message, frame);
       newest = frame;
       if (frame.unread) setUnread(unread + 1);
-      offer(frame.choices || []);
+      typing(thinking);
+      offer(frame.rich?.form ? [] : frame.choices || []);
       if (fresh && !nearEnd() && !frame.history) at.jump.hidden = false;
       tellRead();
     }
@@ -183,8 +213,34 @@ const take = {
   },
 
   typing(frame) {
-    at["typing-words"].textContent = `${frame.name || "Someone"} is writing…`;
-    at.typing.hidden = !frame.on;
+    if (!frame.passing) thinking = frame.on;
+    typing(frame.on, frame.name);
+    if (frame.passing) passing = setTimeout(() => typing(thinking), TYPING_PASSES_MS);
+  },
+
+  seen(frame) {
+    thread.seen(frame.interaction, frame.seq);
+  },
+
+  form(frame) {
+    thread.answered(frame.form, frame.problems);
+    if (!Object.keys(frame.problems).length) at.text.focus();
+  },
+
+  rated(frame) {
+    rating.rated(frame);
+  },
+
+  calling(frame) {
+    ringing.fault("");
+    at["call-me"].close();
+    thread.note(`We are calling you now at ${frame.number}`);
+    keepAtEnd();
+  },
+
+  mail(frame) {
+    at["mail-words"].textContent = frame.words;
+    at.mail.hidden = !frame.offer;
     keepAtEnd();
   },
 
@@ -204,6 +260,13 @@ const take = {
   },
 };
 
+function typing(on, name) {
+  clearTimeout(passing);
+  if (on && name) at["typing-words"].textContent = `${name} is writing…`;
+  at.typing.hidden = !on;
+  keepAtEnd();
+}
+
 function lasted(seconds) {
   return seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }
@@ -215,7 +278,8 @@ function showDial() {
 function begin(interaction) {
   if (interaction === current) return;
   current = interaction;
-  at.rating.querySelectorAll("button").forEach((button) => button.setAttribute("aria-pressed", "false"));
+  rating.begin(interaction);
+  at.ring.hidden = !welcome?.call_me;
 }
 
 function greet() {
@@ -253,6 +317,12 @@ function over(ended, words) {
   at.over.hidden = !ended;
   at.composer.hidden = ended;
   at.finish.hidden = ended || !current;
+  at.ring.hidden = ended || !current || !welcome?.call_me;
+  if (ended) {
+    at.mail.hidden = true;
+    thread.closeForms();
+  }
+  mailing.waiting(false);
   at["over-words"].textContent = words || "";
   if (ended) {
     at.choices.replaceChildren();
@@ -341,7 +411,7 @@ function fit() {
   at.text.style.height = "auto";
   at.text.style.height = `${at.text.scrollHeight}px`;
   const length = at.text.value.length;
-  at.send.disabled = !at.text.value.trim();
+  at.send.disabled = attachments.busy || !(at.text.value.trim() || attachments.items.length);
   at.count.hidden = length < COUNT_FROM;
   at.count.textContent = `${length} of ${at.text.maxLength} characters`;
   kept.set("draft", at.text.value);
@@ -363,7 +433,9 @@ at.text.addEventListener("keydown", (event) => {
 
 at.composer.addEventListener("submit", (event) => {
   event.preventDefault();
-  write(at.text.value);
+  if (attachments.busy) return;
+  notice("");
+  write(at.text.value, attachments.take());
   at.text.value = "";
   fit();
   at.text.focus();
@@ -382,11 +454,34 @@ at.sure.addEventListener("close", () => {
   at.sure.returnValue = "";
 });
 
-at.rating.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (!button || !connection.send({ type: "rate", interaction: current, score: button.dataset.score })) return;
-  for (const each of at.rating.querySelectorAll("button")) each.setAttribute("aria-pressed", String(each === button));
+at.ring.addEventListener("click", () => {
+  ringing.fault("");
+  at["call-me"].showModal();
 });
+at["call-me"].querySelector("[value=cancel]").addEventListener("click", () => at["call-me"].close());
+
+/* Files: picked, dropped, pasted */
+
+at.attach.addEventListener("click", () => at.pick.click());
+at.pick.addEventListener("change", () => {
+  attachments.add(at.pick.files);
+  at.pick.value = "";
+  at.text.focus();
+});
+at.text.addEventListener("paste", (event) => {
+  if (!event.clipboardData.files.length || at.attach.hidden) return;
+  event.preventDefault();
+  attachments.add(event.clipboardData.files);
+});
+for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+  addEventListener(name, (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    const away = name === "drop" || (name === "dragleave" && !event.relatedTarget);
+    at.drop.hidden = away || at.attach.hidden || at.composer.hidden;
+    if (name === "drop" && !at.attach.hidden && !at.composer.hidden) attachments.add(event.dataTransfer.files);
+  });
+}
 
 at.again.addEventListener("click", () => {
   current = "";
@@ -418,7 +513,7 @@ addEventListener("message", (event) => {
 });
 
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && embedded && !at.sure.open && !event.isComposing) tellParent("close");
+  if (event.key === "Escape" && embedded && !at.sure.open && !at["call-me"].open && !event.isComposing) tellParent("close");
 });
 
 at.close.hidden = !embedded;

@@ -38,9 +38,12 @@ function anchor(address, words) {
 
 class Thread {
   /* Messages by key: our own by the id we gave them, the others by the hub's. */
-  constructor(log, retry) {
+  constructor(log, { retry, say, fill }) {
     this.log = log;
     this.retry = retry;
+    this.say = say;
+    this.fill = fill;
+    this.forms = new Map();
     this.rows = new Map();
     this.last = null;
     this.joined = "";
@@ -91,18 +94,16 @@ class Thread {
       at - this.last.at < GROUPED_WITHIN_MS;
     const row = element("div", `row ${own ? "ours" : "theirs"}${follows ? " follows" : ""}${message.spoken ? " spoken" : ""}`);
     row.dataset.at = String(at.getTime());
+    if (message.seq) this.place(row, message);
     if (!own && !follows && message.name) row.append(element("p", "name", message.name));
     const bubble = element("div", "bubble");
     bubble.dir = "auto";
     bubble.append(element("span", "quiet", own ? (message.spoken ? "You said: " : "You: ") : follows ? `${message.name}: ` : ""));
-    if (onlyEmoji(message.text)) bubble.classList.add("huge");
+    if (message.text && onlyEmoji(message.text)) bubble.classList.add("huge");
     withLinks(bubble, message.text);
-    for (const item of message.media || []) {
-      const line = element("p", "file");
-      line.append(anchor(item.url, item.name || "Attachment"));
-      bubble.append(line);
-    }
-    row.append(bubble);
+    if (message.text || !message.media) row.append(bubble);
+    for (const item of message.media || []) row.append(mediaOf(item));
+    if (message.rich) this.enrich(row, key, message.rich);
     const foot = element("p", "foot");
     const time = element("time", "", this.clock.format(at));
     time.dateTime = at.toISOString();
@@ -114,6 +115,44 @@ class Thread {
     this.rows.set(key, row);
     if (atEnd) this.last = { role: message.role, name: message.name, at, row, spoken: Boolean(message.spoken), interaction: message.interaction };
     return true;
+  }
+
+  enrich(row, key, rich) {
+    if (rich.cards) row.append(cardsOf(rich.cards, this.say));
+    if (!rich.form) return;
+    const form = new Form(rich.form, (values) => this.fill(key, values));
+    this.forms.set(key, form);
+    row.append(form.element);
+  }
+
+  answered(key, problems) {
+    this.forms.get(key)?.answered(problems);
+    if (!Object.keys(problems).length) this.forms.delete(key);
+  }
+
+  closeForms() {
+    for (const key of [...this.forms.keys()]) this.answered(key, {});
+  }
+
+  goOn() {
+    /* Somebody wrote instead: a form that asked for one thing has had its answer. */
+    for (const [key, form] of this.forms) if (form.fields.size === 1) this.answered(key, {});
+  }
+
+  seen(interaction, seq) {
+    /* Our newest message that somebody has read says so. */
+    let last = null;
+    for (const row of this.rows.values()) {
+      const own = row.dataset.interaction === interaction && row.classList.contains("ours");
+      if (own && Number(row.dataset.seq) <= seq) last = row;
+    }
+    if (!last || last.dataset.seen !== undefined) return;
+    this.log.querySelectorAll("[data-seen]").forEach((old) => {
+      delete old.dataset.seen;
+      old.querySelector(".seen")?.remove();
+    });
+    last.dataset.seen = "";
+    last.querySelector(".foot").append(element("span", "seen", "Seen"));
   }
 
   hear(key, message) {
@@ -197,9 +236,15 @@ class Thread {
     this.log.append(row);
   }
 
-  settle(key) {
+  place(row, message) {
+    row.dataset.interaction = message.interaction;
+    row.dataset.seq = message.seq;
+  }
+
+  settle(key, message) {
     /* It has its place in the thread now. */
     const row = this.rows.get(key);
+    if (row) this.place(row, message);
     if (!row || !("pending" in row.dataset)) return;
     delete row.dataset.pending;
     const first = this.log.querySelector("[data-pending]");
