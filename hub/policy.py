@@ -140,9 +140,7 @@ async def check(
     )  # fmt: skip
     if refused is not None:
         if limits.live:
-            raise NotAllowed(
-                "This customer does not want to be called. It is under Consent on their page.", "opted_out"
-            )
+            raise NotAllowed("This customer has opted out of calls; see Consent on their page.", "opted_out")
         otherwise = "This customer has opted out of messages. They can write START to opt in."
         raise NotAllowed(_OPTED_OUT.get(refused.source, otherwise), "opted_out")
 

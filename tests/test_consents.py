@@ -93,7 +93,7 @@ async def test_a_bounce_stops_mail_to_that_box_alone_and_cancels_what_waits(stor
             )
         assert canceled == 1
         assert (await made.records.one(OutboxEntry, OutboxEntry.recipient == MAIL)).state == "canceled"
-        with pytest.raises(NotAllowed, match="opted out"):
+        with pytest.raises(NotAllowed, match="comes back"):
             await made.hub.start(home.workspace_id, "email", MAIL, text="Two")
         await made.hub.start(home.workspace_id, "email", "second@example.com", text="Three")
         await made.hub.start(home.workspace_id, "sms", ANA, text="Four")
@@ -143,7 +143,7 @@ async def test_who_refuses_calls_is_not_called_and_a_recording_refused_is_none(s
         await made.settled()
         assert len(made.channels["call"].sent) == 1
         assert (await acts.call("record_refusal", {"what": "calls"})).error == ""
-        with pytest.raises(NotAllowed, match="does not want to be called"):
+        with pytest.raises(NotAllowed, match="opted out of calls"):
             await made.hub.start(home.workspace_id, "call", ANA)
         answer = await made.hub.receive(
             Inbound("sms", "message", "SMlast", sender=ANA, recipient=OUR_NUMBER, text="Hi")
