@@ -29,6 +29,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The 'auth' parameter:DeprecationWarning"),
 ]
 
+HOOKS = ("/hooks/sms", "/hooks/sms/status", "/hooks/whatsapp", "/hooks/whatsapp/status")
 SID, TOKEN, OURS, PERSON = "AC" + "1" * 32, "token-of-the-account", "+15005550006", "+12025550101"
 
 
@@ -101,7 +102,7 @@ class Hub:
     refused: int = 0
 
     def app(self) -> Litestar:
-        @post(["/hooks/sms", "/hooks/sms/status", "/fallback"], status_code=200)
+        @post([*HOOKS, "/fallback"], status_code=200)
         async def hook(request: Request[Any, Any, Any]) -> Response[str]:
             params = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
             path = request.scope["raw_path"].decode()
@@ -289,7 +290,8 @@ async def test_an_inbound_picture_can_be_fetched_by_its_link() -> None:
         answer = await w.text("look", media=media)
         params = w.hub.received[0][1]
         assert (params["NumMedia"], params["MediaContentType0"]) == ("1", "image/png")
-        fetched = await w.http.get(params["MediaUrl0"])
+        assert (await w.http.get(params["MediaUrl0"])).status_code == 401
+        fetched = await w.http.get(params["MediaUrl0"], auth=(SID, TOKEN))
         assert (fetched.content, fetched.headers["content-type"]) == (b"\x89PNG\r\n\x1a\n", "image/png")
         sid = answer["requests"][0]["sid"]
         assert sid.startswith("MM")
