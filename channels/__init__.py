@@ -11,6 +11,7 @@ CHANNELS = {
     "sms": "channels.sms:Sms",
     "web_call": "channels.web_call:WebCall",
     "webchat": "channels.webchat:Webchat",
+    "whatsapp": "channels.whatsapp:WhatsApp",
 }
 """The roster: name (= URL segment = column value) > class."""
 

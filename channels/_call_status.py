@@ -6,7 +6,8 @@ and https://www.twilio.com/docs/voice/twiml/dial#action
 
 from collections.abc import Mapping
 
-from channels._twilio import SIP_WORDS, checked_sid, words
+from channels._twilio import checked_sid
+from channels._twilio_errors import SIP_WORDS, words
 from hub.channel import Inbound, Refused
 
 STATUS = {

@@ -1,89 +1,27 @@
-"""What the Twilio channels share: signatures, the REST client, error codes in plain words.
+"""What the Twilio channels share: signatures and the REST client.
 
 Signatures: https://www.twilio.com/docs/usage/security#validating-requests
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from twilio.request_validator import RequestValidator
 
+from channels._twilio_errors import TooFast
 from hub.channel import Hook, Refused, Undeliverable
 
 CALLBACK_OVERRIDES = "#ct=1000&rt=4000&rc=2&rp=ct,rt,5xx&tt=15000"
 """Connection overrides for URLs we register: the fragment is not signed and not sent."""
 
-
-WORDS = {
-    "13223": "The number to connect to is not written like +15551234567.",
-    "13224": "This number is invalid, or no carrier reaches it.",
-    "13225": "Twilio does not call this number.",
-    "13227": "Calling this country is not switched on in the Twilio account.",
-    "20003": "Twilio refused our account or token. Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
-    "20429": "Twilio is limiting how fast we send; it will be tried again.",
-    "21210": "Our number is neither Twilio's nor verified as a caller id.",
-    "21211": "This is not a phone number that can receive messages.",
-    "21212": "Our number is not one that can call.",
-    "21215": "Calling this country or number is not switched on in the Twilio account.",
-    "21216": "The Twilio account may not call this number.",
-    "21217": "This is not a phone number that can be called.",
-    "21219": "A trial account calls verified numbers only.",
-    "21220": "The call is over already.",
-    "21265": "This number cannot receive messages.",
-    "21408": "Sending to this country is not switched on in the Twilio account.",
-    "21606": "Our number cannot send to this person.",
-    "21610": "The customer has opted out (replied STOP).",
-    "21612": "There is no route from our number to this person.",
-    "21614": "This is not a mobile number.",
-    "21617": "The text is longer than 1600 characters.",
-    "21620": "The attachment's address could not be used.",
-    "30001": "Too many messages were waiting at the carrier; it was dropped.",
-    "30002": "The Twilio account is suspended.",
-    "30003": "The phone is switched off or out of reach.",
-    "30004": "The carrier blocked the message.",
-    "30005": "The number does not exist or is no longer in use.",
-    "30006": "This is a landline or a number that cannot receive texts.",
-    "30007": "The carrier filtered the message as spam.",
-    "30008": "The carrier did not say why it failed.",
-    "30034": "Our number is not registered for this kind of traffic (A2P 10DLC).",
-    "30410": "The carrier did not answer in time.",
-    "30453": "The message was not delivered for safety reasons.",
-    "31920": "Our media socket refused the carrier.",
-    "31921": "Our media socket closed.",
-    "31924": "The carrier did not understand what our media socket sent.",
-    "32009": "The SIP phone is not registered.",
-    "32011": "The SIP system could not be reached.",
-    "63016": "Outside the 24-hour window: use an approved template.",
-}
-SIP_WORDS = {
-    "403": "The carrier refused the call.",
-    "404": "The number does not exist or is no longer in use.",
-    "408": "Nobody answered.",
-    "410": "The number is no longer in use.",
-    "480": "The phone is switched off or out of reach.",
-    "484": "The number is incomplete.",
-    "486": "The line is busy.",
-    "487": "The call was ended before it was answered.",
-    "500": "The carrier had a fault.",
-    "503": "The carrier cannot take the call just now.",
-    "600": "The line is busy.",
-    "603": "The call was declined.",
-    "604": "The number does not exist.",
-    "607": "The person has blocked our calls.",
-    "608": "A filter on the way blocked our call.",
-}
-"""How a call ended before it was answered: https://www.rfc-editor.org/rfc/rfc3261#section-21, 8197 and 8688"""
-
-
-def words(code: str) -> str:
-    """What an error code means, for people."""
-    return WORDS.get(code, f"The carrier reported error {code}.") if code else ""
-
-
+API = "https://api.twilio.com"
+DOWNLOAD_SECONDS = 60.0
+_MOST_HOPS = 4
+_FORM = "application/x-www-form-urlencoded"
 _SID = re.compile(r"[A-Za-z]{2}[0-9A-Za-z]{1,62}")
 
 
@@ -142,9 +80,71 @@ class Account:
                 self._client = self._client(self.sid, self._token, self.base_url, self._timeout_seconds)
         return self._client
 
+    async def ask(self, method: str, url: str, given: Any = None) -> Any:
+        """The JSON answer of a resource that the client has no light way to; `given` a form, or JSON when nested.
+
+        Raises what the client raises; `undeliverable` says what it means.
+        """
+        client = await self.client()
+        kind = "application/json" if given and any(isinstance(value, dict) for value in given.values()) else _FORM
+        data = json.dumps(given) if kind != _FORM else given
+        answer = await client.request_async(method, url, data=data, headers={"Content-Type": kind})
+        body = json.loads(answer.text or "{}")
+        if answer.status_code >= 400:
+            from twilio.base.exceptions import TwilioRestException
+
+            raise TwilioRestException(answer.status_code, url, body.get("message", ""), body.get("code"), method)
+        return body
+
+    def owns(self, url: str) -> bool:
+        """Whether it is an address of Twilio's API, the only ones that are shown our credentials."""
+        return url.startswith((self.base_url.rstrip("/") or API) + "/")
+
+    async def download(self, url: str, most_bytes: int) -> tuple[bytes, str]:
+        """What is at an address of the API, and its content type. Raises `Undeliverable`."""
+        import aiohttp
+
+        if not self.owns(url):
+            raise Undeliverable("The attachment is not at an address of Twilio's; it was left alone.")
+        session = (await self.client()).http_client.session
+        auth: aiohttp.BasicAuth | None = aiohttp.BasicAuth(self.sid, self._token)
+        timeout = aiohttp.ClientTimeout(total=DOWNLOAD_SECONDS)
+        try:
+            for _ in range(_MOST_HOPS):
+                async with session.get(url, auth=auth, timeout=timeout, allow_redirects=False) as answer:
+                    if answer.status in (301, 302, 307, 308):
+                        url, auth = urljoin(url, answer.headers.get("location", "")), None
+                        if not _twilios_store(url):
+                            raise Undeliverable("Twilio sent us elsewhere for the attachment; it was left alone.")
+                        continue
+                    return await _content(answer, most_bytes), answer.content_type
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Undeliverable("The attachment could not be fetched.", retry=True) from error
+        raise Undeliverable("Twilio sent us from one address to the next for the attachment.")
+
     async def close(self) -> None:
         if self._client is not None:
             await self._client.http_client.close()
+
+
+def _twilios_store(url: str) -> bool:
+    """Where Twilio keeps files: https://www.twilio.com/docs/messaging/api/media-resource"""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme == "https" and host.endswith((".twilio.com", ".twiliocdn.com", ".amazonaws.com"))
+
+
+async def _content(answer: Any, most_bytes: int) -> bytes:
+    if answer.status == 404 or answer.status >= 500:  # a file may be there a moment later than its message
+        raise Undeliverable(f"Twilio answered {answer.status} for the attachment.", retry=True)
+    if answer.status != 200:
+        raise Undeliverable(f"Twilio answered {answer.status} for the attachment.")
+    content = bytearray()
+    async for chunk in answer.content.iter_chunked(65_536):
+        content += chunk
+        if len(content) > most_bytes:
+            raise Undeliverable(f"The attachment is larger than {most_bytes // 1_000_000} MB.")
+    return bytes(content)
 
 
 class _Pairs:
@@ -164,16 +164,6 @@ class _Pairs:
 
     def last(self) -> dict[str, str]:
         return dict(self._pairs)
-
-
-class _TooFast(Exception):
-    """Twilio answered 429. The SDK's own errors do not keep the headers, which say how long to wait."""
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        super().__init__(WORDS["20429"])
-        given = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-        seconds = min(int(given[:6]), 3600) if given.isascii() and given.isdigit() else 0
-        self.retry_after = timedelta(seconds=seconds) if seconds else None
 
 
 def _import_client() -> Any:
@@ -203,34 +193,10 @@ def _import_client() -> Any:
                 kwargs["timeout"] = self._seconds
             response = await super().request(method, url, *args, **kwargs)
             if response.status_code == 429:
-                raise _TooFast(dict(response.headers or {}))
+                raise TooFast(dict(response.headers or {}))
             return response
 
     def make(sid: str, token: str, base_url: str, timeout_seconds: float) -> Any:
         return Client(sid, token, http_client=_Http(base_url, timeout_seconds))
 
     return make
-
-
-def undeliverable(error: Exception) -> Undeliverable:
-    """What a failed request means for the message: retry, never again, or nobody knows."""
-    from twilio.base.exceptions import TwilioRestException, TwilioServiceException
-
-    if isinstance(error, _TooFast):
-        return Undeliverable(WORDS["20429"], retry=True, code="20429", retry_after=error.retry_after)
-    if isinstance(error, TwilioRestException | TwilioServiceException):
-        code = str(error.code or "")
-        if error.status < 500:
-            return Undeliverable(words(code) or str(error), code=code, opted_out=code == "21610")
-        return Undeliverable(
-            f"Twilio answered {error.status}; it may have taken the message.", ambiguous=True, code=code
-        )
-    if _never_connected(error):
-        return Undeliverable("Twilio cannot be reached.", retry=True, code="unreachable")
-    return Undeliverable("Twilio did not answer; it may have taken the message.", ambiguous=True)
-
-
-def _never_connected(error: BaseException) -> bool:
-    import aiohttp
-
-    return isinstance(error, aiohttp.ClientConnectorError)

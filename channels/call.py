@@ -16,7 +16,8 @@ from channels._call_line import CODEC, RATE, CallLine
 from channels._call_start import Start, started
 from channels._call_status import report, transferred
 from channels._call_ticket import Ticket, TicketOffice
-from channels._twilio import Account, checked_sid, undeliverable
+from channels._twilio import Account, checked_sid
+from channels._twilio_errors import undeliverable
 from hub.channel import Channel, Hook, Inbound, Limits, Outbound, Refused, Reply, Socket, Undeliverable
 
 MOST_RESUMED = 5

@@ -5,6 +5,7 @@ provider's request. It decides nothing. Only the standard library is imported he
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,7 +34,8 @@ class Undeliverable(Exception):
     `retry`: the provider certainly did not take it and a later try may succeed.
     `ambiguous`: it may have been taken; it is never sent again by itself.
     `code` is the provider's own code, `words` what a person should read.
-    `opted_out`: the provider says that the recipient refuses messages.
+    `opted_out`: the provider says that the recipient refuses messages. `outside_window`: it takes no free text to
+    this person now, but a template.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Undeliverable(Exception):
         code: str = "",
         retry_after: timedelta | None = None,
         opted_out: bool = False,
+        outside_window: bool = False,
     ) -> None:
         super().__init__(words)
         self.words = words
@@ -53,17 +56,22 @@ class Undeliverable(Exception):
         self.code = code
         self.retry_after = retry_after
         self.opted_out = opted_out
+        self.outside_window = outside_window
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One attachment, by reference: `url` is where its bytes are, `content_type` a MIME type, `file_id` ours."""
+    """One attachment, by reference: `url` is where its bytes are, `content_type` a MIME type, `file_id` ours.
+
+    `fault` says why its bytes could not be had.
+    """
 
     url: str
     content_type: str = ""
     name: str = ""
     size_bytes: int | None = None
     file_id: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,8 @@ class Inbound:
     or the provider's. `also` are other names its recipient may be stored under (a pool of numbers, the
     provider account). `status` is one of the message statuses of `hub.models`; `code` the
     provider's error code, `words` what it means; `also` holds the provider's id of that message;
-    `opted_out` that the person refuses messages. `data` is the provider's request, raw.
+    `opted_out` that the person refuses messages, `outside_window` that they take no free text now, but a template.
+    `data` is the provider's request, raw.
     `replies_to` are the provider's ids of messages it may answer, the likeliest first. `content` is what it carries
     beside its text, as pages show it, and `files` are attachments that came with it as bytes.
 
@@ -156,6 +165,7 @@ class Inbound:
     words: str = ""
     sender_name: str = ""
     opted_out: bool = False
+    outside_window: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
     line: "Line | None" = None
     once: str = ""
@@ -179,11 +189,37 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """A text that the provider has looked at beforehand, which may go out when free text may not.
+
+    `variables` are the names of its places, each with an example; `{{name}}` stands for them in `body` and `buttons`.
+    `status` is `approved`, `pending`, `rejected`, `paused`, `disabled` or `unsubmitted`, `reason` why it is not
+    approved; `category` the provider's word for what it is for. `media` is the address of a picture that belongs to it.
+    """
+
+    id: str
+    name: str
+    language: str
+    body: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    category: str = ""
+    status: str = "approved"
+    buttons: tuple[str, ...] = ()
+    reason: str = ""
+    media: str = ""
+
+    def filled(self, text: str, values: Mapping[str, str]) -> str:
+        """This text with the values in its places, as the person will read it."""
+        return re.sub(r"{{\s*(\w+)\s*}}", lambda place: values.get(place[1], place[0]), text)
+
+
+@dataclass(frozen=True, slots=True)
 class Outbound:
     """What we tell a person. `id` is our message id; it rides in the provider's callback URL.
 
     `content` is what it carries beside its text; `files` are its attachments as bytes where `Limits.inline_files`;
-    `quoted` is what it answers, where `Limits.letters`.
+    `quoted` is what it answers, where `Limits.letters`; `choices` are short answers to offer. Of a template,
+    `content["template"]` has its `id` and `variables`, and `text` is what it says.
     """
 
     id: str
@@ -194,7 +230,7 @@ class Outbound:
     text: str
     media: tuple[Media, ...] = ()
     subject: str = ""
-    template: str = ""
+    choices: tuple[str, ...] = ()
     content: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
     quoted: Quoted | None = None
@@ -229,7 +265,8 @@ class Limits:
     before the person says anything. `keywords`: STOP, START and HELP count. `rich`: the person's client shows
     cards and forms (`hub.models.rich`). `inline_files`: attachments travel as bytes. `letters`: messages have a subject
     and copies and name those they answer; each that answers none of ours begins an exchange, and who refuses them
-    refuses them on this channel.
+    refuses them on this channel. `fetched`: what is attached to what comes in is to be had from the provider only, by
+    `fetch`. `typing`: the person can be shown that we are writing.
     """
 
     length: int
@@ -246,6 +283,8 @@ class Limits:
     inline_files: bool = False
     letters: bool = False
     rich: bool = False
+    fetched: bool = False
+    typing: bool = False
 
 
 class Sound(NamedTuple):
@@ -366,6 +405,17 @@ class Channel:
         It settles what was ambiguous. Raises `Undeliverable` when the provider cannot be asked.
         """
         raise Undeliverable(f"{self.name} cannot be asked what it sent.")
+
+    async def templates(self, *, anew: bool = False) -> list[Template]:
+        """All there are at the provider, whatever their status; from memory unless `anew`. Raises `Undeliverable`."""
+        return []
+
+    async def fetch(self, media: Media, most_bytes: int) -> list[File]:
+        """What is behind an attachment that came in, each at most so large. Raises `Undeliverable`."""
+        raise Undeliverable(f"{self.name} fetches no attachments.")
+
+    async def attend(self, external_id: str) -> None:
+        """Show the person that this message of theirs was read and an answer is being written. It never raises."""
 
     async def hang_up(self, external_id: str) -> None:
         """End a call that has no line of ours, such as one that still rings. Raises `Undeliverable`."""

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from hub.models import Consent, Interaction, Message, OutboxEntry, Workspace
 from hub.models.interaction import FINAL
 from hub.store import digest, interactions, people, transit
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 Keyword = Literal["stop", "start", "help"]
 
 _STOP = {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"}
@@ -116,9 +117,38 @@ async def may_record(db: AsyncSession, interaction: Interaction, kind: str) -> b
     return found is None
 
 
+async def free_until(db: AsyncSession, interaction: Interaction, limits: Limits) -> datetime | None:
+    """Until when free text may go to this person, that moment not included; None: always.
+
+    Somebody who has never written at this address has no window: it ended long ago. So it did when the provider
+    said so since: its clock counts.
+    """
+    if limits.window is None:
+        return None
+    heard = await interactions.last_heard(db, interaction.workspace_id, interaction.channel, interaction.thread)
+    if heard is None:
+        return _LONG_AGO
+    return heard if await interactions.parked_since(db, interaction) else heard + limits.window
+
+
+async def check_window(db: AsyncSession, interaction: Interaction, limits: Limits, now: datetime) -> None:
+    """Whether free text may go to this person now. Raises `NotAllowed`."""
+    until = await free_until(db, interaction, limits)
+    if until is None or now < until or limits.window is None:
+        return
+    hours = round(limits.window.total_seconds() / 3600)
+    if until == _LONG_AGO:
+        raise NotAllowed("This customer has not written yet, so only an approved template may be sent.", "window")
+    raise NotAllowed(
+        f"The customer last wrote more than {hours} hours ago, so only an approved template may be sent. "
+        "Choose one, or wait until they write.",
+        "window",
+    )
+
+
 async def check(
-    db: AsyncSession, interaction: Interaction, kind: str, limits: Limits, text: str, media_count: int = 0,
-    content: Mapping[str, Any] | None = None,
+    db: AsyncSession, interaction: Interaction, kind: str, limits: Limits, text: str, now: datetime, *,
+    media_count: int = 0, content: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Whether this may be said in the interaction now. Raises `NotAllowed`."""
     if interaction.status in FINAL:
@@ -143,6 +173,8 @@ async def check(
             raise NotAllowed("This customer has opted out of calls; see Consent on their page.", "opted_out")
         otherwise = "This customer has opted out of messages. They can write START to opt in."
         raise NotAllowed(_OPTED_OUT.get(refused.source, otherwise), "opted_out")
+    if not (limits.templates and "template" in (content or {})):
+        await check_window(db, interaction, limits, now)
 
 
 _OPTED_OUT = {

@@ -81,12 +81,22 @@ def test_a_recorded_request_gives_what_was_recorded(name: str, path: Path) -> No
     reply = receive(opened(name), given["request"])
     assert reply.status == given["status"]
     events = json.loads(json.dumps([asdict(event) for event in reply.events], default=repr))
-    assert [{**event, **wanted} for event, wanted in zip(events, given["events"], strict=True)] == events
+    assert len(events) == len(given["events"])
+    assert [_like(event, wanted) for event, wanted in zip(events, given["events"], strict=True)] == given["events"]
     for event in reply.events:
         assert event.channel == name
         assert event.external_id
         statuses = CALL_STATUSES if opened(name).limits.live else MESSAGE_STATUSES
         assert event.kind != "status" or event.status in statuses or (not event.status and event.opted_out)
+
+
+def _like(event: Any, wanted: Any) -> Any:
+    """Of what is there, as much as is wanted."""
+    if isinstance(wanted, dict) and isinstance(event, dict):
+        return {name: _like(event.get(name), value) for name, value in wanted.items()}
+    if isinstance(wanted, list) and isinstance(event, list) and len(wanted) == len(event):
+        return [_like(one, other) for one, other in zip(event, wanted, strict=True)]
+    return event
 
 
 @pytest.mark.parametrize(("name", "path"), recorded(), ids=str)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.sms import Sms
+from channels import open_channels
 from hub.channel import Hook, Inbound
 from hub.models import Event, Message, OutboxEntry
 from hub.models.interaction import FINAL, Interaction, may_follow, outranks
@@ -25,20 +25,20 @@ STATUSES = ("scheduled", "queued", "ringing", "in_progress", "paused", "ending",
 
 
 async def reported(message: Message, status: str, code: str) -> Inbound:
-    """The report as the channel makes it of Twilio's request."""
+    """The report as its channel makes it of Twilio's request."""
     form = {"MessageSid": "SM" + message.id.hex, "MessageStatus": status}
     if code:
         form["ErrorCode"] = code
-    url = f"https://hub.example/hooks/sms/status?message={message.id}"
+    url = f"https://hub.example/hooks/{message.channel}/status?message={message.id}"
     body = "&".join(f"{name}={value}" for name, value in form.items()).encode()
-    channel = Sms({"TWILIO_AUTH_TOKEN": AUTH_TOKEN})
+    channel = open_channels({"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "HUB_SECRET_KEY": "x"})[message.channel]
     return (await channel.receive(Hook("POST", url, signed(url, form), body))).events[0]
 
 
-async def sent_messages(made: Core, count: int) -> list[Message]:
+async def sent_messages(made: Core, count: int, channel: str = "sms") -> list[Message]:
     """So many messages of an operator, all of them with the carrier."""
-    home = await furnish(made.records.store)
-    await made.hub.receive(text("hello"))
+    home = await furnish(made.records.store, channels=[channel])
+    await made.hub.receive(text("hello", channel=channel))
     await made.settled()
     interaction = await made.records.one(Interaction)
     await made.hub.take_over(home.workspace_id, interaction.id, home.ana)
@@ -50,21 +50,22 @@ async def sent_messages(made: Core, count: int) -> list[Message]:
     return said
 
 
-def text(body: str, person: str = ANA, external_id: str = "SM1") -> Inbound:
-    return Inbound("sms", "message", external_id, sender=person, recipient=OUR_NUMBER, text=body)
+def text(body: str, person: str = ANA, external_id: str = "SM1", channel: str = "sms") -> Inbound:
+    return Inbound(channel, "message", external_id, sender=person, recipient=OUR_NUMBER, text=body)
 
 
+@pytest.mark.parametrize("channel", ["sms", "whatsapp"])
 @pytest.mark.parametrize(
     ("statuses", "final", "code"),
     [(FIVE, "delivered", ""), (WITH_READ, "read", ""), (NEVER_ARRIVED, "failed", "30007")],
     ids=["five", "with read", "never arrived"],
 )
 async def test_all_orders_of_five_statuses_end_in_the_same_row(
-    store: Store, clock: FakeClock, statuses: dict[str, str], final: str, code: str
+    store: Store, clock: FakeClock, statuses: dict[str, str], final: str, code: str, channel: str
 ) -> None:
-    async with core(store, clock) as made:
+    async with core(store, clock, channel) as made:
         orders = list(itertools.permutations(statuses))
-        messages = await sent_messages(made, len(orders))
+        messages = await sent_messages(made, len(orders), channel)
         assert len(orders) == 120
         for message, order in zip(messages, orders, strict=True):
             for status in order:

@@ -47,7 +47,11 @@ SIGNED = {
 """By the carrier, or by us: the web chat's token, the link to an attachment, a question, a shared interaction."""
 SOCKET = "WebSocket"
 
-HOOKS = ["/hooks/sms", "/hooks/sms/status", "/hooks/sms/status?message=0193a5f0-0000-7000-8000-000000000000"]
+HOOKS = [
+    f"/hooks/{channel}{below}"
+    for channel in ("sms", "whatsapp")
+    for below in ("", "/status", "/status?message=0193a5f0-0000-7000-8000-000000000000")
+]
 
 
 def rules(app: Litestar) -> dict[str, list[tuple[str, dict[str, object]]]]:
@@ -126,6 +130,8 @@ def forgeries(url: str, form: dict[str, str]) -> dict[str, tuple[str, dict[str, 
 @pytest.mark.parametrize("path", HOOKS)
 async def test_what_is_not_signed_is_refused_and_leaves_nothing(hub: House, path: str) -> None:
     form = {**message_form(ANA, QUESTION, "SM" + "1" * 32), "MessageStatus": "delivered"}
+    if "whatsapp" in path:
+        form |= {name: f"whatsapp:{form[name]}" for name in ("From", "To")}
     before = await hub.records.counts()
     for name, (body, headers) in forgeries(hub.public_url + path, form).items():
         raw = {key: value.encode("latin-1") for key, value in headers.items()}
@@ -135,7 +141,7 @@ async def test_what_is_not_signed_is_refused_and_leaves_nothing(hub: House, path
     assert (await hub.http.get(path)).status_code == 403
     assert not hub.hub.context.tasks
     assert await hub.records.counts() == before
-    assert await hub.sandbox.tries(ANA) == []
+    assert await hub.sandbox.tries(form["From"]) == []
     good = await hub.hook(path, form)
     assert good.status_code in (200, 204)
 

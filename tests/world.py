@@ -35,6 +35,7 @@ from hub.models import (
     Consent,
     Customer,
     Event,
+    FetchEntry,
     InboxEntry,
     Interaction,
     Knowledge,
@@ -86,7 +87,8 @@ class Records:
 
     async def all(self, table: type[T], *conditions: Any) -> Sequence[T]:
         """All rows, oldest first."""
-        order = col(table.position) if table is OutboxEntry else col(table.id)  # type: ignore[attr-defined]
+        orders = {OutboxEntry: col(OutboxEntry.position), FetchEntry: col(FetchEntry.created_at)}
+        order = orders.get(table) if table in orders else col(table.id)  # type: ignore[attr-defined,call-overload]
         async with self.store.read() as db:
             return (await db.exec(select(table).where(*conditions).order_by(order))).all()
 
@@ -360,10 +362,17 @@ class House:
         """A person's text, by a webhook of ours signed as Twilio's; its answer."""
         return await self.hook("/hooks/sms", message_form(person, body, sid or self.sid(), **more))
 
+    async def whatsapps(self, person: str, body: str, sid: str = "", **more: str) -> httpx.Response:
+        """A person's message by WhatsApp, by a webhook of ours signed as Twilio's; its answer."""
+        addresses = {"From": f"whatsapp:{person}", "To": f"whatsapp:{OUR_NUMBER}", "ProfileName": "Ana"}
+        form = message_form(person, body, sid or self.sid()) | addresses | more
+        return await self.hook("/hooks/whatsapp", form)
+
     async def report(self, message: Message, sid: str, status: str, code: str = "") -> httpx.Response:
         """A delivery report of that message."""
         form = {"MessageSid": sid, "MessageStatus": status, "AccountSid": ACCOUNT_SID}
-        return await self.hook(f"/hooks/sms/status?message={message.id}", form | ({"ErrorCode": code} if code else {}))
+        path = f"/hooks/{message.channel}/status?message={message.id}"
+        return await self.hook(path, form | ({"ErrorCode": code} if code else {}))
 
     async def hook(self, path: str, form: Mapping[str, str]) -> httpx.Response:
         headers = signed(self.public_url + path, form)
@@ -376,14 +385,14 @@ class House:
 @contextlib.asynccontextmanager
 async def house(
     database_url: str, sandbox: Sandbox, clock: FakeClock, folder: Path, *, definition: AgentDefinition | None = None,
-    public_url: str = "", **more: str,
+    public_url: str = "", channels: Sequence[str] = ("sms",), **more: str,
 ) -> AsyncIterator[House]:  # fmt: skip
     """A furnished hub at work; its background work is left to the test."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     environment = settings_for(sandbox.url, database_url, folder, public_url or url, HUB_WORK="0", **more)
     app = create_app(as_settings(environment), clock)
-    home = await furnish(app.state.store, definition=definition)
+    home = await furnish(app.state.store, definition=definition, channels=channels)
     async with served(app, listening), httpx.AsyncClient(base_url=url, timeout=30) as http:
         yield House(url, public_url or url, app, sandbox, home, clock, http, Records(app.state.store))
         await sandbox.ask("DELETE", "/control/behaviour")

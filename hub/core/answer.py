@@ -10,10 +10,11 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, ownership, policy
+from hub.channel import Limits
 from hub.core.acts import Acts
 from hub.core.context import Context, alone
 from hub.core.known import HISTORY, known
-from hub.core.write import decided_in, finish, owe, say_in
+from hub.core.write import decided_in, finish, owe, park, say_in
 from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import (
     Collected,
@@ -29,6 +30,7 @@ from hub.dialogue.turn import (
 )  # fmt: skip
 from hub.engines import brain
 from hub.models import Interaction, Message
+from hub.policy import NotAllowed
 from hub.segments import split
 from hub.store import interactions, transit
 
@@ -37,10 +39,13 @@ log = logging.getLogger("hub.answer")
 
 @dataclass(slots=True)
 class Draft:
-    """A turn, the interaction as it stood, and what the brain made of it."""
+    """A turn, the interaction as it stood, and what the brain made of it; `heard` is the provider's id of what is
+    answered.
+    """
 
     interaction: Interaction
     turn: Turn
+    heard: str = ""
     pieces: Sequence[Piece] = ()
 
 
@@ -52,6 +57,7 @@ async def answer(hub: Context, interaction_id: UUID, cue: Cue = "message") -> No
             draft = await _read(hub, interaction_id, cue)
             if draft is None:
                 return
+            _attend(hub, draft)
             draft.pieces = await _think(hub, draft)
             failpoints.reach("answer.thought")
             if not await _commit(hub, draft):
@@ -70,12 +76,20 @@ async def _read(hub: Context, interaction_id: UUID, cue: Cue) -> Draft | None:
         if owed := await _owed(db, interaction, cue):
             said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
             turn = await _turn(hub, db, interaction, said, owed)
-            return Draft(interaction, turn)
+            heard = next((m.external_id for m in said if m.seq == interaction.heard_seq), "")
+            return Draft(interaction, turn, heard if turn.said else "")
     async with hub.store.write() as db:
         held = await interactions.locked(db, interaction_id)
         if held is not None and await _owed(db, held, cue) is None:
             await transit.settle_inbox(db, interaction_id, hub.clock.now())
     return None
+
+
+def _attend(hub: Context, draft: Draft) -> None:
+    """Let the person see that an answer is being written."""
+    channel = hub.channels[draft.interaction.channel]
+    if channel.limits.typing and draft.heard:
+        hub.spawn(channel.attend(draft.heard))
 
 
 async def _owed(db: AsyncSession, interaction: Interaction, cue: Cue) -> Cue | None:
@@ -150,26 +164,50 @@ async def _commit(hub: Context, draft: Draft) -> bool:
 async def _write_down(
     hub: Context, db: AsyncSession, interaction: Interaction, pieces: Sequence[Piece], silent: bool, now: datetime
 ) -> None:
-    channel = hub.channels[interaction.channel]
+    limits = hub.channels[interaction.channel].limits
+    refusal = await _refusal(db, interaction, limits, now)
     for piece in pieces:
         match piece:
             case Say(waiting=True):
                 pass
             case Say() if not silent and piece.text.strip():
-                for part in _parts(piece, channel.limits.split_over):
-                    said = say_in(
-                        db, interaction, now, role="agent", author=interaction.agent.get("name", ""),
-                        text=part.text, choices=list(part.choices),
-                        content={"rich": {"form": dict(part.form)}} if part.form and channel.limits.rich else {},
-                    )  # fmt: skip
-                    if not channel.limits.pulled:
-                        owe(db, interaction, said, now)
+                _say(db, interaction, piece, limits, refusal, now)
             case UsedTool() | EnterStage() | Collected():
                 await decided_in(db, interaction, piece, now)
             case HandToHuman():
                 ownership.queue(db, interaction, piece.reason, now)
             case Finish():
                 finish(db, interaction, "completed", piece.reason, now)
+
+
+async def _refusal(db: AsyncSession, interaction: Interaction, limits: Limits, now: datetime) -> NotAllowed | None:
+    """Why free text may not go out now, if it may not."""
+    try:
+        await policy.check_window(db, interaction, limits, now)
+    except NotAllowed as refused:
+        return refused
+    return None
+
+
+def _say(
+    db: AsyncSession, interaction: Interaction, piece: Say, limits: Limits, refusal: NotAllowed | None, now: datetime
+) -> None:
+    """Owe it in parts; what may not go out stands in the thread for a person to put a template in its place."""
+    author = interaction.agent.get("name", "")
+    if refusal is not None:
+        said = say_in(
+            db, interaction, now, role="agent", author=author, text=piece.text, status="failed",
+            error_code=refusal.code, error_words=refusal.reason,
+        )  # fmt: skip
+        park(db, interaction, said, refusal.reason, now)
+        return
+    for part in _parts(piece, limits.split_over):
+        said = say_in(
+            db, interaction, now, role="agent", author=author, text=part.text, choices=list(part.choices),
+            content={"rich": {"form": dict(part.form)}} if part.form and limits.rich else {},
+        )  # fmt: skip
+        if not limits.pulled:
+            owe(db, interaction, said, now)
 
 
 def _parts(piece: Say, over: int | None) -> list[Say]:

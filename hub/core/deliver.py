@@ -13,7 +13,7 @@ from hub.core import files, letters
 from hub.core.context import Context, alone
 from hub.core.sending import fall_back
 from hub.core.verifying import HIDDEN, code_of
-from hub.core.write import finish
+from hub.core.write import finish, park
 from hub.models import Interaction, Message, OutboxEntry
 from hub.models.interaction import outranks
 from hub.store import files as stored
@@ -86,6 +86,7 @@ async def outbound(hub: Context, entry: OutboxEntry, message: Message) -> Outbou
         text=text,
         media=media,
         subject=str(message.content.get("subject", "")),
+        choices=tuple(message.choices),
         content=message.content,
         files=attached,
         quoted=await _quoted(hub, entry, message),
@@ -157,6 +158,8 @@ async def _failed(hub: Context, entry: OutboxEntry, error: Undeliverable) -> boo
             identity = hub.channels[entry.channel].identity
             await policy.refuse_further(db, interaction, identity, "carrier", error.code, now)
         other = await fall_back(db, hub, message, interaction)
+        if error.outside_window:
+            park(db, interaction, message, error.words, now, ask=other is None)
     if other is not None:
         hub.spawn(deliver(hub, other))
     return True

@@ -14,7 +14,9 @@ from hub.core import receive as receiving
 from hub.core.answer import answer
 from hub.core.context import Context
 from hub.core.deliver import deliver
+from hub.core.fetch import fetch
 from hub.core.mentions import mention
+from hub.core.reactions import reaction
 from hub.core.receive import Receipt
 from hub.core.report import report
 from hub.core.write import finish, idle_after, owe, owe_turn, say_in
@@ -50,8 +52,12 @@ class Hub:
         if inbound.kind == "status":
             is_live = self.context.channels[inbound.channel].limits.live
             return await (live.report if is_live else report)(self.context, inbound)
+        if inbound.kind == "reaction":
+            return await reaction(self.context, inbound)
         receipt = await receiving.message(self.context, inbound, within, at)
         failpoints.reach("receive.committed")
+        if receipt.fetch and receipt.message_id:
+            self.context.spawn(fetch(self.context, receipt.message_id))
         if receipt.interaction_id and receipt.answer:
             self.answer_soon(receipt.interaction_id)
         elif receipt.interaction_id and receipt.deliver:
@@ -77,9 +83,12 @@ class Hub:
         skills: Sequence[Skill] = (),
         text: str = "",
         name: str = "",
+        content: Mapping[str, Any] | None = None,
         **given: Any,
     ) -> Interaction:
         """Begin an exchange of ours with a person. Without `text` the agent's opening message is said.
+
+        `content` is what the text carries beside itself, such as the template that it is (`filled`).
 
         An open interaction of the same thread is gone on with, by the agent it has; a call is always a new one, which
         the carrier is asked to place, or, where people come to us, waits for its line. `skills` join the
@@ -110,8 +119,9 @@ class Hub:
                 self._place(db, interaction, now)
             elif text:
                 await reach.say_by(
-                    db, context, interaction, text, role="agent", author=interaction.agent.get("name", "")
-                )
+                    db, context, interaction, text, content=content,
+                    role="agent", author=interaction.agent.get("name", ""),
+                )  # fmt: skip
             elif fresh:
                 await self._check(db, interaction, "opening")
                 owe_turn(db, interaction, "opened", now)
@@ -200,8 +210,9 @@ class Hub:
         if failed is None or failed.status not in ("failed", "undelivered"):
             raise NotFound("No failed message with this id.")
         media = tuple(Media(**item) for item in failed.media)
+        content = {name: value for name, value in failed.content.items() if name != "parked"}
         return await self.say(
-            workspace_id, failed.interaction_id, failed.text, operator=operator, media=media, content=failed.content
+            workspace_id, failed.interaction_id, failed.text, operator=operator, media=media, content=content
         )
 
     async def end(
@@ -322,8 +333,8 @@ class Hub:
         raise ownership.NotYours("Take over first: until then the agent or the queue has this customer.")
 
     async def _check(self, db: AsyncSession, interaction: Interaction, text: str) -> None:
-        channel = self.context.channels[interaction.channel]
-        await policy.check(db, interaction, channel.identity, channel.limits, text)
+        channel, now = self.context.channels[interaction.channel], self.context.clock.now()
+        await policy.check(db, interaction, channel.identity, channel.limits, text, now)
 
     def _note(self, db: AsyncSession, interaction: Interaction, text: str, operator: User | None) -> Message:
         if not text.strip():

@@ -48,7 +48,9 @@ async def say_by(
 ) -> Message:  # fmt: skip
     """Say it in an exchange held by this transaction, and owe it to the provider. Raises `NotAllowed`."""
     channel, now = hub.channels[interaction.channel], hub.clock.now()
-    await policy.check(db, interaction, channel.identity, channel.limits, text, len(media), content)
+    await policy.check(
+        db, interaction, channel.identity, channel.limits, text, now, media_count=len(media), content=content
+    )
     said = say_in(
         db, interaction, now, text=text, content=dict(content or {}), media=[asdict(one) for one in media], **fields
     )

@@ -15,7 +15,7 @@ from hub.core import files, hop, letters
 from hub.core.context import Context
 from hub.core.write import open_interaction, owe, say_in
 from hub.dialogue.template import fill
-from hub.models import Address, InboxEntry, Interaction, StoredFile, Workspace
+from hub.models import Address, FetchEntry, InboxEntry, Interaction, StoredFile, Workspace
 from hub.storable import storable
 from hub.store import agents, interactions, lock, transit
 from hub.store import files as stored
@@ -23,17 +23,22 @@ from hub.store import files as stored
 MOST_CHARACTERS = 50_000
 MOST_ID_CHARACTERS = 500
 MOST_SUBJECT_CHARACTERS = 1_000
+QUOTED_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an inbound. `fresh` is False when it had come in before; `live` runs while its line is open."""
+    """What became of an inbound. `fresh` is False when it had come in before; `live` runs while its line is open.
+
+    `answer`, `deliver` and `fetch` say what is to be done about it next.
+    """
 
     fresh: bool
     interaction_id: UUID | None = None
     message_id: UUID | None = None
     answer: bool = False
     deliver: bool = False
+    fetch: bool = False
     live: "asyncio.Task[None] | None" = None
 
 
@@ -128,6 +133,8 @@ async def _take_in(
     await stored.say_where(db, workspace.id, interaction.id, said_already)
     attached = await _files(db, hub, inbound, interaction, kept)
     content = content_of(inbound)
+    if inbound.replies_to and not channel.limits.letters:
+        content |= await _answered(db, workspace, inbound)
     if inbound.html:
         content["html_file"] = attached.pop().file_id
     if machine:
@@ -143,6 +150,7 @@ async def _take_in(
     if machine:  # nobody waits for an answer to it
         interaction.waiting_since = waiting
         interaction.answered_seq = interaction.answered_seq if unanswered else interaction.heard_seq
+    to_fetch = channel.limits.fetched and bool(inbound.media)
     word = policy.keyword(text) if channel.limits.keywords else None
     handled = word is not None and await _obey(db, interaction, workspace, channel, word, text, now)
     handled = handled or (bool(text.strip()) and not machine and await hop.pass_on(db, hub, interaction, said))
@@ -155,8 +163,28 @@ async def _take_in(
     )  # fmt: skip
     if not await transit.take_in(db, entry):
         raise _CameBefore(entry.external_id)
+    if to_fetch:
+        db.add(
+            FetchEntry(
+                message_id=said.id,
+                workspace_id=workspace.id,
+                interaction_id=interaction.id,
+                channel=inbound.channel,
+                due_at=now,
+                created_at=now,
+            )
+        )
     failpoints.reach("receive.storing")
-    return Receipt(True, interaction.id, said.id, answer=owed, deliver=handled)
+    return Receipt(True, interaction.id, said.id, answer=owed, deliver=handled, fetch=to_fetch)
+
+
+async def _answered(db: AsyncSession, workspace: Workspace, inbound: Inbound) -> dict[str, Any]:
+    """The message that this one says it answers, for people to read above it."""
+    found = await interactions.known_as(db, workspace.id, inbound.channel, inbound.replies_to)
+    if found is None:
+        return {}
+    by = found.author if found.role != "customer" else ""
+    return {"answers": {"message_id": str(found.id), "text": found.text[:QUOTED_CHARACTERS], "by": by}}
 
 
 def _known_as(inbound: Inbound, at: Address | None, person: str) -> str:

@@ -10,6 +10,7 @@ from hub.core import live, mails
 from hub.core.answer import answer
 from hub.core.context import Context
 from hub.core.deliver import deliver, give_up, outbound, settle
+from hub.core.fetch import fetch
 from hub.core.write import finish
 from hub.models import Message, Node, OutboxEntry
 from hub.store import interactions, transit
@@ -40,12 +41,15 @@ async def sweep(hub: Context, since_start: datetime) -> None:
         unanswered = await transit.unanswered(db, owed_before)
         doubtful = await transit.doubtful(db, now - ASK_PROVIDER_AFTER, now - STUCK_AFTER, dead)
         due = await transit.due(db, now)
+        to_fetch = await transit.due_fetches(db, now)
     await _try(live.look_after(hub, dead))
     await _try(mails.overlooked(hub, since_start))
     for entry, message in doubtful:
         await _try(_settle_doubt(hub, entry, message, crashed=entry.state == "sending"))
     for interaction_id in unanswered:
         await _try(answer(hub, interaction_id))
+    for message_id in to_fetch:
+        await _try(fetch(hub, message_id))
     for interaction_id in {*unanswered, *due, *(entry.interaction_id for entry, _ in doubtful)}:
         await _try(deliver(hub, interaction_id))
 

@@ -11,6 +11,7 @@ from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.receive import Receipt, cleaned
 from hub.core.sending import fall_back
+from hub.core.write import park
 from hub.models import InboxEntry, Interaction, Message
 from hub.models.interaction import outranks
 from hub.store import interactions, transit
@@ -45,6 +46,8 @@ async def report(hub: Context, inbound: Inbound) -> Receipt:
             await _refused(db, hub, inbound, interaction, now)
         failed = news and inbound.status in ("failed", "undelivered")
         other = await fall_back(db, hub, said, interaction) if failed else None
+        if inbound.outside_window and news:
+            park(db, interaction, said, inbound.words, now, ask=other is None)
     if other is not None:
         hub.spawn(deliver(hub, other))
     return Receipt(True, said.interaction_id, said.id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub import identity
+from hub import identity, ownership
 from hub.dialogue.turn import Collected, EnterStage, UsedTool
 from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Skill, Workspace
 from hub.models.agent import Timing
@@ -132,6 +132,16 @@ def owe(db: AsyncSession, interaction: Interaction, said: Message, now: datetime
             created_at=now,
         )
     )
+
+
+def park(
+    db: AsyncSession, interaction: Interaction, said: Message, words: str, now: datetime, *, ask: bool = True
+) -> None:
+    """It was not let out as it is; unless it went another way (`ask`) a person has to choose a template."""
+    said.content = {**said.content, "parked": True}
+    interactions.log(db, interaction, "message.parked", now, message_id=str(said.id), words=words)
+    if ask and interaction.owner == "ai" and interaction.ended_at is None:
+        ownership.queue(db, interaction, "Only an approved template may be sent now.", now)
 
 
 def finish(db: AsyncSession, interaction: Interaction, status: str, reason: str, now: datetime) -> None:

@@ -10,7 +10,7 @@ from hub.dialogue.contacts import phone_spoken
 from hub.dialogue.template import plain
 
 VOICE = ("call", "web_call")
-BUTTONS = ("webchat",)
+BUTTONS = ("webchat", "whatsapp")
 
 ACKNOWLEDGED = ("Got it.", "Great.", "Perfect.", "Okay.", "All right.", "Noted.")
 CORRECTED = ("Got it, {0}.", "No problem: {0}.", "Sure, {0} it is.", "Changed to {0}.")

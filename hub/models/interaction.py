@@ -141,7 +141,9 @@ class Message(SQLModel, table=True):
     Of something spoken, `heard` is what the customer heard of `text` (None: not spoken, or all of it), `from_ms`
     and `to_ms` where it stands in the call, `timing` how long each part of the turn took, in milliseconds,
     and under `sentences` where each one stands: [from_ms, to_ms, text].
-    `content` is what it carries beside its text: `subject`, `mail`, `template`, `rich`.
+    `content` is what it carries beside its text: `subject`, `mail`, `template`, `rich`; `answers` (the message it
+    quotes), `reaction` (what the person thinks of it), `button`, `place`, `referral`; `parked`: it was not let out,
+    a template has to go in its place.
     """
 
     __table_args__ = (

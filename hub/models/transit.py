@@ -67,6 +67,22 @@ class OutboxEntry(SQLModel, table=True):
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
 
 
+class FetchEntry(SQLModel, table=True):
+    """The attachments of a message that are still to be fetched from the provider; gone when that is done.
+
+    `due_at` is when to try next; who tries puts it off, so that nobody else does at the same time.
+    """
+
+    __tablename__ = "fetch_entry"
+    message_id: UUID = Field(foreign_key="message.id", primary_key=True)
+    workspace_id: UUID = Field(foreign_key="workspace.id")
+    interaction_id: UUID = Field(foreign_key="interaction.id", index=True)
+    channel: str
+    attempts: int = 0
+    due_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime, index=True)
+    created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
+
+
 class Node(SQLModel, table=True):
     """One running process. It is taken for dead when `seen_at` is old."""
 

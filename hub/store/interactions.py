@@ -40,6 +40,34 @@ async def open_in_thread(db: AsyncSession, workspace_id: UUID, channel: str, thr
     return (await db.exec(query)).first()
 
 
+async def last_heard(db: AsyncSession, workspace_id: UUID, channel: str, thread: str) -> datetime | None:
+    """When the person of this thread last wrote, in whichever interaction; None: never."""
+    query = (
+        select(Message.created_at)
+        .join(Interaction, col(Interaction.id) == col(Message.interaction_id))
+        .where(
+            Message.seq == Interaction.heard_seq,
+            Interaction.workspace_id == workspace_id,
+            Interaction.channel == channel,
+            Interaction.thread == thread,
+            Interaction.heard_seq > 0,
+        )
+        .order_by(col(Interaction.created_at).desc())
+        .limit(1)
+    )
+    return (await db.exec(query)).first()
+
+
+async def parked_since(db: AsyncSession, interaction: Interaction) -> bool:
+    """Whether something that was said after the person last wrote here was not let out as it was."""
+    query = select(Message.content).where(
+        Message.interaction_id == interaction.id,
+        Message.seq > interaction.heard_seq,
+        col(Message.status).in_(["failed", "undelivered"]),
+    )
+    return any(content.get("parked") for content in (await db.exec(query)).all())
+
+
 async def last_of_customer(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> Interaction | None:
     query = (
         select(Interaction)
@@ -109,6 +137,15 @@ async def messages(
 async def message(db: AsyncSession, workspace_id: UUID, message_id: UUID) -> Message | None:
     found = await db.get(Message, message_id)
     return found if found and found.workspace_id == workspace_id else None
+
+
+async def known_as(db: AsyncSession, workspace_id: UUID, channel: str, external_ids: Sequence[str]) -> Message | None:
+    """The message that the provider knows by the first of these ids that we know."""
+    query = select(Message).where(
+        Message.workspace_id == workspace_id, Message.channel == channel, col(Message.external_id).in_(external_ids)
+    )
+    found = {message.external_id: message for message in (await db.exec(query)).all()}
+    return next((found[one] for one in external_ids if one in found), None)
 
 
 async def sent_as(db: AsyncSession, channel: str, external_id: str) -> UUID | None:

@@ -15,7 +15,7 @@ SHOWN_EVENTS = (
     "tool.called", "stage.entered", "field.collected", "interaction.started", "interaction.ended",
     "interaction.needs_human", "interaction.taken_over", "interaction.handed_back", "interaction.assigned",
     "interaction.snoozed", "interaction.tagged", "interaction.rated", "interaction.call_requested",
-    "interaction.left_email", "consent.revoked", "consent.granted", "message.unsure",
+    "interaction.left_email", "consent.revoked", "consent.granted", "message.unsure", "message.parked",
     "call.connected", "call.interrupted", "call.digit", "call.machine", "call.transferring", "call.transferred",
     "call.transfer_failed", "call.commanded", "call.apologised", "call.voiceless", "call.deaf", "call.lost",
     "call.joined", "call.left", "engine.failed", "recording.started", "recording.finished", "recording.deleted",

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import InboxEntry, Interaction, Message, Node, OutboxEntry
+from hub.models import FetchEntry, InboxEntry, Interaction, Message, Node, OutboxEntry
 
 
 async def take_in(db: AsyncSession, entry: InboxEntry) -> bool:
@@ -159,6 +159,23 @@ async def queued_for_customer(
         .order_by(col(Interaction.id))
         .with_for_update()
     )
+    return (await db.exec(query)).all()
+
+
+async def claim_fetch(db: AsyncSession, message_id: UUID, now: datetime, until: datetime) -> FetchEntry | None:
+    """Take what is to be fetched and is due, until then for us alone; None when there is nothing to take."""
+    statement = (
+        update(FetchEntry)
+        .where(col(FetchEntry.message_id) == message_id, col(FetchEntry.due_at) <= now)
+        .values(due_at=until, attempts=FetchEntry.attempts + 1)
+        .returning(FetchEntry)
+    )
+    return (await db.exec(statement)).scalar_one_or_none()
+
+
+async def due_fetches(db: AsyncSession, now: datetime, limit: int = 50) -> Sequence[UUID]:
+    """Messages with attachments to be fetched, whose time has come."""
+    query = select(FetchEntry.message_id).where(FetchEntry.due_at <= now).order_by(col(FetchEntry.due_at)).limit(limit)
     return (await db.exec(query)).all()
 
 
