@@ -24,6 +24,7 @@ from web.api.request import ApiRequest, known_parameters
 from web.api.sending import Sending
 from web.api.skills import Skills
 from web.api.takeout import Takeout
+from web.api.templates import Templates
 from web.api.transcripts import Transcripts
 from web.api.workspace import WorkspaceItself
 
@@ -45,6 +46,7 @@ RESOURCES: list[Any] = [
     Consents,
     Ledger,
     Addresses,
+    Templates,
     WorkspaceItself,
     ApiKeys,
 ]

@@ -81,6 +81,14 @@ _MESSAGE = {
 }
 
 
+class TemplateGiven(Shape):
+    """A template of the channel, and a value for each of its places; see `GET /v1/templates`."""
+
+    model_config = shown({"id": "HX9f86d081884c7d659a2feaa0c55ad015", "variables": {"1": "Ana", "2": "A1004"}})
+    id: str = Field(min_length=1, max_length=100)
+    variables: dict[str, str] = Field(default={}, max_length=50)
+
+
 class InteractionCreate(Shape):
     """An exchange to begin. An open one with the same person at the same address is gone on with."""
 
@@ -93,6 +101,9 @@ class InteractionCreate(Shape):
     skill_ids: list[UUID] = Field(default=[], max_length=20, description="Skills to start with.")
     address_id: UUID | None = Field(default=None, description="Where from; default your oldest of this channel.")
     text: str = Field(default="", max_length=10_000, description="Said first; default the agent's opening message.")
+    template: TemplateGiven | None = Field(
+        default=None, description="Said first, in place of `text`; where free text may not go out it must be one."
+    )
     parameters: dict[str, Scalar] = Field(default={}, max_length=200, description="Values for `{{name}}`.")
     metadata: dict[str, Any] = Field(default={}, max_length=100, description="Yours; given back unchanged.")
 
@@ -181,6 +192,7 @@ class MessageCreate(Shape):
     content: Rich | None = Field(
         default=None, description="Quick replies, cards and a form, on channels whose clients show them (webchat)."
     )
+    template: TemplateGiven | None = Field(default=None, description="In place of `text` and `media`.")
     user_id: UUID | None = Field(
         default=None, description="The operator who says it and has taken over; null: for the agent."
     )
@@ -209,7 +221,8 @@ class MessagePublic(Shape):
     media: list[dict[str, Any]]
     choices: list[str]
     content: dict[str, Any] = Field(
-        description="What it carries beside its text; `rich`: cards, a form, or an answer to one."
+        description="What it carries beside its text: the `template` that it is, the `button` pressed; `rich`: cards, a "
+        "form, or an answer to one."
     )
     status: Literal["", "queued", "sent", "delivered", "read", "failed", "undelivered"]
     error_code: str

@@ -1,11 +1,12 @@
 """Interactions: begin one, find them, end one, tag one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Response, get, post, put
 from litestar.params import JSONBody, QueryParameter
 
+from hub.core.templates import filled
 from hub.models import Address, Agent, Skill
 from hub.models.interaction import Owner, Status
 from hub.store import agents, interactions, listing
@@ -44,9 +45,13 @@ class Interactions(Controller):
         """
         agent, address, known = await _chosen(request, data)
         given = {"agent_definition": data.agent.model_dump(mode="json")} if data.agent else {}
+        text, content = data.text, dict[str, Any]()
+        if data.template is not None:
+            context = request.hub.context
+            text, content = await filled(context, data.channel, data.template.id, data.template.variables)
         begun = await request.hub.start(
             request.workspace_id, data.channel, data.to, agent=agent, address=address, skills=known,
-            text=data.text, name=data.name, parameters=dict(data.parameters), meta=data.metadata, **given,
+            text=text, content=content, name=data.name, parameters=dict(data.parameters), meta=data.metadata, **given,
         )  # fmt: skip
         return Response(interaction_public(begun), headers={"location": f"/v1/interactions/{begun.id}"})
 
@@ -108,6 +113,8 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
         raise Refusal(
             422, f"The channel {data.channel} is not set up here.", pointer=pointer("channel"), code="channel"
         )
+    if data.template is not None and data.text:
+        raise Refusal(422, "A template has its own text.", pointer=pointer("template"), code="ambiguous")
     is_live = request.hub.context.channels[data.channel].limits.live
     if is_live and data.text:
         words = "A call begins with the agent's opening message. Change that, or use POST .../say during the call."

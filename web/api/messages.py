@@ -1,11 +1,13 @@
 """What is said in an interaction, and who may say it."""
 
+from typing import Any
 from uuid import UUID
 
 from litestar import Controller, get, post
 from litestar.params import JSONBody
 
 from hub.channel import Media
+from hub.core.templates import filled
 from hub.models import Message, User
 from hub.store import access, interactions, listing
 from web.api.interaction_shapes import (
@@ -48,6 +50,14 @@ async def operator_of(request: ApiRequest, user_id: UUID) -> User:
     return found
 
 
+async def _channel_of(request: ApiRequest, interaction_id: UUID) -> str:
+    async with request.store.read() as db:
+        found = await interactions.interaction(db, request.workspace_id, interaction_id)
+    if found is None:
+        raise missing("interaction")
+    return found.channel
+
+
 class Messages(Controller):
     """The messages of one interaction."""
 
@@ -69,14 +79,24 @@ class Messages(Controller):
 
     @post("/messages", opt={"scope": "write"}, summary="Say something")
     async def say(self, request: ApiRequest, interaction_id: PathId, data: JSONBody[MessageCreate]) -> MessagePublic:
-        """For the agent; or, with `user_id`, as the operator who has taken over. 409 when it has ended."""
+        """For the agent; or, with `user_id`, as the operator who has taken over. 409 when it has ended.
+
+        Where only a template may go out (WhatsApp, a day after the person last wrote) free text is refused with the
+        code `window`.
+        """
         operator = await operator_of(request, data.user_id) if data.user_id else None
         media = tuple(Media(url=one.url, content_type=one.content_type, name=one.name) for one in data.media)
+        text = data.text or (data.content.words() if data.content else "")
         rich = data.content.stored() if data.content else {}
+        content: dict[str, Any] = {"rich": rich} if rich else {}
+        if data.template is not None:
+            if text or media:
+                raise Refusal(422, "A template has its own text.", pointer=pointer("template"), code="ambiguous")
+            channel = await _channel_of(request, interaction_id)
+            text, content = await filled(request.hub.context, channel, data.template.id, data.template.variables)
         said = await request.hub.say(
-            request.workspace_id, interaction_id, data.text or (data.content.words() if data.content else ""),
-            operator=operator, media=media, choices=data.content.choices if data.content else (),
-            content={"rich": rich} if rich else {},
+            request.workspace_id, interaction_id, text, operator=operator, media=media,
+            choices=data.content.choices if data.content else (), content=content,
         )  # fmt: skip
         return message_public(said)
 

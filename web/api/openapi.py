@@ -170,6 +170,8 @@ def _common(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses += ["404"]
     if method in ("post", "put", "patch"):
         statuses += ["409", "413", "422"]
+    if path.endswith("/templates"):
+        statuses += ["409"]
     if "requestBody" in operation:
         statuses += ["415"]
     responses = operation["responses"]

@@ -18,7 +18,7 @@ from web.problems import http_problem, problem
 
 AnyRequest = Request[Any, Any, Any]
 Handlers = dict[int | type[Exception], Callable[[Any, Any], Response[Any]]]
-_CONFLICTS = {"ended"}
+_CONFLICTS = {"ended", "templates_unavailable"}
 
 
 class Refusal(Exception):
