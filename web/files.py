@@ -20,6 +20,14 @@ SHOWN = frozenset({
     "video/mp4", "video/webm", "video/3gpp", "video/quicktime",
 })  # fmt: skip
 """What a browser may show by itself; everything else is a download, since it may run as a page."""
+
+
+def shown_as(content_type: str) -> str:
+    """`image`, `audio` or `video`, if a browser may show it by itself; empty for what is a download."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.partition("/")[0] if kind in SHOWN else ""
+
+
 _GONE = "This file is not there any more."
 
 

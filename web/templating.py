@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hub.models.customer import called
-from web import spoken
+from web import files, spoken
 
 HERE = Path(__file__).parent
 
@@ -31,6 +31,8 @@ def environment() -> Environment:
     made.filters["plain"] = plain
     made.globals["static"] = static
     made.globals["spoken"] = spoken
+    made.filters["shown_as"] = files.shown_as
+    made.filters["size"] = size
     return made
 
 
@@ -43,6 +45,16 @@ def plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {plain(one)}" for name, one in value.items())
     return "" if value is None else str(value)
+
+
+def size(size_bytes: int | None) -> str:
+    """How large a file is, in words; nothing when that is not known."""
+    if size_bytes is None:
+        return ""
+    for one, word in ((1_000_000, "MB"), (1_000, "kB")):
+        if size_bytes >= one:
+            return f"{size_bytes / one:.1f} {word}".replace(".0 ", " ")
+    return f"{size_bytes} bytes"
 
 
 @cache

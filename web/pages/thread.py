@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from litestar.exceptions import NotFoundException
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub import ownership
+from hub import ownership, policy
 from hub.channel import Channel, Limits
 from hub.models import Consent, Customer, Interaction, User
 from hub.models.customer import called
@@ -27,7 +28,7 @@ GSM = {"basic": GSM_BASIC, "extension": GSM_EXTENSION}
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Who has the interaction, and what this user may do about it."""
+    """Who has the interaction, and what this user may do about it; free text may go out before `free_until`."""
 
     interaction: Interaction
     customer: Customer
@@ -38,6 +39,8 @@ class Head:
     newer_id: UUID | None
     can_act: bool
     mine: bool
+    now: datetime
+    free_until: datetime | None
 
     @property
     def title(self) -> str:
@@ -75,16 +78,19 @@ async def head_of(db: AsyncSession, request: AnyRequest, interaction: Interactio
     newer_id = None
     if newer is not None and newer.id != interaction.id and interaction.ended_at and newer.ended_at is None:
         newer_id = newer.id
+    limits = channel.limits if channel else Limits(length=4_000)
     return Head(
         interaction=interaction,
         customer=customer,
         owner_name=await ownership.name_of(db, interaction) if interaction.owner == "operator" else "",
         channel_label=channel_label(channel, interaction.channel),
-        limits=channel.limits if channel else Limits(length=4_000),
+        limits=limits,
         colleagues=[u for u in colleagues if u.role in ANSWERERS and u.disabled_at is None],
         newer_id=newer_id,
         can_act=user.role in SUPPORT,
         mine=interaction.owner == "operator" and interaction.operator_id == user.id,
+        now=request.app.state.clock.now(),
+        free_until=await policy.free_until(db, interaction, limits),
     )
 
 

@@ -275,6 +275,8 @@
     syncComposer();
   }
 
+  document.addEventListener("hub:items", (event) => receiveItems(event.detail, true));
+
   document.addEventListener("hub:live", (event) => {
     let update;
     try {
