@@ -15,7 +15,7 @@ import uvicorn
 from hub.core import Hub
 from hub.store import agents
 from web.app import create_app
-from web.samples import PASSWORD, USERS, seed
+from web.samples import PASSWORD, USERS, last_heard, seed
 from web.serve import prepare, uvicorn_options
 from web.settings import Settings
 
@@ -106,6 +106,7 @@ async def _sandbox(settings: Settings, hub: Hub) -> object:
     email = hub.context.channels["email"]
     async with hub.context.store.read() as db:
         workspace = await agents.only_workspace(db)
+        heard = await last_heard(db, "whatsapp")
         mailboxes = await agents.addresses(db, workspace.id, "email") if workspace else []
     parse_urls = [settings.hub_public_url + email.hook_path(address.id) for address in mailboxes[:1]]
     return create_sandbox(
@@ -118,6 +119,8 @@ async def _sandbox(settings: Settings, hub: Hub) -> object:
             event_secret=settings.twilio_auth_token,
             mail_routes=tuple((MAIL_DOMAIN, url) for url in parse_urls),
             mail_addresses=tuple(address.value for address in mailboxes),
+            whatsapp_numbers=tuple(NUMBERS),
+            whatsapp_heard=tuple(heard),
         )
     )
 

@@ -6,13 +6,13 @@ from importlib import resources
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import identity
 from hub.core.write import finish, open_interaction, say_in
 from hub.feed import Bus
-from hub.models import Address, Agent, ApiKey, Interaction, Knowledge, User, Workspace
+from hub.models import Address, Agent, ApiKey, Interaction, Knowledge, Message, User, Workspace
 from hub.models.agent import AgentDefinition
 from hub.models.columns import utcnow
 from hub.ownership import queue
@@ -44,6 +44,17 @@ async def seed(settings: Settings) -> str:
             return await _api_key(db, workspace.id)
     finally:
         await store.close()
+
+
+async def last_heard(db: AsyncSession, channel: str) -> list[tuple[str, str, float]]:
+    """Who wrote to which of our numbers, and when last, in seconds since 1970: what the carrier is to remember."""
+    found = await db.exec(
+        select(Interaction.ours, Interaction.person, func.max(Message.created_at))
+        .join(Message, col(Message.interaction_id) == col(Interaction.id))
+        .where(Interaction.channel == channel, Message.role == "customer")
+        .group_by(Interaction.ours, Interaction.person)
+    )
+    return [(ours, person, at.timestamp()) for ours, person, at in found]
 
 
 async def _point(db: AsyncSession, workspace_id: UUID, sandbox_url: str) -> None:
@@ -87,7 +98,8 @@ async def _fill(db: AsyncSession, settings: Settings) -> Workspace:
     made = {name: await add_agent(db, workspace.id, name, settings.hub_sandbox_url) for name in NUMBERS.values()}
     for number, name in NUMBERS.items():
         agent = made[name]
-        for channel, value in (("call", number), ("sms", number), ("webchat", name), ("web_call", name)):
+        reached = {"call": number, "sms": number, "whatsapp": number, "webchat": name, "web_call": name}
+        for channel, value in reached.items():
             db.add(Address(workspace_id=workspace.id, channel=channel, value=value, name=agent.name, agent_id=agent.id))
     await db.flush()
     await _conversations(db, workspace, made)
@@ -146,6 +158,16 @@ _CONVERSATIONS: list[dict[str, Any]] = [
         ],
     },
     {
+        "agent": "shop", "channel": "whatsapp", "who": "+12025550177", "name": "Maria Santos", "minutes": 1240,
+        "owner": "queue",
+        "said": [
+            ("customer", "Hi! The linen sheets arrived, but one has a tear in the seam 😞"),
+            ("agent", "I'm sorry to hear that! Would you like a new one, or your money back?"),
+            ("customer", "A new one please. Can somebody tell me when it comes?"),
+            ("agent", "I'll pass you to a colleague, who will answer you right here."),
+        ],
+    },
+    {
         "agent": "shop", "channel": "sms", "who": "+12025550192", "name": "Jo Lindqvist", "minutes": 1600,
         "end": "idle",
         "said": [
@@ -157,13 +179,17 @@ _CONVERSATIONS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+_KINDS = {"sms": "phone", "whatsapp": "whatsapp", "webchat": "visitor"}
+"""What a person is known by on a channel of the samples."""
+
+
 async def _conversations(db: AsyncSession, workspace: Workspace, made: dict[str, Agent]) -> None:
     now = utcnow()
     addresses = {(a.channel, a.agent_id): a for a in await db.exec(select(Address))}
     for sample in _CONVERSATIONS:
         agent = made[sample["agent"]]
         address = addresses[sample["channel"], agent.id]
-        kind = "phone" if sample["channel"] == "sms" else "visitor"
+        kind = _KINDS[sample["channel"]]
         customer = await identity.recognise(
             db, workspace, kind, sample["who"], name=sample["name"], source=sample["channel"]
         )

@@ -21,6 +21,11 @@ from web.pages.settings import settings_page
 
 HOOKS = {"sms": ["", "/status"], "whatsapp": ["", "/status"], "call": ["", "/status"]}
 """What below /hooks/{channel} a provider calls: the message, and the reports."""
+WHERE = {
+    "whatsapp": "Paste both at the carrier under Messaging > Senders > WhatsApp senders: the webhook for incoming "
+    "messages and the status callback (POST).",
+}
+"""Where at the carrier the addresses are pasted, where that is not the usual place."""
 PATIENCE = "ct=1000&rt=4000&rc=2&rp=ct,rt,5xx&tt=15000"
 """How the carrier tries again: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides"""
 EXAMPLES = {
@@ -73,6 +78,7 @@ def _card(request: AnyRequest, address: Address, channel: Channel | None, last: 
         "parse": public + own if own else "",
         "events": f"{public}/hooks/{address.channel}/events" if own else "",
         "domain": settings.hub_email_domain or address.value.rpartition("@")[2],
+        "where": WHERE.get(address.channel, "Paste the webhook at the carrier under “A message comes in” (POST)."),
         "tag": f'<script src="{public}/static/chat/widget.js" data-widget="{address.value}" async></script>'
         if address.channel == "webchat"
         else "",
@@ -118,7 +124,7 @@ async def _fill(request: AnyRequest, db: AsyncSession, address: Address, form: F
     value = form.text("value")
     if channel.identity == "visitor" and not _WIDGET.fullmatch(value):
         errors["value"] = "Use 2 to 63 small letters, digits, - and _, such as support-desk."
-    elif not (channel.identity == "phone" and re.fullmatch(r"MG[0-9a-f]{32}", value)):
+    elif not (channel.identity in ("phone", "whatsapp") and re.fullmatch(r"MG[0-9a-f]{32}", value)):
         try:
             value = normal(channel.identity, value, workspace.default_region)
         except NotAnIdentity as error:
