@@ -86,7 +86,11 @@ async def test_a_carrier_fetches_an_attachment_by_its_link_and_by_no_other(hub: 
     assert link.startswith(f"{hub.public_url}/media/")
     async with httpx.AsyncClient() as carrier:
         assert (await carrier.get(link)).content == PICTURE
-        for forged in (link[:-9] + ("A" if link[-9] != "A" else "B") + link[-8:], link + "x", f"{hub.public_url}/media/nonsense"):
+        for forged in (
+            link[:-9] + ("A" if link[-9] != "A" else "B") + link[-8:],
+            link + "x",
+            f"{hub.public_url}/media/nonsense",
+        ):
             assert (await carrier.get(forged)).status_code == 404
 
 

@@ -221,8 +221,8 @@ class MessagePublic(Shape):
     media: list[dict[str, Any]]
     choices: list[str]
     content: dict[str, Any] = Field(
-        description="What it carries beside its text: the `template` it is, the `button` pressed; `rich`: cards, a form, "
-        "or an answer to one."
+        description="What it carries beside its text: the `template` it is, the `button` pressed; `rich`: cards, a "
+        "form, or an answer to one."
     )
     status: Literal["", "queued", "sent", "delivered", "read", "failed", "undelivered"]
     error_code: str
