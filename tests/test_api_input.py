@@ -123,7 +123,9 @@ def test_a_parameter_given_twice_is_refused(mine: httpx.Client) -> None:
     assert mine.get("/v1/agents?limit=1&limit=2").status_code == 400
 
 
-@pytest.mark.parametrize("identifier", ["x", "%00", "1", "..%2f..", str(uuid4())[:-1], "%ff", "null"])
+@pytest.mark.parametrize(
+    "identifier", ["x", "%00", "1", "..%2f..", "0193a5f0-0000-7000-8000-0000000000", "%ff", "null"]
+)
 def test_an_id_that_is_none_is_not_found(mine: httpx.Client, identifier: str) -> None:
     answer = mine.get(f"/v1/agents/{identifier}")
     assert answer.status_code == 404

@@ -4,6 +4,7 @@ import asyncio
 import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -491,7 +492,7 @@ def test_a_ticket_is_good_for_a_minute() -> None:
         ({"streamSid": None}, "start"),
         ({"mediaFormat": None}, "start"),
     ],
-    ids=str,
+    ids=count(),
 )
 def test_a_stream_of_another_kind_is_refused(more: dict[str, Any], reason: str) -> None:
     channel = Call(SETTINGS)
