@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo yes)
 READY := $(VENV)/.ready
 PORT ?= 8000
+TESTS_AT_ONCE ?= 3
 
 .PHONY: help run test lint check fix bench bench-text bench-lists bench-start bench-voice bench-chat bench-soak screenshots lock clean browser
 
@@ -16,7 +17,7 @@ run: $(READY) ## Set up and start the demo (PORT=8000)
 	$(BIN)/hub demo --port $(PORT)
 
 test: $(READY) browser ## Set up and run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile
 
 check: lint test ## What CI runs: style, types, import contracts, tests
 
