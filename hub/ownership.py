@@ -39,7 +39,8 @@ async def hand_back(db: AsyncSession, interaction: Interaction, operator: User, 
     """The agent answers again, with all that was said meanwhile. Raises `NotYours`."""
     if interaction.owner == "ai":
         return
-    if interaction.owner == "operator" and interaction.operator_id != operator.id and operator.role != "admin":
+    others = interaction.owner == "operator" and interaction.operator_id not in (None, operator.id)
+    if others and operator.role != "admin":
         raise NotYours(f"{await name_of(db, interaction)} is answering; only they or an admin can hand back.")
     interaction.owner, interaction.operator_id = "ai", None
     interactions.log(
@@ -68,9 +69,22 @@ def queue(db: AsyncSession, interaction: Interaction, reason: str, now: datetime
     interactions.log(db, interaction, "interaction.needs_human", now, reason=reason)
 
 
+def give_to(db: AsyncSession, interaction: Interaction, number: str, now: datetime) -> None:
+    """Somebody who is no user was called at this number and has the customer now; the agent is silent."""
+    interaction.owner, interaction.operator_id, interaction.waiting_since = "operator", None, None
+    interactions.log(db, interaction, "interaction.taken_over", now, operator_id=None, operator=number)
+
+
+def take_back(db: AsyncSession, interaction: Interaction, number: str, now: datetime) -> None:
+    """The agent has the customer again, whom it had given away to this number."""
+    interaction.owner, interaction.operator_id, interaction.waiting_since = "ai", None, None
+    interactions.log(db, interaction, "interaction.handed_back", now, operator_id=None, operator=number)
+
+
 async def name_of(db: AsyncSession, interaction: Interaction) -> str:
-    """The name of the operator who has it."""
+    """The name of the operator who has it; the number of one who is no user and was called to take it."""
     if interaction.operator_id is None:
-        return ""
+        given = await interactions.last_event(db, interaction.id, "interaction.taken_over")
+        return str(given.data.get("operator", "")) if given is not None else ""
     operator = await access.user(db, interaction.workspace_id, interaction.operator_id)
     return operator.name if operator else "A former colleague"

@@ -330,9 +330,6 @@ class Notes:
         self.ours.setdefault(number, {})
         self.ours[number] |= {"text": text, "heard": heard, "to_ms": to_ms, "timing": dict(timing)}
 
-    def operator_said(self, operator_id: str, text: str, from_ms: int, to_ms: int) -> None:
-        self.events.append(("operator", {"text": text}))
-
     def happened(self, type: str, **data: Any) -> None:
         self.events.append((type, data))
 

@@ -116,7 +116,7 @@ class Hub:
             )  # fmt: skip
             if is_live:
                 await self._check(db, interaction, "call")
-                self._place(db, interaction, now)
+                live.place(db, context, interaction, now)
             elif text:
                 await reach.say_by(
                     db, context, interaction, text, content=content,
@@ -132,15 +132,6 @@ class Hub:
         elif fresh:
             self.answer_soon(interaction.id, "opened")
         return interaction
-
-    def _place(self, db: AsyncSession, interaction: Interaction, now: datetime) -> None:
-        """Owe the carrier the request to ring them."""
-        interaction.status, interaction.idle_at = "queued", now + live.PLACED_WITHIN
-        if self.context.channels[interaction.channel].limits.pulled:
-            return
-        text = f"Calling {interaction.person}"
-        owe(db, interaction, say_in(db, interaction, now, role="system", text=text), now)
-        interaction.idle_at = now + live.PLACED_WITHIN
 
     async def command(
         self, workspace_id: UUID, interaction_id: UUID, verb: Verb, *, by: str = "", **arguments: Any
@@ -224,12 +215,11 @@ class Hub:
             interaction = await self._held(db, workspace_id, interaction_id)
             if interaction.status not in FINAL:
                 now = self.context.clock.now()
-                if self._is_live(interaction) and interaction.answered_at is None:
-                    status, unanswered = "canceled", interaction.external_id
-                    await live.take_back(db, interaction)
-                finish(db, interaction, status, reason, now)
+                if self._is_live(interaction):
+                    unanswered = await live.end_in(db, interaction, status, reason, now)
+                else:
+                    finish(db, interaction, status, reason, now)
                 await transit.settle_inbox(db, interaction.id, now)
-                calls.call_hint(db, interaction.id)
         if unanswered:
             self.context.spawn(live.hang_up(self.context, interaction.channel, unanswered))
         return interaction

@@ -67,6 +67,9 @@ class Call(BaseModel):
     `consent_message` is said first and cannot be interrupted. `filler_messages` are said when an answer takes
     long, `apology_message` when none can be given. `idle_seconds` of quiet make the agent ask whether somebody
     is there; `silence_hangup_seconds` of it end the call. `goodbye_phrases` of the customer end it politely.
+    `transfer_to` is a number for who wants a person; `transfer_warm`: its owner is briefed first, and takes the call
+    or not. `transfer_message` is said when an operator or a program asks for such a transfer,
+    `transfer_failed_message` when nobody took the call, `transfer_over_message` after the person has hung up.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -97,3 +100,11 @@ class Call(BaseModel):
     voicemail_message: str = Field(default="", max_length=2_000)
     hold_message: str = Field(default="A colleague will be with you shortly. Please stay on the line.", max_length=500)
     transfer_to: str = Field(default="", max_length=40)
+    transfer_warm: bool = False
+    transfer_message: str = Field(default="I connect you, one moment.", max_length=500)
+    transfer_failed_message: str = Field(
+        default="I could not reach them just now. I am still here: how would you like to go on?", max_length=500
+    )
+    transfer_over_message: str = Field(
+        default="You are with me again. Is there anything else I can do for you?", max_length=500
+    )

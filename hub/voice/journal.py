@@ -19,10 +19,6 @@ class Journal(Protocol):
         """The utterance is over: all of `heard` reached the customer, and nothing more of `text` will."""
         ...
 
-    def operator_said(self, operator_id: str, text: str, from_ms: int, to_ms: int) -> None:
-        """An operator spoke with the customer."""
-        ...
-
     def happened(self, type: str, **data: Any) -> None:
         """An event of the call's log."""
         ...

@@ -2,21 +2,23 @@
 
 from hub.core.live.call import LiveCall
 from hub.core.live.commands import command
-from hub.core.live.hanging_up import hang_up, take_back
-from hub.core.live.lost import PLACED_WITHIN, look_after
+from hub.core.live.hanging_up import call_off, end_in, hang_up
+from hub.core.live.lost import look_after
+from hub.core.live.placing import place
 from hub.core.live.receive import receive
 from hub.core.live.report import report
 from hub.core.live.warming import warm_up, warm_up_all
 
 __all__ = [
-    "PLACED_WITHIN",
     "LiveCall",
+    "call_off",
     "command",
+    "end_in",
     "hang_up",
     "look_after",
+    "place",
     "receive",
     "report",
-    "take_back",
     "warm_up",
     "warm_up_all",
 ]

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import ownership
 from hub.channel import Line, Undeliverable
@@ -15,6 +18,7 @@ from hub.core.live.lost import COMES_BACK_WITHIN, TRANSFER_LASTS
 from hub.core.live.mind import LiveMind, Memory, remembered
 from hub.core.live.obey import obey
 from hub.core.live.taping import Tape, since
+from hub.core.live.warm import GUEST, Warm
 from hub.core.live.writer import Writer
 from hub.core.write import finish
 from hub.dialogue.turn import Cue, Entry, HandToHuman, Piece
@@ -27,6 +31,7 @@ from hub.voice.chain import Chain
 from hub.voice.converse import Conversation
 from hub.voice.hearing import CustomerTurn, Hearing, OpenEars
 from hub.voice.hold import hold_sound
+from hub.voice.mind import Mind
 from hub.voice.room import Room
 from hub.voice.speech import Format
 
@@ -42,7 +47,11 @@ ENDED_WITHIN_SECONDS = 2.0
 class LiveCall:
     """Everything of one live interaction; `run` lasts as long as its line."""
 
-    def __init__(self, hub: Context, interaction: Interaction, line: Line, memory: Memory, resumed: bool) -> None:
+    def __init__(
+        self, hub: Context, interaction: Interaction, line: Line, memory: Memory, resumed: bool,
+        mind: Mind | None = None,
+    ) -> None:  # fmt: skip
+        """`mind` thinks in place of the agent."""
         self.hub, self.line = hub, line
         self.id, self.workspace_id, self.external_id = interaction.id, interaction.workspace_id, interaction.external_id
         self._connected_seq = interaction.last_seq
@@ -51,11 +60,14 @@ class LiveCall:
         self.owner = interaction.owner
         self.operator_id = interaction.operator_id
         self.paused = interaction.status == "paused"
-        self.writer = Writer(hub, interaction.id, str(interaction.agent.get("name", "")))
+        self.agent_name = str(interaction.agent.get("name", ""))
+        self.writer = Writer(hub, interaction.id, self.agent_name)
         self.mind = LiveMind(hub, memory, self.writer.state)
         self.whispered: list[Entry] = []
         self.obeyed: dict[UUID, str] = {}
-        self.fenced = self.transferring = self.ended = self._handing_over = False
+        self.fenced = self.transferring = self.ended = False
+        self.warm: Warm | None = None
+        self._unwritten: set[object] = set()
         self.format = Format(line.codec, line.rate)
         self.tape = Tape(hub, interaction, self.format) if self.settings.record else None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -66,7 +78,7 @@ class LiveCall:
             line,
             settings=self.settings,
             language=language,
-            mind=self.mind,
+            mind=mind or self.mind,
             ears=Chain("ears", self.engines.ears_names, self.engines.ears, self._engine_failed),
             mouths=Chain("mouth", self.engines.mouth_names, self.engines.mouth, self._engine_failed),
             journal=self.writer,
@@ -102,6 +114,8 @@ class LiveCall:
         finally:
             self.over.set_result(None)
             self.hub.store.bus.publish([(f"call:{self.id}", "over")])
+            if self.warm is not None:
+                self.warm.customer_left(comes_back=self._broken(reason))
             self._end(reason)
             self.writer.close()
             with contextlib.suppress(TimeoutError):  # the carrier is told after the database, if that is not down
@@ -123,9 +137,12 @@ class LiveCall:
         if self.hub.calls.get(self.id) is self:
             del self.hub.calls[self.id]
 
+    def _broken(self, reason: str) -> bool:
+        return reason == MOVED or (reason == "customer_hangup" and self.line.broken)
+
     def _end(self, reason: str) -> None:
         """How it ended. A line that merely broke may come back; another node or stream may have it already."""
-        broken = reason == MOVED or (reason == "customer_hangup" and self.line.broken)
+        broken = self._broken(reason)
         if self.fenced:
             return
         away = self.transferring and reason == "customer_hangup"
@@ -181,7 +198,7 @@ class LiveCall:
             self.conversation.end(interaction.ended_reason or "api_hangup")
             return
         changed = (interaction.owner, interaction.operator_id) != (self.owner, self.operator_id)
-        if changed and not self._handing_over:
+        if changed and not self._unwritten:
             await self._owner_changed(interaction)
         for one in asked:
             await asyncio.shield(self.hub.spawn(obey(self, one)))  # a transfer ends the line, and us, before it is done
@@ -191,6 +208,7 @@ class LiveCall:
 
         Raises `Undeliverable`.
         """
+        self._must_not_transfer()
         self.transferring = True
         try:
             await self.line.transfer(to)
@@ -200,6 +218,41 @@ class LiveCall:
         finally:
             if self.transferring:
                 self.writer.happened("call.transferring", to=to)
+
+    async def transfer_warm(
+        self, to: str, briefing: str = "", *, by: str, leg_id: UUID | None = None, by_agent: bool = False
+    ) -> None:
+        """Call and brief a colleague, who takes the customer or not; see `hub.core.live.warm`.
+
+        Raises `Undeliverable` where it cannot begin.
+        """
+        self._must_not_transfer()
+        warm = self.warm = Warm(self, to, briefing, leg_id=leg_id, by_agent=by_agent)
+        try:
+            await warm.begin(by)
+        except BaseException:
+            self.warm = None
+            raise
+        self.show_standing()
+
+    def _must_not_transfer(self) -> None:
+        if self.warm is not None or self.transferring:
+            raise Undeliverable("A transfer of this call is under way already.")
+
+    async def let_wait(self) -> None:
+        """Tell the customer that somebody is being called, and let them hold; a colleague who has them goes on."""
+        if self.on_hold:
+            await self.conversation.hush()
+            if self.settings.transfer_message:
+                self.conversation.say(self.settings.transfer_message)
+            if self.owner != "queue":  # else they hold already
+                await self._hold()
+
+    async def machine(self, greeting_over: bool) -> None:
+        """An answering machine took the call."""
+        await self.conversation.be_silent(True)
+        if greeting_over:
+            self.conversation.leave_message(self.settings.voicemail_message)
 
     def fence(self) -> None:
         """Somebody else has this call now; nothing of it is ours any more."""
@@ -211,9 +264,11 @@ class LiveCall:
         self.conversation.end(MOVED)
 
     async def _owner_changed(self, interaction: Interaction) -> None:
-        waited = self.owner == "queue"
+        waited = self.on_hold
         self.owner, self.operator_id = interaction.owner, interaction.operator_id
         silent = self.owner != "ai"
+        if self.warm is not None:
+            self.warm.dismiss()
         self.show_standing()
         if waited:  # whoever has them now is heard at once, not behind the music
             await self.conversation.speaking.silence()
@@ -225,7 +280,7 @@ class LiveCall:
         if self.owner == "operator":
             self.conversation.spawn(self._while_operator_is_there())
         if not silent:
-            await self._remember_what_was_said()
+            await self.remember_what_was_said()
         if not silent and not self.paused:
             self.conversation.answers.ask("handed_back")
 
@@ -251,7 +306,7 @@ class LiveCall:
             ownership.queue(db, interaction, "The operator is not on the call any more.", self.hub.clock.now())
             calls.call_hint(db, interaction.id)
 
-    async def _remember_what_was_said(self) -> None:
+    async def remember_what_was_said(self) -> None:
         """The agent goes on knowing what was said while it was silent."""
         async with self.hub.store.glance() as db:
             said = await interactions.messages(db, self.workspace_id, self.id, limit=HISTORY)
@@ -272,48 +327,91 @@ class LiveCall:
 
     # operators
 
+    @property
+    def waits(self) -> bool:
+        """Whether the agent is to be silent."""
+        return self.owner != "ai" or self.paused or self.warm is not None
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether the customer waits for somebody."""
+        called = self.warm is not None and self.warm.connecting
+        return self.owner == "queue" or (called and self.owner == "ai")
+
+    def give_to(self, number: str) -> None:
+        """Who was called at this number has the customer."""
+        self._pass("operator", lambda db, it: ownership.give_to(db, it, number, self.hub.clock.now()))
+
+    def take_back(self, number: str) -> None:
+        """The agent has them again."""
+        self._pass("ai", lambda db, it: ownership.take_back(db, it, number, self.hub.clock.now()))
+
+    def _pass(self, owner: str, change: Callable[[AsyncSession, Interaction], None]) -> None:
+        """Somebody else has the customer, unless a colleague was quicker; so here at once, and written down."""
+        before, this = (self.owner, self.operator_id), object()
+        self.owner, self.operator_id = owner, None
+        self._unwritten.add(this)  # until it is, what is written says otherwise
+
+        def entry(db: AsyncSession, interaction: Interaction) -> None:
+            self._unwritten.discard(this)
+            if (interaction.owner, interaction.operator_id) == before:
+                change(db, interaction)
+
+        self.writer.put(entry)
+        self.show_standing()
+
     def standing(self) -> dict[str, Any]:
         """Who has the call, and what of it is held."""
         recording = "off" if self.tape is None else "paused" if self.tape.paused else "on"
         operator = str(self.operator_id or "") if self.owner == "operator" else ""
-        return {"owner": self.owner, "operator_id": operator, "paused": self.paused, "recording": recording}
+        calling = self.warm.to if self.warm is not None and self.warm.connecting else ""
+        given_to = self.warm.to if self.warm is not None and self.warm.joined else ""
+        return {
+            "owner": self.owner, "operator_id": operator, "paused": self.paused, "recording": recording,
+            "calling": calling, "given_to": given_to,
+        }  # fmt: skip
 
     def show_standing(self) -> None:
         self.writer.happened("standing", **self.standing())
 
     async def join(self, operator: User, line: Line) -> None:
         """An operator's browser is in the call until it goes: it hears everything, and speaks after a take-over."""
+        self.writer.happened("call.joined", operator_id=str(operator.id), operator=operator.name)
+        mine = self.owner == "operator" and self.operator_id == operator.id
+        try:
+            await self.room().join(str(operator.id), operator.name, line, speaks=mine)
+        finally:
+            self.writer.happened("call.left", operator_id=str(operator.id), operator=operator.name)
+            self.leave_room()
+
+    def room(self) -> Room:
+        """Where all who are in the call beside the customer and the agent meet."""
         conversation = self.conversation
         if conversation.room is None:
             conversation.room = Room(
                 self.line, conversation.ledger, conversation.record, self._operator_ears, self._operator_said,
                 lambda spoken, turns: Hearing(spoken, conversation.turns, turns),
             )  # fmt: skip
-        self.writer.happened("call.joined", operator_id=str(operator.id), operator=operator.name)
-        mine = self.owner == "operator" and self.operator_id == operator.id
-        try:
-            await conversation.room.join(str(operator.id), operator.name, line, speaks=mine)
-        finally:
-            self.writer.happened("call.left", operator_id=str(operator.id), operator=operator.name)
-            if not conversation.room.guests:
-                conversation.room = None
+        return conversation.room
+
+    def leave_room(self) -> None:
+        """There is none while nobody is in it."""
+        if self.conversation.room is not None and not self.conversation.room.guests:
+            self.conversation.room = None
 
     async def _operator_ears(self, format: Format) -> OpenEars:
         return await self.engines.ears(self.settings.hearing.engine, format)
 
     def _operator_said(self, operator_id: str, turn: CustomerTurn) -> None:
-        ms = self.conversation.speaking.ms
-        self.writer.operator_said(operator_id, turn.text, ms(turn.began_at), ms(turn.ended_at))
+        ms, operator = self.conversation.speaking.ms, None if operator_id == GUEST else UUID(operator_id)
+        self.writer.operator_said(operator, turn.text, ms(turn.began_at), ms(turn.ended_at))
 
     def _decide(self, piece: Piece) -> None:
         self.writer.decided(piece)
         if isinstance(piece, HandToHuman):
-            self._handing_over = True  # until that is written down, what is written says otherwise
-            self.writer.put(self._handed_over)
+            self._unwritten.add(piece)  # until that is, what is written says otherwise
+            self.writer.put(lambda db, interaction: self._unwritten.discard(piece))
             self.conversation.spawn(self._to_a_person())
-
-    def _handed_over(self, db: Any, interaction: Interaction) -> None:
-        self._handing_over = False
 
     async def _to_a_person(self) -> None:
         """Connect them with a number, where the agent has one and the line can; else they wait in the queue."""
@@ -322,8 +420,10 @@ class LiveCall:
         await self.conversation.hush()
         if self.settings.transfer_to:
             try:
-                await self.transfer(self.settings.transfer_to)
-                return
+                if not self.settings.transfer_warm:
+                    await self.transfer(self.settings.transfer_to)
+                    return
+                await self.transfer_warm(self.settings.transfer_to, by=self.agent_name, by_agent=True)
             except Undeliverable as error:
                 self.writer.happened("call.transfer_failed", words=error.words)
             except Exception as error:
@@ -334,7 +434,7 @@ class LiveCall:
     async def _hold(self) -> None:
         """Let them hear that the line is alive, and tell them now and then that somebody will come."""
         conversation, told_at = self.conversation, self.conversation.now
-        while self.owner == "queue" and not conversation.over:
+        while self.on_hold and not conversation.over:
             if conversation.speaking.busy or conversation.speaking.sounding:
                 await asyncio.sleep(0.2)
             elif conversation.now - told_at >= HOLD_SECONDS and self.settings.hold_message:

@@ -1,8 +1,7 @@
 """What a live interaction is asked to do: carried out here, and written down with what came of it."""
 
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -42,7 +41,7 @@ async def obey(call: "LiveCall", asked: Command) -> None:
 
 async def _tried(call: "LiveCall", asked: Command) -> str:
     try:
-        await _carry_out(call, asked.verb, asked.arguments)
+        await _carry_out(call, asked)
     except Undeliverable as error:
         return error.words
     except Exception as error:
@@ -51,8 +50,8 @@ async def _tried(call: "LiveCall", asked: Command) -> str:
     return ""
 
 
-async def _carry_out(call: "LiveCall", verb: str, given: Mapping[str, Any]) -> None:
-    conversation = call.conversation
+async def _carry_out(call: "LiveCall", asked: Command) -> None:
+    conversation, verb, given = call.conversation, asked.verb, asked.arguments
     match verb:
         case "say":
             conversation.say(str(given["text"]))
@@ -61,6 +60,9 @@ async def _carry_out(call: "LiveCall", verb: str, given: Mapping[str, Any]) -> N
             call.mind.memory.history.append(call.whispered[-1])
         case "digits":
             await call.line.send_digits(str(given["digits"]))
+        case "transfer" if given.get("warm"):
+            await call.transfer_warm(str(given["to"]), str(given.get("briefing") or ""), by=asked.by, leg_id=asked.id)
+            conversation.spawn(call.let_wait())
         case "transfer":
             await call.transfer(str(given["to"]))
         case "mute" | "unmute":
@@ -70,9 +72,7 @@ async def _carry_out(call: "LiveCall", verb: str, given: Mapping[str, Any]) -> N
         case "recording_pause" | "recording_resume":
             _record(call, verb == "recording_resume")
         case "voicemail":
-            await conversation.be_silent(True)
-            if given.get("greeting_over", True):
-                conversation.leave_message(call.settings.voicemail_message)
+            await call.machine(bool(given.get("greeting_over", True)))
         case "told":
             _told(call, str(given["text"]), str(given["channel"]), str(given.get("said_id", "")))
         case "hang_up":
@@ -92,7 +92,7 @@ def _mute(call: "LiveCall", direction: str, muted: bool) -> None:
 async def _pause(call: "LiveCall", paused: bool) -> None:
     call.paused = paused
     call.show_standing()
-    await call.conversation.be_silent(paused or call.owner != "ai")
+    await call.conversation.be_silent(call.waits)
     status = "paused" if paused else "in_progress"
 
     def entry(db: AsyncSession, interaction: Interaction) -> None:

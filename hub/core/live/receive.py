@@ -10,8 +10,11 @@ from hub import identity, policy
 from hub.channel import Channel, Inbound, Refused
 from hub.core.context import Context
 from hub.core.live.call import LiveCall
+from hub.core.live.hanging_up import call_off
+from hub.core.live.leg import Leg, customers_call, wanted_by
 from hub.core.live.lost import RINGS_FOR, await_line
 from hub.core.live.mind import memory_of
+from hub.core.live.warm import broke_off, is_over
 from hub.core.live.warming import warm_up
 from hub.core.receive import Receipt, cleaned, place
 from hub.core.write import open_interaction
@@ -43,11 +46,18 @@ async def receive(hub: Context, inbound: Inbound) -> Receipt:
         interaction = await _connected(db, hub, inbound)
         kind = hub.channels[inbound.channel].identity
         untaped = await calls.recording_paused(db, interaction.id) or not await policy.may_record(db, interaction, kind)
-    resumed = interaction.last_message_role in SPEAKERS
+        resumed = interaction.last_message_role in SPEAKERS
+        left_over = await broke_off(db, interaction, hub.clock.now()) if resumed else None
+    if left_over is not None:
+        hub.spawn(call_off(hub, left_over, "agent_hangup"))
     earlier = hub.calls.pop(interaction.id, None)
     if earlier is not None:
         earlier.fence()
-    live = LiveCall(hub, interaction, inbound.line, await memory_of(hub, interaction), resumed)
+    memory, warm = await memory_of(hub, interaction), wanted_by(hub, interaction)
+    if warm is not None:
+        live: LiveCall = Leg(hub, interaction, inbound.line, memory, warm)
+    else:
+        live = LiveCall(hub, interaction, inbound.line, memory, resumed)
     live.keep(not untaped)
     hub.calls[interaction.id] = live
     task = hub.spawn(live.run(_cue(interaction, resumed)))
@@ -68,6 +78,8 @@ async def _ringing(db: AsyncSession, hub: Context, inbound: Inbound) -> Interact
         interaction = await _opened(db, hub, inbound, "ringing")
     if _has_ended(hub, interaction):
         raise Refused("This call has ended.", 409)
+    if (about := customers_call(interaction)) is not None and await is_over(db, about, interaction.id):
+        raise Refused("Nobody waits for this call any more.", 409)
     interaction.external_id = interaction.external_id or inbound.external_id
     if inbound.status and inbound.status != interaction.status and may_follow(interaction.status, inbound.status):
         interaction.status = inbound.status
@@ -84,6 +96,8 @@ async def _connected(db: AsyncSession, hub: Context, inbound: Inbound) -> Intera
         interaction = await _opened(db, hub, inbound, "in_progress")
     if _has_ended(hub, interaction):
         raise Refused("This call has ended.", 409)
+    if customers_call(interaction) is not None and wanted_by(hub, interaction) is None:
+        raise Refused("The customer of this call is with another server process, or not there any more.", 503)
     ticket = InboxEntry(
         workspace_id=interaction.workspace_id, interaction_id=interaction.id, channel=inbound.channel,
         external_id=f"ticket:{inbound.once}", kind="call", data=dict(inbound.data), received_at=now, done_at=now,

@@ -55,6 +55,17 @@ class Writer:
             self._waiting.append(entry)
             self._news.set()
 
+    def written(self) -> "asyncio.Future[None]":
+        """Done when all that was put before is written, or about to be in one transaction with this."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def entry(db: AsyncSession, interaction: Interaction) -> None:
+            if not done.done():
+                done.set_result(None)
+
+        self.put(entry)
+        return done
+
     async def run(self) -> None:
         """Write until `close`; a database that fails is asked again."""
         while not (self._closing and not self._waiting):
@@ -111,8 +122,9 @@ class Writer:
             return instead
         return str(self.withheld.hide(text))
 
-    def operator_said(self, operator_id: str, text: str, from_ms: int, to_ms: int) -> None:
-        now, operator, text = self._now(), UUID(operator_id), self._said(text, from_ms, to_ms)
+    def operator_said(self, operator_id: UUID | None, text: str, from_ms: int, to_ms: int) -> None:
+        """`operator_id` is None for who has the call without being a user."""
+        now, operator, text = self._now(), operator_id, self._said(text, from_ms, to_ms)
 
         async def entry(db: AsyncSession, interaction: Interaction) -> None:
             name = await ownership.name_of(db, interaction)
