@@ -11,9 +11,9 @@ MOST_WAITING = 50
 
 
 class Shared:
-    """A `Line` as it is, whose sound is also given to its `bridge`; `pressed` is told of keys as they are pressed."""
+    """A `Line` as it is, whose sound is also given to its `bridge`; keys that `pressed` makes use of go no further."""
 
-    def __init__(self, line: Line, pressed: Callable[[str], None]) -> None:
+    def __init__(self, line: Line, pressed: Callable[[str], bool]) -> None:
         self._line, self._pressed = line, pressed
         self.codec, self.rate, self.broken = line.codec, line.rate, line.broken
         self.bridge = Bridge(line)
@@ -25,10 +25,10 @@ class Shared:
     async def audio(self) -> AsyncIterator[Sound | Pressed]:
         try:
             async for sound in self._line.audio():
-                if isinstance(sound, Pressed):
-                    self._pressed(sound.digit)
-                else:
+                if isinstance(sound, Sound):
                     self.bridge.put(sound)
+                elif self._pressed(sound.digit):
+                    continue
                 yield sound
         finally:
             self.broken = self._line.broken

@@ -42,11 +42,14 @@ class Leg(LiveCall):
         """Their line as a room takes it."""
         return self._shared.bridge
 
-    def _pressed(self, digit: str) -> None:
-        if not self._answered and digit == TAKE:
-            self.conversation.spawn(self._take())
-        elif not self._answered and digit == DECLINE:
-            self.conversation.spawn(self._decline())
+    def _pressed(self, digit: str) -> bool:
+        """An answer is one at once, also in the midst of the briefing."""
+        answers = {TAKE: self._take, DECLINE: self._decline}
+        if self._answered or digit not in answers:
+            return False
+        self.writer.happened("call.digit", digit=digit)
+        self.conversation.spawn(answers[digit]())
+        return True
 
     def _decide(self, piece: Piece) -> None:
         if piece is ACCEPTED:
