@@ -222,6 +222,18 @@ async def test_a_transfer_is_asked_of_the_carrier_in_its_own_writing(talk: Talk)
     problem(await talk.ask("transfer", {"to": "the boss"}), 422, "not_an_identity")
 
 
+async def test_a_warm_transfer_calls_them_and_keeps_the_customers_line(talk: Talk) -> None:
+    answer = await talk.ask("transfer", {"to": "(202) 555-0177", "warm": True, "briefing": "Wants a refund."})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["arguments"] == {"to": "+12025550177", "warm": True, "briefing": "Wants a refund."}
+    assert talk.line.transferred == ""
+    (asked,) = [one for one in (await talk.get("/events", limit="200"))["data"] if one["type"] == "call.transferring"]
+    assert (asked["data"]["to"], asked["data"]["warm"]) == ("+12025550177", True)
+    leg = (await talk.api.get(f"/v1/interactions/{asked['data']['leg_id']}")).json()
+    assert (leg["channel"], leg["direction"], leg["metadata"]) == ("call", "outbound", {"transfer_of": talk.id})
+    problem(await talk.ask("transfer", {"to": "+12025550178", "warm": True}), 409, "not_done")
+
+
 async def test_what_the_line_cannot_do_is_told_in_its_words(hub: House, api: httpx.AsyncClient) -> None:
     async with calling(hub, api, keys=False, transfers=False) as talk:
         told = problem(await talk.ask("digits", {"digits": "1"}), 409, "not_done")

@@ -68,7 +68,7 @@ async def test_settings_are_saved_as_the_next_version(office: Office) -> None:
     answer = await voice(
         office, speaking__voice="en-gb", speaking__speed="1.25", hearing__keywords="Ruiz\n\n Delta Dental ",
         turn_taking__interruption_sensitivity="0.4", turn_taking__vad_config__stop_secs="0.8", record="",
-        max_duration_seconds="600", transfer_to="+12025550177", goodbye_phrases="bye bye",
+        max_duration_seconds="600", transfer_to="+12025550177", transfer_warm="on", goodbye_phrases="bye bye",
     )  # fmt: skip
     assert answer.status_code == 303, answer.text
     call = await stored(office)
@@ -78,7 +78,7 @@ async def test_settings_are_saved_as_the_next_version(office: Office) -> None:
     assert call["turn_taking"]["interruption_sensitivity"] == 0.4
     assert call["turn_taking"]["vad_config"]["stop_secs"] == 0.8
     assert (call["record"], call["max_duration_seconds"], call["transfer_to"]) == (False, 600, "+12025550177")
-    assert call["goodbye_phrases"] == ["bye bye"]
+    assert (call["transfer_warm"], call["goodbye_phrases"]) == (True, ["bye bye"])
     assert (await voice(office, record="on")).status_code == 303
     assert (await stored(office))["record"] is True
 

@@ -156,6 +156,18 @@ async def test_keys_are_pressed_and_the_call_is_transferred(talk: Talk, support:
     assert talk.line.transferred == "+12025550177"
 
 
+async def test_a_colleague_is_briefed_before_they_get_the_customer(talk: Talk, support: httpx.AsyncClient) -> None:
+    asked = await press(support, talk, "transfer", to="+1 202 555 0177", warm="on", briefing="Wants a refund.")
+    assert (asked.status_code, "We are calling +12025550177." in asked.text) == (200, True)
+    assert talk.line.transferred == "", "the customer's line stays with us"
+    await talk.hears("I connect you, one moment.")
+    leg = await talk.hub.records.one(Interaction, Interaction.direction == "outbound")
+    assert (leg.person, leg.meta) == ("+12025550177", {"transfer_of": str(talk.id)})
+    assert "Wants a refund." in leg.state["briefing"]
+    again = await press(support, talk, "transfer", to="+12025550178")
+    assert (again.status_code, "under way" in again.text) == (409, True)
+
+
 async def test_what_the_line_cannot_do_is_told_in_its_words(hub: House, support: httpx.AsyncClient) -> None:
     async with calling(hub, keys=False, transfers=False) as talk:
         refused = await press(support, talk, "digits", digits="1")
@@ -193,6 +205,7 @@ BAD_INPUT: list[tuple[str, dict[str, str], str]] = [
     ("transfer", {"to": "2025550177"}, "Begin the number with +"),
     ("transfer", {"to": "+1 call me"}, "That is no phone number"),
     ("transfer", {"to": "+" + "1" * 40}, "That is no phone number"),
+    ("transfer", {"to": "+12025550177", "warm": "on", "briefing": "x" * 1_001}, "At most 1,000 characters"),
     ("mute", {"direction": "up"}, "Mute in"),
 ]
 

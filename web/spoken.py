@@ -186,9 +186,9 @@ def told(type: str, data: Mapping[str, Any]) -> Told | None:
         case "call.machine":
             return Told("note", "call", "An answering machine may have taken the call")
         case "call.transferring":
-            return Told("handover", "next", f"Connecting with {data.get('to', '')}")
+            return Told("handover", "next", f"{'Calling' if data.get('warm') else 'Connecting with'} {data.get('to', '')}")
         case "call.transferred":
-            return Told("handover", "next", _transferred(str(data.get("outcome", ""))))
+            return Told("handover", "next", _transferred(str(data.get("outcome", "")), str(data.get("words", ""))))
         case "call.transfer_failed":
             return Told("handover", "alert", f"They could not be connected: {data.get('words', '')}")
         case "call.commanded":
@@ -210,10 +210,19 @@ def told(type: str, data: Mapping[str, Any]) -> Told | None:
             return None
 
 
-def _transferred(outcome: str) -> str:
+_OUTCOMES = {
+    "declined": "they declined",
+    "voicemail": "an answering machine",
+    "no_answer": "no answer",
+    "customer_gone": "the customer hung up before",
+}
+
+
+def _transferred(outcome: str, words: str = "") -> str:
     if outcome in ("", "completed"):
         return "Connected"
-    return f"Not connected: {outcome.replace('_', ' ')}"
+    why = _OUTCOMES.get(outcome, outcome.replace("_", " "))
+    return f"Not connected: {why}" + (f". {words}" if words else "")
 
 
 def _commanded(data: Mapping[str, Any]) -> Told:

@@ -72,10 +72,16 @@ class DigitsGiven(Shape):
 
 
 class TransferGiven(Shape):
-    """Where to."""
+    """Where to, and whether they are briefed before they get the customer."""
 
-    model_config = shown({"to": "+12025550177"})
+    model_config = shown({"to": "+12025550177", "warm": True, "briefing": "She wants a refund for order A1004."})
     to: str = Field(min_length=1, max_length=40, description="A phone number, best as +12025550177.")
+    warm: bool = Field(
+        default=False, description="We call and brief them, and the customer holds until they take the call or do not."
+    )
+    briefing: str = Field(
+        default="", max_length=2_000, description="What they are told; empty: who calls, and what was said last."
+    )
 
 
 class MuteGiven(Shape):
@@ -176,10 +182,11 @@ class Calls(Controller):
     async def transfer(
         self, request: ApiRequest, interaction_id: PathId, data: JSONBody[TransferGiven]
     ) -> Response[CommandPublic]:
-        """The carrier connects the customer with this number.
+        """The carrier connects the customer with this number; or `warm`: we call it, and the customer stays with us.
 
-        200 says that it was asked to. `call.transferred` in the events says what came of it: when nobody took the
-        call, the agent goes on with the customer.
+        200 says that it was asked to. `call.transferred` in the events says what came of it, its `outcome` being
+        completed, declined, voicemail, busy, no_answer, customer_gone or failed: when nobody took the call, the
+        agent goes on with the customer. Calls from a browser can be transferred `warm` only.
         """
         async with request.store.read() as db:
             workspace = await agents.workspace(db, request.workspace_id)
@@ -190,7 +197,8 @@ class Calls(Controller):
             to = identity.normal("phone", data.to, workspace.default_region)
         except identity.NotAnIdentity as error:
             raise Refusal(422, str(error), pointer=pointer("to"), code="not_an_identity") from None
-        return await _ask(request, interaction_id, "transfer", to=to)
+        more = {"warm": True, "briefing": data.briefing} if data.warm else {}
+        return await _ask(request, interaction_id, "transfer", to=to, **more)
 
     @post("/mute", summary="Mute", **_COMMANDED)
     async def mute(

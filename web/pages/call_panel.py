@@ -4,6 +4,7 @@ import html
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from litestar import Response, post
@@ -21,6 +22,7 @@ from web.pages.thread import interaction_of
 MOST_CHARACTERS = 1_000
 MOST_KEYS = 40
 KEYS = set("0123456789*#w")
+BRIEFED = "We are calling {to}. The customer holds until they take the call or decline."
 LATER = "Asked for. The call has not answered yet; look again in a moment."
 
 
@@ -33,7 +35,7 @@ class Asked:
     """One button: what it needs of the form, and what to say when it is done."""
 
     verb: Verb
-    arguments: Callable[[forms.Form], dict[str, str]]
+    arguments: Callable[[forms.Form], dict[str, Any]]
     done: str
 
 
@@ -70,7 +72,12 @@ def _number(given: forms.Form) -> dict[str, str]:
     number = e164(written, "US") if len(written) <= MOST_KEYS else ""
     if not number:
         raise BadInput("That is no phone number. Write it as +12025550177: country code and number, nothing else.")
-    return {"to": number}
+    if not given.text("warm"):
+        return {"to": number}
+    briefing = given.text("briefing")
+    if len(briefing) > MOST_CHARACTERS:
+        raise BadInput(f"At most {MOST_CHARACTERS:,} characters of briefing; this has {len(briefing):,}.")
+    return {"to": number, "warm": True, "briefing": briefing}
 
 
 def _direction(given: forms.Form) -> dict[str, str]:
@@ -131,7 +138,8 @@ async def command(request: AnyRequest, interaction_id: UUID, act: str) -> Respon
         return _line(done.fault, "danger", 409)
     if done.done_at is None:
         return _line(LATER, "warn", 202)
-    return _line(asked.done.format(**arguments), "ok", 200, act)
+    words = BRIEFED if arguments.get("warm") else asked.done
+    return _line(words.format(**arguments), "ok", 200, act)
 
 
 def _line(words: str, tone: str, status: int, done: str = "") -> Response[str]:

@@ -1,7 +1,7 @@
 /* The operator's panel of a live call: reads along from the beginning, and listens, speaks and commands when asked to.
 
    <call-panel data-id data-me data-may data-owner data-agent data-customer ...> with parts named by `data-call`.
-   Its element tells `level` { heard, mine } and `standing` { owner, operator_id, paused, recording }. */
+   Its element tells `level` { heard, mine } and `standing` { owner, operator_id, paused, recording, calling, given_to }. */
 
 const NOT_HERE = 4404;
 const ENDED = 4410;
@@ -39,6 +39,7 @@ class CallPanel extends HTMLElement {
     this.standing = { owner: given.owner, operator_id: given.operator, paused: Boolean(given.paused), recording: "" };
     this.addEventListener("click", (event) => this.#clicked(event), { signal, capture: true });
     this.addEventListener("submit", (event) => this.#submitted(event), { signal, capture: true });
+    this.addEventListener("change", ({ target }) => target.dataset.call === "warm" && this.#warm(target.checked), { signal });
     this.addEventListener("call:done", (event) => this.#done(event.detail.act), { signal });
     document.addEventListener("click", (event) => this.#elsewhere(event), { signal, capture: true });
     document.addEventListener("hub:live", (event) => this.#told(event), { signal });
@@ -122,8 +123,8 @@ class CallPanel extends HTMLElement {
     this.#show();
   }
 
-  #stands({ owner, operator_id, paused, recording }) {
-    this.standing = { owner, operator_id, paused, recording };
+  #stands({ owner, operator_id, paused, recording, calling = "", given_to = "" }) {
+    this.standing = { owner, operator_id, paused, recording, calling, given_to };
     this.dataset.status = "in_progress";
     if (!this.#mine && !this.#busy) this.#release();
   }
@@ -268,10 +269,18 @@ class CallPanel extends HTMLElement {
     if (!more.hidden) more.querySelector("input").focus();
   }
 
+  /* A call that stays with us is given away without a warning. */
+  #warm(on) {
+    const button = this.#part("transfer");
+    this.#part("briefing").hidden = !on;
+    if (on) [button.dataset.cold, button.dataset.ask] = [button.dataset.ask, ""];
+    else button.dataset.ask = button.dataset.cold;
+  }
+
   /* The microphone first: nobody is left in silence because a browser refused. */
   async #takeOver() {
     const theirs = this.standing.owner === "operator" && !this.#mine;
-    const who = this.dataset.ownerName || "a colleague";
+    const who = this.standing.given_to || this.dataset.ownerName || "a colleague";
     if (theirs && !window.confirm(`Take over from ${who}, who is answering now?`)) return;
     this.#say("Your browser asks for the microphone…");
     try {
@@ -323,7 +332,7 @@ class CallPanel extends HTMLElement {
   #done(act) {
     if (act === "say" || act === "whisper") this.querySelector("#call-text").value = "";
     if (act === "digits") this.querySelector("#call-digits").value = "";
-    if (act === "transfer") this.querySelector("#call-to").value = "";
+    if (act === "transfer") for (const field of ["to", "briefing"]) this.querySelector(`#call-${field}`).value = "";
   }
 
   /* ---- what is shown ---- */
@@ -346,7 +355,7 @@ class CallPanel extends HTMLElement {
       line = document.createElement("p");
       line.dataset.role = role;
       const by = document.createElement("b");
-      by.textContent = { customer: this.dataset.customer, operator: this.#mine ? "You" : "Colleague" }[role] ?? this.dataset.agent;
+      by.textContent = { customer: this.dataset.customer, operator: this.#mine ? "You" : this.standing.given_to || "Colleague" }[role] ?? this.dataset.agent;
       const words = document.createElement("span");
       words.dir = "auto";
       line.append(by, words);
@@ -366,6 +375,8 @@ class CallPanel extends HTMLElement {
     if (this.#state === "speaking" && (this.standing.owner === "ai" || asAgent)) return [`${agent} speaks`, "speaking"];
     if (this.#state === "listening" || performance.now() - this.#customerAt < TALKS_FOR) return [`${customer} speaks`, "listening"];
     if (this.#state === "thinking") return [`${agent} thinks`, "thinking"];
+    if (this.standing.calling) return [`Calling ${this.standing.calling} to brief them`, "waiting"];
+    if (this.standing.given_to) return [`Transferred to ${this.standing.given_to}`, "idle"];
     if (this.#mine) return ["You have the call", "idle"];
     if (this.standing.owner === "queue") return ["Waits for a person", "waiting"];
     if (this.standing.owner === "operator") return ["A colleague has the call", "idle"];
@@ -392,7 +403,10 @@ class CallPanel extends HTMLElement {
     const off = this.#over || (this.#connected ? "" : "Not connected to the call.");
     const silent = this.standing.owner !== "ai" ? "The agent is silent anyway while a person has the call." : "";
     const untaped = recording === "off" ? "This agent's calls are not recorded." : "";
-    for (const name of ["whisper", "say", "transfer", "digits", "end"]) this.#why(this.#part(name), off);
+    for (const name of ["whisper", "say", "digits", "end"]) this.#why(this.#part(name), off);
+    const { calling, given_to } = this.standing;
+    const away = calling || given_to ? "A transfer is under way. Take over to end it." : "";
+    this.#why(this.#part("transfer"), off || away);
     this.querySelectorAll('[data-call="key"]').forEach((key) => this.#why(key, off));
     this.#either("pause", "resume", paused, off || (paused ? "" : silent));
     this.#either("recording-pause", "recording-resume", recording === "paused", off || untaped);
