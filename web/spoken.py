@@ -186,7 +186,9 @@ def told(type: str, data: Mapping[str, Any]) -> Told | None:
         case "call.machine":
             return Told("note", "call", "An answering machine may have taken the call")
         case "call.transferring":
-            return Told("handover", "next", f"{'Calling' if data.get('warm') else 'Connecting with'} {data.get('to', '')}")
+            return Told(
+                "handover", "next", f"{'Calling' if data.get('warm') else 'Connecting with'} {data.get('to', '')}"
+            )
         case "call.transferred":
             return Told("handover", "next", _transferred(str(data.get("outcome", "")), str(data.get("words", ""))))
         case "call.transfer_failed":
