@@ -201,9 +201,7 @@ async def test_an_agent_that_gives_the_customer_away_briefs_first_and_goes_on_wh
     phones: Exchange,
 ) -> None:
     await phones.answers(COLLEAGUE, answer="busy", after_ms=300)
-    sid, interaction = await customer_calls(
-        phones, says("A person", 300), QUIET, transfer_to=COLLEAGUE, transfer_warm=True
-    )
+    sid, _ = await customer_calls(phones, says("A person", 300), QUIET, transfer_to=COLLEAGUE, transfer_warm=True)
     assert await told(phones) == "busy"
     await goes_on_with_the_agent(phones, sid, "Hello.", "I connect you.", BACK)
     assert (await phones.interaction(sid)).waiting_since is None

@@ -138,13 +138,13 @@ async def test_a_customer_in_a_browser_is_transferred_as_well(town: Town) -> Non
         presses(bob, "1")
         await eventually(emily.now, lambda one: one.owner == "operator")
         bob.says("How can I help?")
-        said = await eventually(lambda: made.records.said(), lambda all: ("operator", "How can I help?") in all)
+        said = await eventually(lambda: made.records.said(), lambda found: ("operator", "How can I help?") in found)
         assert emily.line.transferred == ""
         assert ("customer", "How can I help?") not in said
         bob.hang_up()
         await emily.hears(OVER)
         assert await emily.outcomes() == ["completed"]
-        assert (await emily.now()).owner == "ai"
+        assert await eventually(emily.now, lambda one: one.owner == "ai")
 
 
 async def test_the_colleagues_line_opens_only_where_the_customer_is(town: Town) -> None:
@@ -233,7 +233,7 @@ async def test_what_the_carrier_takes_for_a_machine_too_late_does_not_part_them(
         presses(bob, "1")
         await eventually(emily.now, lambda one: one.owner == "operator")
         await reported(made, "voicemail", "machine_end_beep")
-        await eventually(lambda: made.records.all(Command, Command.verb == "voicemail"), lambda all: all[0].done_at)
+        await eventually(lambda: made.records.all(Command, Command.verb == "voicemail"), lambda found: found[0].done_at)
         assert not bob.hung_up.is_set()
         assert (await emily.now()).owner == "operator"
         emily.line.hang_up()

@@ -186,15 +186,13 @@ def told(type: str, data: Mapping[str, Any]) -> Told | None:
         case "call.machine":
             return Told("note", "call", "An answering machine may have taken the call")
         case "call.transferring":
-            return Told(
-                "handover", "next", f"{'Calling' if data.get('warm') else 'Connecting with'} {data.get('to', '')}"
-            )
+            return Told("handover", "next", _transferring(data))
         case "call.transferred":
             return Told("handover", "next", _transferred(str(data.get("outcome", "")), str(data.get("words", ""))))
         case "call.transfer_failed":
             return Told("handover", "alert", f"They could not be connected: {data.get('words', '')}")
         case "call.commanded":
-            return _commanded(data)
+            return None if _told_already(data) else _commanded(data)
         case "engine.failed":
             name = data.get("engine") or {"mind": "The language model"}.get(str(data.get("kind")), "An engine")
             return Told("fault", "alert", f"{name} failed: {data.get('why', '')}")
@@ -210,6 +208,19 @@ def told(type: str, data: Mapping[str, Any]) -> Told | None:
             return Told("fault", "alert", _FAULTS[type])
         case _:
             return None
+
+
+def _transferring(data: Mapping[str, Any]) -> str:
+    if not data.get("warm"):
+        return f"Connecting with {data.get('to', '')}"
+    by = str(data.get("by", ""))
+    return f"Calling {data.get('to', '')} to brief them" + (f", for {by}" if by else "")
+
+
+def _told_already(data: Mapping[str, Any]) -> bool:
+    """A transfer that we make ourselves tells of itself."""
+    given = data.get("arguments") or {}
+    return data.get("verb") == "transfer" and bool(given.get("warm")) and not data.get("fault")
 
 
 _OUTCOMES = {

@@ -63,7 +63,7 @@ def _digits(given: forms.Form) -> dict[str, str]:
     return {"digits": digits}
 
 
-def _number(given: forms.Form) -> dict[str, str]:
+def _number(given: forms.Form) -> dict[str, Any]:
     written = given.text("to")
     if not written:
         raise BadInput("Type the number to transfer to, such as +12025550177.")

@@ -124,6 +124,7 @@ class CallPanel extends HTMLElement {
   }
 
   #stands({ owner, operator_id, paused, recording, calling = "", given_to = "" }) {
+    if (this.standing.calling && !calling) this.#say(given_to ? "" : "They did not take the call; the thread says why.", "warn");
     this.standing = { owner, operator_id, paused, recording, calling, given_to };
     this.dataset.status = "in_progress";
     if (!this.#mine && !this.#busy) this.#release();
@@ -372,10 +373,10 @@ class CallPanel extends HTMLElement {
     const { agent, customer } = this.dataset;
     const asAgent = performance.now() - this.#agentAt < TALKS_FOR;
     if (this.#mine && this.level.mine > LOUD) return ["You speak", "speaking"];
+    if (this.standing.calling && !this.#mine && !asAgent) return [`Calling ${this.standing.calling}`, "waiting"];
     if (this.#state === "speaking" && (this.standing.owner === "ai" || asAgent)) return [`${agent} speaks`, "speaking"];
     if (this.#state === "listening" || performance.now() - this.#customerAt < TALKS_FOR) return [`${customer} speaks`, "listening"];
     if (this.#state === "thinking") return [`${agent} thinks`, "thinking"];
-    if (this.standing.calling) return [`Calling ${this.standing.calling} to brief them`, "waiting"];
     if (this.standing.given_to) return [`Transferred to ${this.standing.given_to}`, "idle"];
     if (this.#mine) return ["You have the call", "idle"];
     if (this.standing.owner === "queue") return ["Waits for a person", "waiting"];
