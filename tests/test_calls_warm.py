@@ -103,6 +103,9 @@ async def test_a_colleague_is_briefed_and_takes_the_customer_who_is_with_the_age
     await phones.over(sid)
     ended = await phones.ended(sid)
     assert (ended.status, ended.ended_reason) == ("completed", "goodbye")
+    talk = await phones.until(call["sid"], over="true")
+    spoke = [event["at_ms"] for event in talk["events"] if event["event"] == "step"][3:5]
+    assert not [one for one in talk["played"] if spoke[0] < one["from_ms"] < spoke[1]], "nobody hears themselves"
     briefed = await phones.heard_words(call["sid"], FAST)
     assert briefed.startswith("a call for you from maya.on the line is a caller with the number 1 2 0 2")
     assert "we noted name emily.they said, my name is emily.press 1 to take the call, or 2 to decline." in briefed

@@ -80,6 +80,11 @@ class Ledger:
             new -= len(head)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    @property
+    def taken(self) -> int:
+        """Where what `take_played` gave last ends, in the same count as a sentence's `begin` and `end`."""
+        return self._played + self._gone
+
     def position(self, played: int) -> int:
         """Where the person's ear is, in the same count as a sentence's `begin` and `end`."""
         return min(played + self._gone, self.given)

@@ -1,6 +1,7 @@
 """More than two parties on a call: operators who listen, and the one of them who speaks with the customer."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -49,6 +50,8 @@ class Room:
         self._mixer = Mixer(self.format)
         self._from_customer = Converter(self._ours, self.format)
         self._from_us = Converter(self._ours, self.format)
+        self._guests_own: deque[tuple[int, int]] = deque()
+        self._quiet = b"\xff" if line.codec == "mulaw" else b"\0"
         self.guests: dict[str, Guest] = {}
         self._numbers = 0
 
@@ -59,8 +62,19 @@ class Room:
         self._mixer.put(CUSTOMER, self._from_customer.convert(audio))
 
     def others(self, audio: bytes) -> None:
-        """The customer heard this of us."""
-        self._mixer.put(OTHERS, self._from_us.convert(audio))
+        """The customer heard this of us; what guests said themselves they all have heard, but for who said it."""
+        end = self._ledger.taken
+        self._mixer.put(OTHERS, self._from_us.convert(self._without_guests(audio, end - len(audio))))
+
+    def _without_guests(self, audio: bytes, begin: int) -> bytes:
+        end, left = begin + len(audio), bytearray(audio)
+        while self._guests_own and self._guests_own[0][1] <= begin:
+            self._guests_own.popleft()
+        for said_from, said_to in self._guests_own:
+            since, until = max(said_from, begin) - begin, min(said_to, end) - begin
+            if since < until:
+                left[since:until] = self._quiet * (until - since)
+        return bytes(left)
 
     # operators
 
@@ -113,6 +127,7 @@ class Room:
     async def _give(self, audio: bytes) -> None:
         waiting = self._ledger.unplayed(self._line.played()) / self._ours.bytes_per_second
         if audio and waiting < LATEST_SECONDS:
+            self._guests_own.append((self._ledger.given, self._ledger.given + len(audio)))
             self._ledger.give(audio)
             await self._line.play(audio)
 
