@@ -192,7 +192,9 @@ class WebCallLine:
         raise Undeliverable("A browser has no keys to press; say it, or show it on the page.")
 
     async def transfer(self, to: str) -> None:
-        raise Undeliverable("A call from a browser cannot leave us: brief them first, or let a colleague join it.")
+        raise Undeliverable(
+            "A call from a browser cannot be transferred by a carrier: brief them first, or let a colleague join."
+        )
 
     def tell(self, note: Mapping[str, Any]) -> None:
         """Send it as JSON over the page's data channel; dropped when that is not open or is not being read."""

@@ -26,7 +26,7 @@ MAYA = AgentDefinition(
     name="Maya", opening_message="Hello.",
     call={
         **CALL, "record": False, "transfer_message": "One moment.", "transfer_failed_message": BACK,
-        "transfer_over_message": OVER,
+        "transfer_over_message": OVER, "idle_seconds": 2,
     },
 )  # fmt: skip
 
@@ -143,8 +143,43 @@ async def test_a_customer_in_a_browser_is_transferred_as_well(town: Town) -> Non
         assert ("customer", "How can I help?") not in said
         bob.hang_up()
         await emily.hears(OVER)
-        assert await emily.outcomes() == ["completed"]
+        assert await eventually(emily.outcomes, bool) == ["completed"]
         assert await eventually(emily.now, lambda one: one.owner == "ai")
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [("no_answer", "no_answer"), ("failed", "failed"), ("canceled", "failed"), ("busy", "busy")],
+)
+async def test_what_the_carrier_tells_of_the_colleagues_call_brings_the_agent_back(
+    town: Town, status: str, outcome: str
+) -> None:
+    async with town.node() as made:
+        emily = await calls(made)
+        await emily.given_to()
+        await emily.hears("One moment.")
+        await reported(made, status)
+        await emily.hears(BACK)
+        assert await eventually(emily.outcomes, bool) == [outcome]
+        emily.line.says("And now?")
+        await eventually(lambda: made.records.said(), lambda said: said[-1][0] == "agent" and said[-1][1] != BACK)
+
+
+@pytest.mark.parametrize("how", ["says no", "hangs up", "gives no answer"])
+async def test_a_colleague_who_answers_and_does_not_take_the_call_brings_the_agent_back(town: Town, how: str) -> None:
+    async with town.node() as made:
+        emily = await calls(made)
+        await emily.given_to()
+        bob = await answers(made)
+        await until(lambda: "decline." in bob.heard, 10)
+        if how == "says no":
+            bob.says("No, not now.")
+        elif how == "hangs up":
+            bob.hang_up()
+        await emily.hears(BACK)
+        assert await eventually(emily.outcomes, bool) == ["no_answer" if how == "gives no answer" else "declined"]
+        await asyncio.wait_for(bob.hung_up.wait(), 10)
+        assert (await eventually(lambda: leg_of(made), lambda leg: leg.ended_at)).status == "completed"
 
 
 async def test_the_colleagues_line_opens_only_where_the_customer_is(town: Town) -> None:

@@ -220,7 +220,8 @@ class Warm:
         call.show_standing()
         if call.owner == "operator":
             return
-        await call.conversation.speaking.silence()
+        if not call.conversation.speaking.busy:  # words are said to their end, the music is not
+            await call.conversation.speaking.silence()
         await call.remember_what_was_said()
         call.conversation.say(words)
         await call.conversation.be_silent(call.waits)
