@@ -19,7 +19,7 @@ from hub.core.mentions import mention
 from hub.core.reactions import reaction
 from hub.core.receive import Receipt
 from hub.core.report import report
-from hub.core.write import finish, idle_after, owe, owe_turn, say_in
+from hub.core.write import finish, idle_after, owe_turn, say_in
 from hub.dialogue.turn import Cue
 from hub.models import Address, Agent, Command, Interaction, Message, Skill, User
 from hub.models.call import Verb

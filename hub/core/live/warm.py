@@ -123,7 +123,7 @@ class Warm:
         )  # fmt: skip
         channel = hub.channels[CHANNEL]
         try:
-            await policy.check(db, leg, channel.identity, channel.limits, "call")
+            await policy.check(db, leg, channel.identity, channel.limits, "call", now)
         except policy.NotAllowed as error:
             raise Undeliverable(error.reason) from None
         place(db, hub, leg, now)
