@@ -1,4 +1,4 @@
-"""Parts joined over the carrier's and the mail provider's own formats: what begins on one channel goes on in another."""
+"""Channels joined over the carrier's and the mail provider's own formats: what begins on one goes on in another."""
 
 import contextlib
 import json
@@ -16,13 +16,14 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from hub.core import customers
 from hub.core.acts import Acts
-from hub.models import Address, Customer, Identity, Interaction, Message, User, Workspace
+from hub.models import Address, Agent, Customer, Identity, Interaction, Message, User, Workspace
 from hub.policy import NotAllowed
-from tests.call_world import QUESTION, Exchange, agent, exchange, says
+from tests.bench.processes import OUR_NUMBER
+from tests.call_world import QUESTION, Exchange, agent, exchange
 from tests.fakes import FakeClock
 from tests.mail_world import Post, mailbox
-from tests.world import House, Sandbox, eventually
 from tests.whatsapp_world import carrier_window, writes
+from tests.world import House, Sandbox, eventually
 from web.auth import hash_password
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
@@ -174,8 +175,10 @@ async def test_an_address_left_in_a_chat_proves_nothing(joined: Joined) -> None:
 async def test_who_wants_to_be_called_is_rung_by_the_agent_who_knows_the_chat(joined: Joined) -> None:
     phones = joined.phones
     person = phones.person()
-    await phones.number(agent(mind="script", opening_message="Hello. You wrote. {{chat_summary}}"))
-    shop = await joined.chat(call_me=True)
+    await phones.number(agent(), OUR_NUMBER)
+    await phones.number(agent(name="Mia", mind="script", opening_message="You wrote {{chat_summary}}"))
+    (mia,) = await phones.records.all(Agent, Agent.name == "Mia")
+    shop = await joined.chat(mia.id, call_me=True)
     await phones.answers(person, after_ms=50, script=[QUIET])
     async with visitor(joined.house, shop, "My sofa is broken.") as ana:
         await ana.until("status")
@@ -186,11 +189,11 @@ async def test_who_wants_to_be_called_is_rung_by_the_agent_who_knows_the_chat(jo
     async def heard() -> str:
         return await phones.heard_words(call["sid"])
 
-    await eventually(heard, lambda words: "you wrote. customer my sofa is broken." in words, 20)
+    await eventually(heard, lambda words: "my sofa is broken." in words, 20)
     await phones.hangs_up(call["sid"])
     ended, chat = await phones.ended(call["sid"]), await joined.newest("webchat")
     assert (ended.channel, ended.person, ended.customer_id) == ("call", person, chat.customer_id)
-    assert ended.meta["chat"] == str(chat.id)
+    assert (ended.agent_id, ended.meta["chat"]) == (mia.id, str(chat.id))
 
 
 async def test_send_to_takes_the_open_window_then_sms_and_after_a_failure_the_next_way_once(
@@ -230,26 +233,26 @@ async def test_a_window_that_the_carrier_has_closed_is_closed_for_send_to_as_for
     house, records = joined.house, joined.phones.records
     await writes(house, ANA, "Hello")
     await house.settled()
-    exchange_ = await joined.newest("whatsapp")
+    thread = await joined.newest("whatsapp")
     await customers.add_identity(
-        house.hub.context, joined.home, exchange_.customer_id, "phone", ANA, by="Ana", source="operator"
+        house.hub.context, joined.home, thread.customer_id, "phone", ANA, by="Ana", source="operator"
     )
     await carrier_window(house.sandbox, ANA, 24 * 3600)
-    first = await joined.send(exchange_.customer_id, "One")
+    first = await joined.send(thread.customer_id, "One")
     assert first.channel == "whatsapp"
     assert (await house.sandbox.sent(ANA, 1))[-1]["body"] == "One", "it goes the next way"
     assert (await records.one(Message, Message.id == first.id)).error_code == "63016"
-    second = await joined.send(exchange_.customer_id, "Two")
+    second = await joined.send(thread.customer_id, "Two")
     assert second.channel == "sms"
     assert "not by WhatsApp: its window closed" in (await joined.notes(second.interaction_id))[-1]
     with pytest.raises(NotAllowed, match="only an approved template"):
-        await house.hub.say(joined.home, exchange_.id, "Three")
-    await house.hub.end(joined.home, exchange_.id)
+        await house.hub.say(joined.home, thread.id, "Three")
+    await house.hub.end(joined.home, thread.id)
     with pytest.raises(NotAllowed, match="only an approved template"):
         await house.hub.start(joined.home, "whatsapp", ANA, text="Four")
-    assert (await joined.send(exchange_.customer_id, "Five")).channel == "sms"
+    assert (await joined.send(thread.customer_id, "Five")).channel == "sms"
     await writes(house, ANA, "I am here again")
-    assert (await joined.send(exchange_.customer_id, "Six")).channel == "whatsapp"
+    assert (await joined.send(thread.customer_id, "Six")).channel == "whatsapp"
 
 
 async def test_a_question_mailed_out_of_a_call_is_answered_by_mail_and_spoken_about_there(joined: Joined) -> None:
@@ -261,7 +264,7 @@ async def test_a_question_mailed_out_of_a_call_is_answered_by_mail_and_spoken_ab
     assert sent.data == {"sent": True, "by": "email", "to": "a…@people.example"}
     (mail,) = await joined.post.gets(MAIL, 1)
     assert (mail["subject"], mail["text"].split("\n")[0]) == ("From your call with Clinic", QUESTION)
-    await joined.post.writes(MAIL, "A blue one", answers=mail["id"])
+    await joined.post.writes(MAIL, "A blue one", answers=mail["id"], wait=False)
 
     async def heard() -> str:
         return await phones.heard_words(sid)
