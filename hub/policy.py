@@ -14,7 +14,8 @@ from hub.models import Consent, Interaction, Message, OutboxEntry, Workspace
 from hub.models.interaction import FINAL
 from hub.store import digest, interactions, people, transit
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""When the window of somebody ended who has never written."""
 Keyword = Literal["stop", "start", "help"]
 
 _STOP = {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"}
@@ -117,27 +118,30 @@ async def may_record(db: AsyncSession, interaction: Interaction, kind: str) -> b
     return found is None
 
 
-async def free_until(db: AsyncSession, interaction: Interaction, limits: Limits) -> datetime | None:
-    """Until when free text may go to this person, that moment not included; None: always.
+async def free_until(
+    db: AsyncSession, workspace_id: UUID, channel: str, thread: str, limits: Limits
+) -> datetime | None:  # fmt: skip
+    """Until when free text may go to the person of this thread, that moment not included; None: always.
 
-    Somebody who has never written at this address has no window: it ended long ago. So it did when the provider
-    said so since: its clock counts.
+    Somebody who has never written there has no window (`NEVER`). It ended when they last wrote, if the provider has
+    said since then that it is closed: its clock counts.
     """
     if limits.window is None:
         return None
-    heard = await interactions.last_heard(db, interaction.workspace_id, interaction.channel, interaction.thread)
+    heard = await interactions.last_heard(db, workspace_id, channel, thread)
     if heard is None:
-        return _LONG_AGO
-    return heard if await interactions.parked_since(db, interaction) else heard + limits.window
+        return NEVER
+    parked = await interactions.parked_since(db, heard, thread)
+    return heard.created_at if parked else heard.created_at + limits.window
 
 
 async def check_window(db: AsyncSession, interaction: Interaction, limits: Limits, now: datetime) -> None:
     """Whether free text may go to this person now. Raises `NotAllowed`."""
-    until = await free_until(db, interaction, limits)
+    until = await free_until(db, interaction.workspace_id, interaction.channel, interaction.thread, limits)
     if until is None or now < until or limits.window is None:
         return
     hours = round(limits.window.total_seconds() / 3600)
-    if until == _LONG_AGO:
+    if until == NEVER:
         raise NotAllowed("This customer has not written yet, so only an approved template may be sent.", "window")
     raise NotAllowed(
         f"The customer last wrote more than {hours} hours ago, so only an approved template may be sent. "

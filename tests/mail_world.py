@@ -107,20 +107,24 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+async def mailbox(hub: House) -> Post:
+    """Give this hub a mailbox, to which the sandbox posts mail."""
+    async with hub.store.write() as db:
+        address = Address(
+            workspace_id=hub.home.workspace_id, channel="email", value=OURS, agent_id=hub.home.agent_id
+        )  # fmt: skip
+        db.add(address)
+    made = Post(hub, address.id)
+    await hub.sandbox.ask("POST", "/control/mail/routes", {"address": OURS, "url": hub.url + made.path})
+    await hub.sandbox.ask("POST", "/control/mail/hub", {"url": hub.url})
+    return made
+
+
 @contextlib.asynccontextmanager
 async def post_office(
     database_url: str, sandbox: Sandbox, clock: FakeClock, folder: Path, **more: Any
 ) -> AsyncIterator[Post]:
     """A hub with a mailbox, and the sandbox posting mail to it."""
     async with house(database_url, sandbox, clock, folder, **more) as hub:
-        async with hub.store.write() as db:
-            address = Address(
-                workspace_id=hub.home.workspace_id, channel="email", value=OURS, agent_id=hub.home.agent_id
-            )
-            db.add(address)
-        made = Post(hub, address.id)
-        asked = {"address": OURS, "url": hub.url + made.path}
-        await sandbox.ask("POST", "/control/mail/routes", asked)
-        await sandbox.ask("POST", "/control/mail/hub", {"url": hub.url})
-        yield made
+        yield await mailbox(hub)
         await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import hours, identity, ownership, policy
+from hub.core import reach
 from hub.core.context import Context
 from hub.core.hub import Hub, NotFound
 from hub.core.write import finish, open_interaction, say_in
@@ -150,7 +151,7 @@ async def answer_by_mail(hub: Hub, workspace_id: UUID, interaction_id: UUID, ema
         if address is None or workspace is None:
             raise policy.NotAllowed("We cannot answer by mail from here.", "no_address")
         await _remember(db, chat, "email", person)
-        now, thread = context.clock.now(), f"{address.value}:{person}"
+        now, thread = context.clock.now(), reach.thread_of(address, person)
         customer = await identity.recognise(db, workspace, "email", person, source="webchat")
         mail = await interactions.open_in_thread(db, workspace_id, "email", thread)
         if mail is None:
@@ -159,7 +160,10 @@ async def answer_by_mail(hub: Hub, workspace_id: UUID, interaction_id: UUID, ema
                 address=address, now=now, meta={"chat": str(chat.id)}, summary=chat.summary,
             )  # fmt: skip
         asked = await summary_of(db, chat, roles=("customer",))
-        content = {"subject": f"Your message to {title}" if title else "Your message to us"}
+        content = {
+            "subject": f"Your message to {title}" if title else "Your message to us",
+            "mail": {"from": person, "trusted": False, "trust": "Written in the chat, where anybody can give it."},
+        }
         say_in(db, mail, now, role="customer", text=asked, content=content)
         ownership.queue(db, mail, "Left an email address in the chat; answer there.", now)
         interactions.log(db, chat, "interaction.left_email", now, email=person, interaction_id=str(mail.id))

@@ -80,11 +80,12 @@ async def address(db: AsyncSession, entry: OutboxEntry, message: Message) -> Mes
     parent = await mails.newest_of_customer(db, message.interaction_id, message.seq)
     before = (parent.content.get("mail") or {}) if parent else {}
     given: Mapping[str, Any] = message.content.get("mail") or {}
-    chain = [*(before.get("references") or []), parent.external_id] if parent else []
+    answered = parent.external_id if parent else ""
+    chain = [*(before.get("references") or []), *([answered] if answered else [])]
     mail = {
         **given,
         "from": entry.sender, "from_name": message.author, "to": [entry.recipient],
-        "in_reply_to": parent.external_id if parent else "",
+        "in_reply_to": answered,
         "references": list(dict.fromkeys([*chain[:1], *chain[-_MOST_REFERENCES:]])),
         "automatic": message.role in ("agent", "system"),
     }  # fmt: skip

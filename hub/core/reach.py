@@ -24,13 +24,18 @@ async def address_of(db: AsyncSession, hub: Context, workspace: Workspace, chann
     return found
 
 
+def thread_of(address: Address | None, person: str) -> str:
+    """The name of all that is said with this person at this address of ours."""
+    return f"{address.value if address else ''}:{person}"
+
+
 async def exchange(
     db: AsyncSession, hub: Context, workspace: Workspace, customer: Customer, channel: str, person: str, *,
     address: Address | None, now: datetime, agent: Agent | None = None, skills: Sequence[Skill] = (), **given: Any,
 ) -> tuple[Interaction, bool]:  # fmt: skip
     """The open exchange with them at this address, or a new one of ours, and whether it is new. A call always is."""
     is_live = hub.channels[channel].limits.live
-    thread = str(new_id()) if is_live else f"{address.value if address else ''}:{person}"
+    thread = str(new_id()) if is_live else thread_of(address, person)
     found = None if is_live else await interactions.open_in_thread(db, workspace.id, channel, thread)
     if found is not None:
         found.parameters = {**found.parameters, **given.get("parameters", {})}

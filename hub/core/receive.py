@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, identity, policy
 from hub.channel import Channel, File, Inbound, Media, Refused
-from hub.core import files, hop, letters
+from hub.core import files, hop, letters, reach
 from hub.core.context import Context
 from hub.core.write import open_interaction, owe, say_in
 from hub.dialogue.template import fill
@@ -210,7 +210,7 @@ async def _interaction(
     workspace: Workspace, person: str, now: datetime, earlier: Interaction | None = None,
 ) -> Interaction:  # fmt: skip
     """The open interaction of this thread, else a new one; of the person and thread of the `earlier` one, if any."""
-    thread = within.thread if within else inbound.thread or f"{address.value if address else ''}:{person}"
+    thread = within.thread if within else inbound.thread or reach.thread_of(address, person)
     if earlier is not None:
         thread = earlier.thread
     found = await interactions.open_in_thread(db, workspace.id, inbound.channel, thread)

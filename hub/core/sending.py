@@ -92,6 +92,7 @@ async def _way(
     refused = await policy.refusal(
         db, workspace.id, customer.id, one.kind, one.value, channel.name, policy.purposes(limits, {"purpose": purpose})
     )
+    until = await policy.free_until(db, workspace.id, channel.name, reach.thread_of(address, one.value), limits)
     obstacle = ""
     if address is None and not limits.pulled:
         obstacle = "you have no address to send from"
@@ -99,8 +100,8 @@ async def _way(
         obstacle = "they are not in the chat now"
     elif refused is not None:
         obstacle = f"they refused it ({refused.source}, {refused.created_at:%Y-%m-%d})"
-    elif limits.window is not None and (heard_at is None or now - heard_at >= limits.window):
-        obstacle = _closed(limits.window, heard_at, now)
+    elif until is not None and now >= until:
+        obstacle = _closed(until, now)
     elif len(text) > limits.length:
         obstacle = f"the text has {len(text)} characters and it carries {limits.length}"
     elif not limits.inline_files and not limits.pulled and (last is None or now - last > TALKING):
@@ -113,10 +114,10 @@ async def _way(
     )  # fmt: skip
 
 
-def _closed(window: timedelta, heard_at: datetime | None, now: datetime) -> str:
-    if heard_at is None:
+def _closed(until: datetime, now: datetime) -> str:
+    if until == policy.NEVER:
         return "they never wrote there, so its window is closed"
-    return f"its window closed {ago(now - heard_at - window)}"
+    return f"its window closed {ago(now - until)}"
 
 
 def ago(past: timedelta) -> str:
@@ -223,7 +224,8 @@ async def fall_back(db: AsyncSession, hub: Context, failed: Message, interaction
     _note(db, hub, interaction, f"It did not arrive ({why}). Sent again {choice.words[:1].lower()}{choice.words[1:]}")
     fields = {"role": failed.role, "author": failed.author, "operator_id": failed.operator_id}
     try:
-        content = {**failed.content, "send_to": {**plan, "words": choice.words}}
+        subject = failed.content.get("subject", "")
+        content = {"send_to": {**plan, "words": choice.words}, "purpose": purpose, "subject": subject}
         _, other = await _send(db, hub, customer, choice, failed.text, content, fields)
     except (policy.NotAllowed, ownership.Taken) as error:
         _note(db, hub, interaction, f"It could not be sent another way: {error}")

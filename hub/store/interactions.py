@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, delete, select
+from sqlmodel import and_, col, delete, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Event, Interaction, Message, Tag
@@ -40,10 +40,10 @@ async def open_in_thread(db: AsyncSession, workspace_id: UUID, channel: str, thr
     return (await db.exec(query)).first()
 
 
-async def last_heard(db: AsyncSession, workspace_id: UUID, channel: str, thread: str) -> datetime | None:
-    """When the person of this thread last wrote, in whichever interaction; None: never."""
+async def last_heard(db: AsyncSession, workspace_id: UUID, channel: str, thread: str) -> Message | None:
+    """What the person of this thread last wrote, in whichever interaction; None: nothing yet."""
     query = (
-        select(Message.created_at)
+        select(Message)
         .join(Interaction, col(Interaction.id) == col(Message.interaction_id))
         .where(
             Message.seq == Interaction.heard_seq,
@@ -58,12 +58,22 @@ async def last_heard(db: AsyncSession, workspace_id: UUID, channel: str, thread:
     return (await db.exec(query)).first()
 
 
-async def parked_since(db: AsyncSession, interaction: Interaction) -> bool:
-    """Whether something that was said after the person last wrote here was not let out as it was."""
-    query = select(Message.content).where(
-        Message.interaction_id == interaction.id,
-        Message.seq > interaction.heard_seq,
-        col(Message.status).in_(["failed", "undelivered"]),
+async def parked_since(db: AsyncSession, heard: Message, thread: str) -> bool:
+    """Whether something that was said in this thread after that was not let out as it was.
+
+    It was said in the same interaction, or in one since in which they have not written.
+    """
+    later = and_(col(Interaction.heard_seq) == 0, col(Interaction.created_at) >= heard.created_at)
+    query = (
+        select(Message.content)
+        .join(Interaction, col(Interaction.id) == col(Message.interaction_id))
+        .where(
+            Interaction.workspace_id == heard.workspace_id,
+            Interaction.channel == heard.channel,
+            Interaction.thread == thread,
+            or_(and_(col(Interaction.id) == heard.interaction_id, col(Message.seq) > heard.seq), later),
+            col(Message.status).in_(["failed", "undelivered"]),
+        )
     )
     return any(content.get("parked") for content in (await db.exec(query)).all())
 

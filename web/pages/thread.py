@@ -90,7 +90,9 @@ async def head_of(db: AsyncSession, request: AnyRequest, interaction: Interactio
         can_act=user.role in SUPPORT,
         mine=interaction.owner == "operator" and interaction.operator_id == user.id,
         now=request.app.state.clock.now(),
-        free_until=await policy.free_until(db, interaction, limits),
+        free_until=await policy.free_until(
+            db, interaction.workspace_id, interaction.channel, interaction.thread, limits
+        ),
     )
 
 
