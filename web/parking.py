@@ -109,6 +109,12 @@ class ParkingProtocol(Frames):
         else:
             super().handle_ping()
 
+    def shutdown(self) -> None:
+        """No application is left that would end it."""
+        super().shutdown()
+        if isinstance(self.queue, _Stall):
+            self.transport.close()
+
     def dismiss(self) -> None:
         """Whatever they still send is not read; the connection ends once they had time to hear why."""
         self.close_sent = True

@@ -40,7 +40,7 @@ _RECORDING = re.compile(
     r"|\b(?:i )?(?:object to|refuse) (?:being recorded|the recording|this recording)\b"
 )
 _NOT = re.compile(
-    r"\b(?:why|if|when|unless|in case) (?:do |did |would |should )?(?:you|i|they) (?:don'?t|do not|didn'?t|never)\b|\bwhy (?:don'?t|do not|didn'?t)\b"
+    r"\b(?:why|if|when|unless|in case) (?:do |did |would |should )?(?:you|i|they) (?:don'?t|do not|didn'?t|never)\b|\bwhy (?:don'?t|do not|didn'?t)\b|\byou never\b"
 )
 
 
