@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.api_fixtures import Api, api, begin, mine, recorded
+from tests.api_fixtures import Api, api, begin, mine, recorded, uploaded
 from tests.api_routes import Operation, operations
 
 __all__ = ["api", "mine"]
@@ -40,6 +40,7 @@ def ids(api: Api, mine: httpx.Client) -> dict[str, str]:
         "api_key_id": str(uuid4()),
         "interaction_id": begun["id"],
         "recording_id": recorded(api, begun["id"]),
+        "file_id": uploaded(mine),
     }
 
 
