@@ -15,6 +15,11 @@ from channels._email_send import Sending
 from channels._email_tokens import Tokens, is_reply_address
 from hub.channel import Channel, Hook, Inbound, Limits, Outbound, Refused, Reply
 
+MOST_ATTACHED_BYTES = 20_000_000
+"""A mail may have 30 MB, and what is attached grows by a third on its way.
+
+https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations
+"""
 _ROOT = "/hooks/email/"
 
 
@@ -24,7 +29,9 @@ class Email(Channel):
     name = "email"
     label = "Email"
     identity = "email"
-    limits = Limits(length=50_000, media_count=20, receipts=True, inline_files=True, letters=True)
+    limits = Limits(
+        length=50_000, media_count=20, media_bytes=MOST_ATTACHED_BYTES, receipts=True, inline_files=True, letters=True
+    )
     settings = ("SENDGRID_API_KEY", "SENDGRID_EVENT_PUBLIC_KEY")
 
     def __init__(self, settings: Mapping[str, str]) -> None:

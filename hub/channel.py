@@ -259,20 +259,21 @@ class Limits:
     """What a channel can carry, as data: policy and composer read it and know no channel by name.
 
     `length`: characters in one message. `split_over`: longer agent text is split at sentence ends.
-    `segmented`: billed by GSM-7 / UCS-2 segments. `window`: free text only this long after the
-    person's last message. `live`: it carries sound. `receipts`: the provider reports delivery. `pulled`: the
-    person's own client reads the messages from us, so nothing is sent. `greets`: it shows the agent's opening message
-    before the person says anything. `keywords`: STOP, START and HELP count. `rich`: the person's client shows
-    cards and forms (`hub.models.rich`). `inline_files`: attachments travel as bytes. `letters`: messages have a subject
-    and copies and name those they answer; each that answers none of ours begins an exchange, and who refuses them
-    refuses them on this channel. `fetched`: what is attached to what comes in is to be had from the provider only, by
-    `fetch`. `typing`: the person can be shown that we are writing.
+    `segmented`: billed by GSM-7 / UCS-2 segments. `media_bytes`: of all files of ours in one message. `window`: free
+    text only this long after the person's last message. `live`: it carries sound. `receipts`: the provider reports
+    delivery. `pulled`: the person's own client reads the messages from us, so nothing is sent. `greets`: it shows the
+    agent's opening message before the person says anything. `keywords`: STOP, START and HELP count. `rich`: the
+    person's client shows cards and forms (`hub.models.rich`). `inline_files`: attachments travel as bytes. `letters`:
+    messages have a subject and copies and name those they answer; each that answers none of ours begins an exchange,
+    and who refuses them refuses them on this channel. `fetched`: what is attached to what comes in is to be had from
+    the provider only, by `fetch`. `typing`: the person can be shown that we are writing.
     """
 
     length: int
     split_over: int | None = None
     segmented: bool = False
     media_count: int = 0
+    media_bytes: int | None = None
     window: timedelta | None = None
     templates: bool = False
     live: bool = False

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.channel import Limits
+from hub.channel import Limits, Media
 from hub.models import Consent, Interaction, Message, OutboxEntry, Workspace
 from hub.models.interaction import FINAL
 from hub.store import digest, interactions, people, transit
@@ -152,12 +152,12 @@ async def check_window(db: AsyncSession, interaction: Interaction, limits: Limit
 
 async def check(
     db: AsyncSession, interaction: Interaction, kind: str, limits: Limits, text: str, now: datetime, *,
-    media_count: int = 0, content: Mapping[str, Any] | None = None,
+    media: Sequence[Media] = (), content: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Whether this may be said in the interaction now. Raises `NotAllowed`."""
     if interaction.status in FINAL:
         raise NotAllowed("This interaction has ended. Start a new one to write again.", "ended")
-    if not text.strip() and not media_count:
+    if not text.strip() and not media:
         raise NotAllowed("There is nothing to send: write a text or attach a file.", "empty")
     if len(text) > limits.length:
         raise NotAllowed(
@@ -166,8 +166,11 @@ async def check(
         )
     if content and content.get("rich") and not limits.rich:
         raise NotAllowed("This channel carries no cards and forms. Write it as text.", "rich")
-    if media_count > limits.media_count:
-        raise NotAllowed(f"This channel carries {limits.media_count} attachments, not {media_count}.", "media")
+    if len(media) > limits.media_count:
+        raise NotAllowed(f"This channel carries {limits.media_count} attachments, not {len(media)}.", "media")
+    if limits.media_bytes and sum(one.size_bytes or 0 for one in media) > limits.media_bytes:
+        most = limits.media_bytes // 1_000_000
+        raise NotAllowed(f"The attachments of one message may have {most} MB together. Send fewer.", "media")
     refused = await refusal(
         db, interaction.workspace_id, interaction.customer_id, kind, interaction.person, interaction.channel,
         purposes(limits, content),

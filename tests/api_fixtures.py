@@ -214,6 +214,14 @@ def recorded(api: Api, interaction_id: str) -> str:
     return str(api.database(make))
 
 
+def uploaded(client: httpx.Client, data: bytes = b"%PDF-1.4", name: str = "map.pdf", **headers: str) -> str:
+    """A file of this workspace; gives its id."""
+    given = {"Content-Type": "application/pdf", **headers}
+    answer = client.post("/v1/files", params={"name": name}, content=data, headers=given)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
 def everything(client: httpx.Client, path: str) -> list[dict[str, Any]]:
     """All pages of a list."""
     found, cursor = [], ""

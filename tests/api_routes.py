@@ -11,7 +11,7 @@ PARAMETER = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Operation:
-    """One method at one path, with the example of its body."""
+    """One method at one path, with the example of its body if that is JSON."""
 
     method: str
     path: str
@@ -35,8 +35,8 @@ def operations(url: str) -> list[Operation]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             body = None
-            if "requestBody" in operation:
-                reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+            if shape := operation.get("requestBody", {}).get("content", {}).get("application/json"):
+                reference = shape["schema"]["$ref"]
                 body = document["components"]["schemas"][reference.rpartition("/")[2]]["examples"][0]
             found.append(Operation(method.upper(), path, body))
     return found

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.api_fixtures import Api, api, begin, everything, mine, other, recorded
+from tests.api_fixtures import Api, api, begin, everything, mine, other, recorded, uploaded
 from tests.api_routes import Operation, operations
 
 __all__ = ["api", "mine", "other"]
@@ -45,6 +45,7 @@ def furnish(api: Api, client: httpx.Client, users: dict[str, str], mark: str) ->
         client.put(f"/v1/interactions/{begun['id']}/tags", json={"tags": [mark]})
         ids.setdefault("interaction_id", []).append(begun["id"])
         ids.setdefault("recording_id", []).append(recorded(api, begun["id"]))
+        ids.setdefault("file_id", []).append(uploaded(client, mark.encode(), mark))
     return ids
 
 
@@ -144,6 +145,21 @@ def test_no_body_can_point_into_another_workspace(
                 assert SECRET not in answer.text
     assert asked_count > 100
     assert all_there_is(other, their_ids) == before
+
+
+def test_no_file_of_another_workspace_can_be_attached(
+    mine: httpx.Client, other: httpx.Client, my_ids: Ids, their_ids: Ids
+) -> None:
+    for identifier in their_ids["file_id"][:4]:
+        media = {"text": "x", "media": [{"file_id": identifier}]}
+        begun = {"channel": "webchat", "to": "visitor-1", **media}
+        for path, body in ((f"/v1/interactions/{my_ids['interaction_id'][0]}/messages", media),
+                           ("/v1/interactions", begun)):  # fmt: skip
+            answer = mine.post(path, json=body)
+            assert answer.status_code == 404
+            assert answer.json()["errors"][0]["pointer"] == "#/media/0/file_id"
+            assert SECRET not in answer.text
+        assert other.get(f"/v1/files/{identifier}").content == SECRET.encode()
 
 
 def test_a_cursor_of_another_workspace_shows_only_ones_own(mine: httpx.Client, other: httpx.Client) -> None:

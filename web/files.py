@@ -55,7 +55,7 @@ class Links:
 async def file(request: Request[auth.Principal, Any, Any], file_id: UUID) -> Response[bytes]:
     """An attachment, for somebody of its workspace. `download=1` makes it a file to keep."""
     download = request.query_params.get("download", "") not in ("", "0")
-    return await _file(request, request.user.workspace_id, file_id, download)
+    return await answer(request, request.user.workspace_id, file_id, download=download)
 
 
 @get("/media/{token:str}", opt={"public": True})
@@ -66,10 +66,13 @@ async def media(request: Request[Any, Any, Any], token: str) -> Response[bytes]:
         workspace_id, file_id = links.of(token)
     except BadSignature:
         raise NotFoundException(_GONE) from None
-    return await _file(request, workspace_id, file_id, download=False)
+    return await answer(request, workspace_id, file_id, download=False)
 
 
-async def _file(request: Request[Any, Any, Any], workspace_id: UUID, file_id: UUID, download: bool) -> Response[bytes]:
+async def answer(
+    request: Request[Any, Any, Any], workspace_id: UUID, file_id: UUID, *, download: bool
+) -> Response[bytes]:  # fmt: skip
+    """Its bytes, as a browser may have them. Raises `NotFoundException`."""
     context = request.app.state.hub.context
     async with request.app.state.store.read() as db:
         row = await stored.file(db, workspace_id, file_id)

@@ -84,9 +84,10 @@ class Hub:
         text: str = "",
         name: str = "",
         content: Mapping[str, Any] | None = None,
+        media: tuple[Media, ...] = (),
         **given: Any,
     ) -> Interaction:
-        """Begin an exchange of ours with a person. Without `text` the agent's opening message is said.
+        """Begin an exchange of ours with a person. Without `text` and `media` the agent's opening message is said.
 
         `content` is what the text carries beside itself, such as the template that it is (`filled`).
 
@@ -117,9 +118,9 @@ class Hub:
             if is_live:
                 await self._check(db, interaction, "call")
                 live.place(db, context, interaction, now)
-            elif text:
+            elif text or media:
                 await reach.say_by(
-                    db, context, interaction, text, content=content,
+                    db, context, interaction, text, content=content, media=media,
                     role="agent", author=interaction.agent.get("name", ""),
                 )  # fmt: skip
             elif fresh:
@@ -127,7 +128,7 @@ class Hub:
                 owe_turn(db, interaction, "opened", now)
         if is_live:
             context.spawn(live.warm_up(interaction.agent))
-        if text or is_live:
+        if text or media or is_live:
             context.spawn(deliver(context, interaction.id))
         elif fresh:
             self.answer_soon(interaction.id, "opened")

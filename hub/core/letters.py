@@ -1,7 +1,7 @@
 """Letters, such as mail: which exchange one belongs to, whether a machine wrote it, what ours say around their text."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,12 +9,16 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.channel import Inbound, Quoted
+from hub.identity import NotAnIdentity, normal
 from hub.models import Interaction, Message, OutboxEntry
+from hub.policy import NotAllowed
 from hub.store import agents, interactions, mails
 
 ROBOTS_STOP_FOR = timedelta(minutes=10)
 MOST_ANSWERS = 10
 """So many of ours to one person within that time; nobody writes mail faster than that."""
+MOST_COPIES = 50
+MOST_SUBJECT_CHARACTERS = 900
 _MOST_REFERENCES = 20
 
 
@@ -49,6 +53,22 @@ def address_in(person: str) -> str:
     """The address out of `Ana <ana@example.com>`, in small letters."""
     found = re.search(r"<([^<>]+)>\s*$", person)
     return (found[1] if found else person).strip().lower()
+
+
+def around(subject: str, cc: Iterable[str], bcc: Iterable[str], *, quote: bool) -> dict[str, Any]:
+    """What a letter of ours has beside its text, as its content. Raises `NotAllowed` for copies to no address."""
+    mail = {"cc": _copies(cc, "Cc"), "bcc": _copies(bcc, "Bcc"), "quote": quote}
+    return {"subject": " ".join(subject.split())[:MOST_SUBJECT_CHARACTERS], "mail": mail}
+
+
+def _copies(people: Iterable[str], name: str) -> list[str]:
+    try:
+        made = dict.fromkeys(normal("email", address_in(one)) for one in people if one.strip())
+    except NotAnIdentity as error:
+        raise NotAllowed(f"{name}: {error}", "copies") from None
+    if len(made) > MOST_COPIES:
+        raise NotAllowed(f"At most {MOST_COPIES} people can get a copy.", "copies")
+    return list(made)
 
 
 async def automatic(

@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import policy
 from hub.channel import Media
+from hub.core import files
 from hub.core.context import Context
 from hub.core.write import open_interaction, owe, say_in
 from hub.models import Address, Agent, Customer, Interaction, Message, Skill, Workspace
@@ -53,9 +54,8 @@ async def say_by(
 ) -> Message:  # fmt: skip
     """Say it in an exchange held by this transaction, and owe it to the provider. Raises `NotAllowed`."""
     channel, now = hub.channels[interaction.channel], hub.clock.now()
-    await policy.check(
-        db, interaction, channel.identity, channel.limits, text, now, media_count=len(media), content=content
-    )
+    await policy.check(db, interaction, channel.identity, channel.limits, text, now, media=media, content=content)
+    media = await files.say_in(hub, db, interaction, media)
     said = say_in(
         db, interaction, now, text=text, content=dict(content or {}), media=[asdict(one) for one in media], **fields
     )

@@ -15,6 +15,12 @@ async def file(db: AsyncSession, workspace_id: UUID, file_id: UUID) -> StoredFil
     return found if found and found.workspace_id == workspace_id else None
 
 
+async def held(db: AsyncSession, workspace_id: UUID, file_id: UUID) -> StoredFile | None:
+    """It, held by this transaction."""
+    found = await db.get(StoredFile, file_id, with_for_update=True)
+    return found if found and found.workspace_id == workspace_id else None
+
+
 async def say_where(db: AsyncSession, workspace_id: UUID, interaction_id: UUID, file_ids: Sequence[UUID]) -> None:
     """These files, which were said nowhere yet, belong to this interaction."""
     if file_ids:

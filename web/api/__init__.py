@@ -11,6 +11,7 @@ from web.api.changes import Changes
 from web.api.consents import Consents, Ledger
 from web.api.customers import Customers
 from web.api.events import Events
+from web.api.files import Files
 from web.api.idempotency import Idempotency
 from web.api.identities import Identities
 from web.api.interactions import Interactions
@@ -31,6 +32,7 @@ from web.api.workspace import WorkspaceItself
 RESOURCES: list[Any] = [
     Interactions,
     Messages,
+    Files,
     Calls,
     Recordings,
     Transcripts,

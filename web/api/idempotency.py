@@ -40,7 +40,7 @@ class Idempotency(ASGIMiddleware):
         state = request.app.state
         mine = replays.Claim(principal.workspace_id, key, new_id())
         digest = hashlib.sha256(
-            b"\0".join((str(principal.key.id).encode(), request.url.path.encode(), await request.body()))
+            b"\0".join((str(principal.key.id).encode(), _target(request), await request.body()))
         ).hexdigest()
         async with state.store.write() as db:
             found = await replays.claim(db, mine, digest, state.clock.now())
@@ -52,6 +52,10 @@ class Idempotency(ASGIMiddleware):
         await _keep(state.store, mine, answer, secret=secret)
         for message in answer:
             await send(message)
+
+
+def _target(request: Request[Any, Any, Any]) -> bytes:
+    return "?".join(filter(None, (request.url.path, request.url.query))).encode()
 
 
 async def _carry_out(mine: replays.Claim, next_app: ASGIApp, scope: Scope, receive: Receive) -> list[Message]:

@@ -1,11 +1,12 @@
 """How interactions and their messages cross HTTP."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from hub.core import letters
 from hub.models import AgentDefinition, Interaction, Message
 from hub.models.rich import Rich
 from web.api.addresses import ChannelName
@@ -89,10 +90,52 @@ class TemplateGiven(Shape):
     variables: dict[str, str] = Field(default={}, max_length=50)
 
 
-class InteractionCreate(Shape):
+class MediaGiven(Shape):
+    """An attachment: a file of yours, or a reference that the provider fetches."""
+
+    model_config = shown(
+        {"file_id": "0198c0de-0000-7000-8000-000000000023"},
+        {"url": "https://example.com/map.png", "content_type": "image/png"},
+    )
+    file_id: UUID | None = Field(default=None, description="See `POST /v1/files`.")
+    url: str | None = Field(default=None, max_length=2_000, pattern=HTTP_URL)
+    content_type: str = Field(default="", max_length=200, description="Of what `url` leads to.")
+    name: str = Field(default="", max_length=300, description="Of what `url` leads to.")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.file_id is None) == (self.url is None):
+            raise ValueError("Give file_id or url, and not both.")
+        return self
+
+
+Copies = Annotated[list[Annotated[str, Field(max_length=320)]], Field(max_length=letters.MOST_COPIES)]
+
+
+class Said(Shape):
+    """What a message of ours may have, wherever it is said."""
+
+    template: TemplateGiven | None = Field(
+        default=None, description="In place of `text` and `media`; where free text may not go out it must be one."
+    )
+    media: list[MediaGiven] = Field(default=[], max_length=20, description="As many as the channel carries.")
+    subject: str = Field(
+        default="", max_length=letters.MOST_SUBJECT_CHARACTERS, description="Of a mail; default `Re:` and theirs."
+    )
+    cc: Copies = Field(default=[], description="Who gets a copy of a mail.")
+    bcc: Copies = Field(default=[], description="Who gets a copy that the others do not see.")
+    quote: bool | None = Field(default=None, description="Whether a mail quotes what it answers; null: it does.")
+
+
+class InteractionCreate(Said):
     """An exchange to begin. An open one with the same person at the same address is gone on with."""
 
-    model_config = shown(_START, {"channel": "sms", "to": "+12025550141", "text": "Your parcel is here."})
+    model_config = shown(
+        _START,
+        {"channel": "sms", "to": "+12025550141", "text": "Your parcel is here."},
+        {"channel": "email", "to": "ana@example.com", "subject": "Your parcel", "text": "It is here.",
+         "cc": ["ben@example.com"], "media": [{"file_id": "0198c0de-0000-7000-8000-000000000023"}]},
+    )  # fmt: skip
     channel: ChannelName
     to: str = Field(min_length=1, max_length=320, description="Phone number, email or visitor id.")
     name: str = Field(default="", max_length=200, description="What the person is called, if not known yet.")
@@ -101,9 +144,6 @@ class InteractionCreate(Shape):
     skill_ids: list[UUID] = Field(default=[], max_length=20, description="Skills to start with.")
     address_id: UUID | None = Field(default=None, description="Where from; default your oldest of this channel.")
     text: str = Field(default="", max_length=10_000, description="Said first; default the agent's opening message.")
-    template: TemplateGiven | None = Field(
-        default=None, description="Said first, in place of `text`; where free text may not go out it must be one."
-    )
     parameters: dict[str, Scalar] = Field(default={}, max_length=200, description="Values for `{{name}}`.")
     metadata: dict[str, Any] = Field(default={}, max_length=100, description="Yours; given back unchanged.")
 
@@ -174,25 +214,14 @@ class HandBack(ByUser):
     note: str = Field(default="", max_length=5_000, description="Stands first in the internal note that sums it up.")
 
 
-class MediaGiven(Shape):
-    """An attachment, by reference: the provider fetches it."""
-
-    model_config = shown({"url": "https://example.com/map.png", "content_type": "image/png"})
-    url: str = Field(max_length=2_000, pattern=HTTP_URL)
-    content_type: str = Field(default="", max_length=200)
-    name: str = Field(default="", max_length=300)
-
-
-class MessageCreate(Shape):
+class MessageCreate(Said):
     """Something to say, for the agent or as an operator."""
 
     model_config = shown({"text": "We are open until five."})
     text: str = Field(default="", max_length=100_000)
-    media: list[MediaGiven] = Field(default=[], max_length=10)
     content: Rich | None = Field(
         default=None, description="Quick replies, cards and a form, on channels whose clients show them (webchat)."
     )
-    template: TemplateGiven | None = Field(default=None, description="In place of `text` and `media`.")
     user_id: UUID | None = Field(
         default=None, description="The operator who says it and has taken over; null: for the agent."
     )

@@ -1,6 +1,6 @@
 """Interactions: begin one, find them, end one, tag one."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, get, post, put
@@ -20,6 +20,7 @@ from web.api.interaction_shapes import (
     TagsUpdate,
     interaction_public,
 )
+from web.api.messages import carried
 from web.api.paging import Cursor, Limit, Time, before, page, time
 from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
@@ -45,13 +46,16 @@ class Interactions(Controller):
         """
         agent, address, known = await _chosen(request, data)
         given = {"agent_definition": data.agent.model_dump(mode="json")} if data.agent else {}
-        text, content = data.text, dict[str, Any]()
+        text, (media, content) = data.text, await carried(request, data.channel, data, data.text)
+        if not (text or media) and content:
+            raise Refusal(422, "Write the text that goes with it.", pointer=pointer("text"), code="empty")
         if data.template is not None:
             context = request.hub.context
             text, content = await filled(context, data.channel, data.template.id, data.template.variables)
         begun = await request.hub.start(
             request.workspace_id, data.channel, data.to, agent=agent, address=address, skills=known,
-            text=text, content=content, name=data.name, parameters=dict(data.parameters), meta=data.metadata, **given,
+            text=text, content=content, media=media, name=data.name, parameters=dict(data.parameters),
+            meta=data.metadata, **given,
         )  # fmt: skip
         return Response(interaction_public(begun), headers={"location": f"/v1/interactions/{begun.id}"})
 
@@ -113,10 +117,8 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
         raise Refusal(
             422, f"The channel {data.channel} is not set up here.", pointer=pointer("channel"), code="channel"
         )
-    if data.template is not None and data.text:
-        raise Refusal(422, "A template has its own text.", pointer=pointer("template"), code="ambiguous")
     is_live = request.hub.context.channels[data.channel].limits.live
-    if is_live and data.text:
+    if is_live and (data.text or data.media):
         words = "A call begins with the agent's opening message. Change that, or use POST .../say during the call."
         raise Refusal(422, words, pointer=pointer("text"), code="live")
     if data.agent is not None:

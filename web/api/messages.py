@@ -7,17 +7,21 @@ from litestar import Controller, get, post
 from litestar.params import JSONBody
 
 from hub.channel import Media
+from hub.core import letters
+from hub.core.files import media_of
 from hub.core.templates import filled
 from hub.models import Message, User
-from hub.store import access, interactions, listing
+from hub.store import access, files, interactions, listing
 from web.api.interaction_shapes import (
     ByUser,
     HandBack,
     InteractionPublic,
+    MediaGiven,
     MessageCreate,
     MessagePage,
     MessagePublic,
     NoteCreate,
+    Said,
     interaction_public,
     message_public,
 )
@@ -26,6 +30,8 @@ from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
 from web.api.shapes import PathId
 from web.auth import SUPPORT
+
+_OF_LETTERS = ("subject", "cc", "bcc", "quote")
 
 
 async def _user(request: ApiRequest, user_id: UUID) -> User:
@@ -58,6 +64,32 @@ async def _channel_of(request: ApiRequest, interaction_id: UUID) -> str:
     return found.channel
 
 
+async def carried(
+    request: ApiRequest, channel: str, data: Said, text: str
+) -> tuple[tuple[Media, ...], dict[str, Any]]:  # fmt: skip
+    """The attachments of something to say, and what it carries as a letter. Raises `Refusal`, `NotAllowed`."""
+    given = data.model_fields_set
+    if data.template is not None and (text or data.media):
+        raise Refusal(422, "A template has its own text.", pointer=pointer("template"), code="ambiguous")
+    named = [name for name in _OF_LETTERS if name in given and getattr(data, name) not in ("", [], None)]
+    if named and not request.hub.context.channels[channel].limits.letters:
+        words = f"This channel carries no {named[0]}; it is for email."
+        raise Refusal(422, words, pointer=pointer(named[0]), code="letters")
+    content = letters.around(data.subject, data.cc, data.bcc, quote=data.quote is not False) if named else {}
+    return tuple([await _media(request, place, one) for place, one in enumerate(data.media)]), content
+
+
+async def _media(request: ApiRequest, place: int, given: MediaGiven) -> Media:
+    if given.file_id is None:
+        return Media(url=given.url or "", content_type=given.content_type, name=given.name)
+    async with request.store.read() as db:
+        row = await files.file(db, request.workspace_id, given.file_id)
+    if row is None:
+        words = "There is no file with this id in this workspace."
+        raise Refusal(404, words, pointer=pointer("media", place, "file_id"), code="not_found")
+    return media_of(row)
+
+
 class Messages(Controller):
     """The messages of one interaction."""
 
@@ -85,14 +117,12 @@ class Messages(Controller):
         code `window`.
         """
         operator = await operator_of(request, data.user_id) if data.user_id else None
-        media = tuple(Media(url=one.url, content_type=one.content_type, name=one.name) for one in data.media)
         text = data.text or (data.content.words() if data.content else "")
-        rich = data.content.stored() if data.content else {}
-        content: dict[str, Any] = {"rich": rich} if rich else {}
+        channel = await _channel_of(request, interaction_id)
+        media, content = await carried(request, channel, data, text)
+        if data.content is not None and (rich := data.content.stored()):
+            content["rich"] = rich
         if data.template is not None:
-            if text or media:
-                raise Refusal(422, "A template has its own text.", pointer=pointer("template"), code="ambiguous")
-            channel = await _channel_of(request, interaction_id)
             text, content = await filled(request.hub.context, channel, data.template.id, data.template.variables)
         said = await request.hub.say(
             request.workspace_id, interaction_id, text, operator=operator, media=media,

@@ -15,6 +15,7 @@ from litestar.routes import HTTPRoute
 from pydantic import BaseModel, Field
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from web.api.files import MOST_FILE_BYTES
 from web.api.shapes import shown
 
 _ABOUT = """\
@@ -45,6 +46,7 @@ _REFUSALS = {
     "422": "It is understood and not allowed; `code` says why.",
     "429": "Too many requests; wait for `Retry-After` seconds.",
 }
+_BYTES = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
 _REF = "#/components/schemas/{model}"
 _WAV = {"audio/wav": {"schema": {"type": "string", "contentMediaType": "audio/wav"}}}
 _SOUND = {
@@ -196,6 +198,16 @@ def _common(path: str, method: str, operation: dict[str, Any]) -> None:
         responses["200"]["content"] = {"text/csv": {"schema": {"type": "string"}}}
     if method == "get" and path.endswith(("/recording", "/recordings/{recording_id}")):
         responses |= _SOUND
+    if path == "/v1/files":
+        about = "The bytes. `Content-Type` says what they are."
+        operation["requestBody"] = {
+            "required": True,
+            "description": about,
+            "content": {"application/octet-stream": _BYTES},
+        }
+        responses["413"]["description"] = f"The file is bigger than {MOST_FILE_BYTES // 1_000_000} MB."
+    if path == "/v1/files/{file_id}":
+        responses["200"]["content"] = {"*/*": _BYTES}
     if method == "post":
         operation.setdefault("parameters", []).append(
             {

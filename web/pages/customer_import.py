@@ -48,9 +48,7 @@ async def upload(request: AnyRequest) -> Response[Any] | Template:
     except importing.NotATable as error:
         return page(request, "customers/import.html", "customers", 422, problem=str(error))
     context = request.app.state.hub.context
-    row = await files.write(context, request.user.workspace_id, File(_name(given), "text/csv", data))
-    async with request.app.state.store.write() as db:
-        db.add(row)
+    row = await files.take_up(context, request.user.workspace_id, File(_name(given), "text/csv", data))
     return go(request, f"/customers/import/{row.id}")
 
 

@@ -176,8 +176,7 @@ async def say(request: AnyRequest, interaction_id: UUID) -> Response[str]:
     media: tuple[Media, ...] = ()
     try:
         if given.uploads and not note:
-            async with request.app.state.store.read() as db:
-                media = await mail.attach(hub.context, await interaction_of(db, request, interaction_id), given.uploads)
+            media = await mail.attach(hub.context, principal.workspace_id, given.uploads)
         said = await hub.say(
             principal.workspace_id, interaction_id, given.text("text"), operator=principal.user, note=note,
             media=media, content={} if note else mail.content_of(given),

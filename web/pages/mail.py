@@ -16,9 +16,7 @@ from hub.channel import File, Media
 from hub.core import files, letters, mails
 from hub.core.context import Context
 from hub.core.hub import NotFound
-from hub.identity import NotAnIdentity, normal
 from hub.models import Interaction, Message
-from hub.policy import NotAllowed
 from hub.storable import storable
 from hub.store import agents, interactions
 from hub.store import files as stored
@@ -28,7 +26,6 @@ from web.pages.form import Form, found, uuid_or_404
 from web.pages.page import AnyRequest, go, page
 
 MOST_UPLOAD_BYTES = 26_000_000
-MOST_COPIES = 50
 _SHOWN_RAW_BYTES = 40_000
 _MOST_INLINE_BYTES = 3_000_000
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -49,40 +46,21 @@ async def compose_of(db: AsyncSession, interaction: Interaction) -> dict[str, st
     named = [str(one) for name in ("to", "cc") for one in mail.get(name) or []]
     others = [one for one in named if (address := letters.address_in(one)) not in ours | {interaction.person}
               and not address.startswith("reply+")]  # fmt: skip
-    return {"subject": subject, "cc": ", ".join(others[:MOST_COPIES])}
+    return {"subject": subject, "cc": ", ".join(others[: letters.MOST_COPIES])}
 
 
 def content_of(given: Form) -> dict[str, Any]:
     """What the composer's mail fields say. Raises `NotAllowed` for copies that are no addresses."""
     if "subject" not in given:
         return {}
-    mail = {name: _copies(given.text(name), name) for name in ("cc", "bcc")}
-    return {"subject": given.text("subject")[:900], "mail": {**mail, "quote": given.on("quote")}}
+    cc, bcc = (re.split(r"[,;\n]+", given.text(name)) for name in ("cc", "bcc"))
+    return letters.around(given.text("subject"), cc, bcc, quote=given.on("quote"))
 
 
-def _copies(text: str, name: str) -> list[str]:
-    made = []
-    for one in re.split(r"[,;\n]+", text):
-        if not one.strip():
-            continue
-        try:
-            made.append(normal("email", letters.address_in(one)))
-        except NotAnIdentity as error:
-            raise NotAllowed(f"{name.title()}: {error}", "copies") from None
-    if len(made) > MOST_COPIES:
-        raise NotAllowed(f"At most {MOST_COPIES} people can get a copy.", "copies")
-    return list(dict.fromkeys(made))
-
-
-async def attach(hub: Context, interaction: Interaction, uploads: list[UploadFile]) -> tuple[Media, ...]:
-    """Keep the files that came with a form, for a message of this interaction."""
+async def attach(hub: Context, workspace_id: UUID, uploads: list[UploadFile]) -> tuple[Media, ...]:
+    """Keep the files that came with a form, for a message to be said."""
     given = [File(one.filename or "file", one.content_type or "", await one.read()) for one in uploads]
-    made = []
-    async with hub.store.write() as db:
-        for one in given:
-            if one.data:
-                made.append((await files.keep(hub, db, interaction.workspace_id, interaction.id, one))[0])
-    return tuple(made)
+    return tuple([files.media_of(await files.take_up(hub, workspace_id, one)) for one in given if one.data])
 
 
 async def detach(hub: Context, workspace_id: UUID, media: tuple[Media, ...]) -> None:

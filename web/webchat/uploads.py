@@ -69,14 +69,7 @@ async def _taken(request: AnyRequest, visits: Visits, key: str, name: str) -> di
         raise Refused("Files of this kind cannot be sent here: take a picture, a PDF, a text or an office file.", 415)
     file = File(UNSTORABLE.sub("", name) or "file", kind, data)
     context = visits.hub.context
-    row = await files.write(context, address.workspace_id, file)
-    try:
-        async with context.store.write() as db:
-            db.add(row)
-    except BaseException:
-        await files.remove(context, row)
-        raise
-    media = files.media_of(row)
+    media = files.media_of(await files.take_up(context, address.workspace_id, file))
     return {"file": visits.channel.file_token(visitor, media), "name": media.name, "size": media.size_bytes}
 
 
