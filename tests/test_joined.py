@@ -237,6 +237,7 @@ async def test_a_window_that_the_carrier_has_closed_is_closed_for_send_to_as_for
     await customers.add_identity(
         house.hub.context, joined.home, thread.customer_id, "phone", ANA, by="Ana", source="operator"
     )
+    await house.hub.end(joined.home, thread.id)
     await carrier_window(house.sandbox, ANA, 24 * 3600)
     first = await joined.send(thread.customer_id, "One")
     assert first.channel == "whatsapp"
@@ -246,13 +247,25 @@ async def test_a_window_that_the_carrier_has_closed_is_closed_for_send_to_as_for
     assert second.channel == "sms"
     assert "not by WhatsApp: its window closed" in (await joined.notes(second.interaction_id))[-1]
     with pytest.raises(NotAllowed, match="only an approved template"):
-        await house.hub.say(joined.home, thread.id, "Three")
-    await house.hub.end(joined.home, thread.id)
+        await house.hub.say(joined.home, first.interaction_id, "Three")
+    await house.hub.end(joined.home, first.interaction_id)
     with pytest.raises(NotAllowed, match="only an approved template"):
         await house.hub.start(joined.home, "whatsapp", ANA, text="Four")
     assert (await joined.send(thread.customer_id, "Five")).channel == "sms"
     await writes(house, ANA, "I am here again")
     assert (await joined.send(thread.customer_id, "Six")).channel == "whatsapp"
+
+
+async def test_they_are_answered_from_the_number_they_wrote_to(joined: Joined) -> None:
+    house, second = joined.house, "+15005550007"
+    async with house.store.write() as db:
+        db.add(Address(workspace_id=joined.home, channel="whatsapp", value=second, agent_id=house.home.agent_id))
+    await writes(house, ANA, "Hello", to=f"whatsapp:{second}")
+    await house.settled()
+    thread = await joined.newest("whatsapp")
+    said = await joined.send(thread.customer_id)
+    assert said.interaction_id == thread.id
+    assert (await house.sandbox.sent(f"whatsapp:{ANA}", 1))[-1]["from"] == f"whatsapp:{second}"
 
 
 async def test_a_question_mailed_out_of_a_call_is_answered_by_mail_and_spoken_about_there(joined: Joined) -> None:

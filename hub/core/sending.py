@@ -1,6 +1,6 @@
 """Sending to a customer, not by a channel: which one is best now and why, and the next one when it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -83,12 +83,13 @@ def _rank(way: Way) -> tuple[Any, ...]:
 
 async def _way(
     db: AsyncSession, hub: Context, workspace: Workspace, customer: Customer, one: Identity, channel: Channel,
-    text: str, purpose: str, heard: dict[tuple[str, str], datetime],
+    text: str, purpose: str, heard: Mapping[tuple[str, str], reaching.LastHeard],
 ) -> Way:  # fmt: skip
     now, limits = hub.clock.now(), channel.limits
-    address = next(iter(await agents.addresses(db, workspace.id, channel.name)), None)
-    heard_at = heard.get((channel.name, one.value))
-    last = max(heard.values(), default=None)
+    heard_here = heard.get((channel.name, one.value))
+    heard_at = heard_here.at if heard_here else None
+    address = await _address(db, workspace, channel, heard_here.ours if heard_here else "")
+    last = max((one.at for one in heard.values()), default=None)
     refused = await policy.refusal(
         db, workspace.id, customer.id, one.kind, one.value, channel.name, policy.purposes(limits, {"purpose": purpose})
     )
@@ -112,6 +113,12 @@ async def _way(
         channel.name, channel.label or channel.name.replace("_", " "), one.kind, one.value, address, heard_at,
         measure(text).segments if limits.segmented else 0, one.strength == "verified", obstacle, because,
     )  # fmt: skip
+
+
+async def _address(db: AsyncSession, workspace: Workspace, channel: Channel, wrote_to: str) -> Address | None:
+    """The address of ours that they last wrote to, else the first one there is."""
+    ours = await agents.addresses(db, workspace.id, channel.name)
+    return next((one for one in ours if one.value == wrote_to), next(iter(ours), None))
 
 
 def _closed(until: datetime, now: datetime) -> str:

@@ -1,6 +1,7 @@
 """What is known about how a customer can be reached: when they last wrote where, and what was sent to be answered."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -10,18 +11,28 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.models import Interaction, Message, Question, Verification
 
 
-async def last_heard(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> dict[tuple[str, str], datetime]:
-    """When the customer last said something, by channel and what they are known by there."""
+@dataclass(frozen=True, slots=True)
+class LastHeard:
+    """When somebody last wrote, and to which of our addresses (its value)."""
+
+    at: datetime
+    ours: str
+
+
+async def last_heard(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> dict[tuple[str, str], LastHeard]:
+    """When and where the customer last said something, by channel and what they are known by there."""
+    newest = func.max(Message.created_at)
     query = (
-        select(Message.channel, Interaction.person, func.max(Message.created_at))
+        select(Message.channel, Interaction.person, Interaction.ours, newest)
         .join(Interaction, col(Interaction.id) == col(Message.interaction_id))
         .where(
             Message.workspace_id == workspace_id, Message.customer_id == customer_id, Message.role == "customer",
             col(Interaction.test).is_(False),
         )
-        .group_by(col(Message.channel), col(Interaction.person))
+        .group_by(col(Message.channel), col(Interaction.person), col(Interaction.ours))
+        .order_by(newest)
     )  # fmt: skip
-    return {(channel, person): at for channel, person, at in (await db.exec(query)).all()}
+    return {(channel, person): LastHeard(at, ours) for channel, person, ours, at in (await db.exec(query)).all()}
 
 
 # codes
