@@ -17,7 +17,8 @@ run: $(READY) ## Set up and start the demo (PORT=8000)
 	$(BIN)/hub demo --port $(PORT)
 
 test: $(READY) browser ## Set up and run all tests
-	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile -m "not real_time"
+	$(BIN)/python -m pytest -m real_time
 
 check: lint test ## What CI runs: style, types, import contracts, tests
 

@@ -22,6 +22,11 @@ POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "")
 REDIS = os.environ.get("HUB_TEST_REDIS", "")
 ENGINES = ["sqlite", "postgresql"] if POSTGRES else ["sqlite"]
 BUSES = ["process", "redis"] if REDIS else ["process"]
+REAL_TIME = (
+    "test_browser_calls", "test_calls_", "test_embedded_", "test_operator_", "test_playground", "test_sandbox_voice",
+    "test_voice_loop", "test_web_call",
+)  # fmt: skip
+"""Files of tests in which people speak; they run after all others, one at a time."""
 IGNORED = (
     "BasicAuth:DeprecationWarning",  # how the Twilio SDK uses aiohttp
     "The 'auth' parameter:DeprecationWarning",
@@ -45,8 +50,15 @@ def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_loopback_only)
+    config.addinivalue_line("markers", "real_time: takes the time of its sound, and wants the machine for itself")
     for ignored in IGNORED:
         config.addinivalue_line("filterwarnings", f"ignore:{ignored}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem.startswith(REAL_TIME):
+            item.add_marker("real_time")
 
 
 @pytest.fixture
