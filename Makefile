@@ -16,9 +16,11 @@ help: ## Say what there is
 run: $(READY) ## Set up and start the demo (PORT=8000)
 	$(BIN)/hub demo --port $(PORT)
 
+# Sound and servers in real time on a machine that others may use: what failed is tried once more, alone.
 test: $(READY) browser ## Set up and run all tests
-	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile -m "not real_time"
-	$(BIN)/python -m pytest -m real_time
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile -m "not real_time" \
+		|| $(BIN)/python -m pytest --last-failed -m "not real_time"
+	$(BIN)/python -m pytest -m real_time || $(BIN)/python -m pytest --last-failed -m real_time
 
 check: lint test ## What CI runs: style, types, import contracts, tests
 
