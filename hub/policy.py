@@ -93,11 +93,16 @@ async def refuses(
     db: AsyncSession, interaction: Interaction, kind: str, limits: Limits, content: Mapping[str, Any] | None = None
 ) -> bool:
     """Whether the person of this interaction refuses what would go out in it."""
-    found = await refusal(
+    return await _refusal_in(db, interaction, kind, limits, content) is not None
+
+
+async def _refusal_in(
+    db: AsyncSession, interaction: Interaction, kind: str, limits: Limits, content: Mapping[str, Any] | None
+) -> Consent | None:
+    return await refusal(
         db, interaction.workspace_id, interaction.customer_id, kind, interaction.person, interaction.channel,
         purposes(limits, content),
     )  # fmt: skip
-    return found is not None
 
 
 async def refuses_owed(db: AsyncSession, entry: OutboxEntry, message: Message, kind: str, limits: Limits) -> bool:
@@ -171,10 +176,7 @@ async def check(
     if limits.media_bytes and sum(one.size_bytes or 0 for one in media) > limits.media_bytes:
         most = limits.media_bytes // 1_000_000
         raise NotAllowed(f"The attachments of one message may have {most} MB together. Send fewer.", "media")
-    refused = await refusal(
-        db, interaction.workspace_id, interaction.customer_id, kind, interaction.person, interaction.channel,
-        purposes(limits, content),
-    )  # fmt: skip
+    refused = await _refusal_in(db, interaction, kind, limits, content)
     if refused is not None:
         if limits.live:
             raise NotAllowed("This customer has opted out of calls; see Consent on their page.", "opted_out")
