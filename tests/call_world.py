@@ -23,10 +23,11 @@ import numpy as np
 
 from fixtures.sandbox.twilio.voice.audio import from_mulaw, from_wav
 from hub.dialogue.turn import Collected, Finish, HandToHuman, Piece, Say, Toolbox, Turn, UsedTool
+from hub.engine import Account, EngineFailed
 from hub.engines import ENGINES, TRANSCRIBERS, VOICES
 from hub.models import Address, Agent, AgentDefinition, Interaction, Message, Recording
 from hub.voice.chain import BREAKER
-from hub.voice.speech import MULAW_8K, EndOfTurn, EngineFailed, Format, Heard, Hints, SpeechBegan, Words
+from hub.voice.speech import MULAW_8K, EndOfTurn, Format, Heard, Hints, SpeechBegan, Words
 from tests.bench.processes import OUR_NUMBER
 from tests.fakes import FakeClock, until
 from tests.world import House, Records, Sandbox, eventually, house
@@ -130,13 +131,14 @@ SEEN = Seen()
 class Ears:
     """A transcriber that reads the words in the sound, or fails in its own way."""
 
+    vendor = ""
     takes = (MULAW_8K,)
     ends_turns = True
 
     def __init__(self, fault: str = "") -> None:
         self._fault = fault
 
-    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any]) -> "OpenEars":
+    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any], account: Account) -> "OpenEars":
         SEEN.opened.append("ears")
         if self._fault == "refuse":
             raise EngineFailed("refused")
@@ -200,12 +202,13 @@ class OpenEars:
 class Voice:
     """A voice that spells, or fails in its own way. `options`: `letter_bytes`."""
 
+    vendor = ""
     gives = (MULAW_8K,)
 
     def __init__(self, fault: str = "") -> None:
         self._fault = fault
 
-    async def open(self, format: Format, language: str, options: Mapping[str, Any]) -> "OpenVoice":
+    async def open(self, format: Format, language: str, options: Mapping[str, Any], account: Account) -> "OpenVoice":
         SEEN.opened.append("voice")
         if self._fault == "refuse":
             raise EngineFailed("refused")
@@ -241,6 +244,8 @@ class OpenVoice:
 
 class Mind:
     """A brain that does as the customer says, or fails in its own way."""
+
+    vendor = ""
 
     def __init__(self, fault: str = "") -> None:
         self._fault = fault

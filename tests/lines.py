@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from hub.channel import Pressed, Sound, Undeliverable
+from hub.engine import Account
 from hub.voice.speech import MULAW_8K, EndOfTurn, Format, Heard, Hints, SpeechBegan, Words
 
 FRAME = 160
@@ -117,10 +118,11 @@ class TextLine:
 class Reader:
     """A `Transcriber` that reads what a `TextLine` says."""
 
+    vendor = ""
     takes = (MULAW_8K,)
     ends_turns = True
 
-    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any]) -> "ReadingEars":
+    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any], account: Account) -> "ReadingEars":
         return ReadingEars()
 
 
@@ -152,9 +154,10 @@ class ReadingEars:
 class Writer:
     """A `Voice` that takes 20 ms for a word."""
 
+    vendor = ""
     gives = (MULAW_8K,)
 
-    async def open(self, format: Format, language: str, options: Mapping[str, Any]) -> "WritingMouth":
+    async def open(self, format: Format, language: str, options: Mapping[str, Any], account: Account) -> "WritingMouth":
         return WritingMouth()
 
 

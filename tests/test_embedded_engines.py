@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hub.engine import NOBODY, EngineFailed
 from hub.engines import workers
 from hub.engines.espeak import Espeak, voices
 from hub.engines.espeak_library import Program, Unavailable
@@ -18,13 +19,13 @@ from hub.engines.phrase_said import said, said_time
 from hub.engines.phrase_sounds import guessed
 from hub.engines.phrase_written import written
 from hub.engines.sphinx import Sphinx, SphinxEars
-from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, EngineFailed, Format, Hints, Words
+from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, Format, Hints, Words
 
 FORMATS = [MULAW_8K, Format("pcm16", 8000), PCM_16K, PCM_24K, PCM_48K]
 
 
 async def sound(mouth_of: Espeak, text: str, format: Format = PCM_16K, **options: object) -> bytes:
-    mouth = await mouth_of.open(format, "en-US", options)
+    mouth = await mouth_of.open(format, "en-US", options, NOBODY)
     return b"".join([piece async for piece in mouth.speak(text)])
 
 
@@ -75,7 +76,7 @@ def test_two_sentences_are_spoken_side_by_side() -> None:
 def test_a_voice_that_is_cut_short_stops_and_speaks_again() -> None:
     async def test() -> None:
         espeak = Espeak()
-        mouth = await espeak.open(PCM_48K, "en-US", {})
+        mouth = await espeak.open(PCM_48K, "en-US", {}, NOBODY)
         speaking = mouth.speak("one two three four five six seven eight nine. " * 80)
         assert await anext(speaking)
         await speaking.aclose()  # type: ignore[attr-defined]
@@ -129,7 +130,7 @@ def test_speed_and_language_are_heeded() -> None:
     async def test() -> None:
         espeak = Espeak()
         assert len(await sound(espeak, "Hello there.", speed=2)) < 0.7 * len(await sound(espeak, "Hello there."))
-        german = await espeak.open(PCM_16K, "de-DE", {})
+        german = await espeak.open(PCM_16K, "de-DE", {}, NOBODY)
         assert b"".join([piece async for piece in german.speak("Guten Tag")]) != await sound(espeak, "Guten Tag")
 
     run(test)
@@ -138,7 +139,7 @@ def test_speed_and_language_are_heeded() -> None:
 def test_a_voice_whose_worker_is_killed_fails_and_the_next_sentence_works() -> None:
     async def test() -> None:
         espeak = Espeak()
-        mouth = await espeak.open(PCM_48K, "en-US", {})
+        mouth = await espeak.open(PCM_48K, "en-US", {}, NOBODY)
         speaking = mouth.speak("one two three four five six seven eight nine. " * 80)
         await anext(speaking)
         os.kill(espeak.pool.workers[0].pid, signal.SIGKILL)
@@ -155,7 +156,7 @@ def test_a_worker_that_stalls_is_ended_and_replaced(monkeypatch: pytest.MonkeyPa
 
     async def test() -> None:
         espeak = Espeak()
-        mouth = await espeak.open(PCM_16K, "en-US", {})
+        mouth = await espeak.open(PCM_16K, "en-US", {}, NOBODY)
         pid = espeak.pool.workers[0].pid
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(EngineFailed, match="did not answer"):
@@ -275,7 +276,7 @@ def hints() -> Hints:
 
 def test_finish_without_speech_gives_empty_words(hints: Hints) -> None:
     async def test() -> None:
-        ears = await Sphinx().open(MULAW_8K, hints, {})
+        ears = await Sphinx().open(MULAW_8K, hints, {}, NOBODY)
         ears.finish()
         assert await final(ears) == ""
         ears.feed(b"\xff" * 8000)
@@ -288,7 +289,7 @@ def test_finish_without_speech_gives_empty_words(hints: Hints) -> None:
 
 def test_what_is_expected_is_understood_even_if_the_word_is_new(hints: Hints) -> None:
     async def test() -> None:
-        espeak, ears = Espeak(), await Sphinx().open(PCM_16K, hints, {})
+        espeak, ears = Espeak(), await Sphinx().open(PCM_16K, hints, {}, NOBODY)
         ears.expect(["Gooseberry", "Elderberry"])
         ears.feed(bytes(16_000) + await sound(espeak, "Elderberry, please.") + bytes(8_000))
         ears.finish()
@@ -303,7 +304,7 @@ def test_what_is_expected_is_understood_even_if_the_word_is_new(hints: Hints) ->
 )
 def test_the_recogniser_takes_every_format_it_names(format: Format, hints: Hints) -> None:
     async def test() -> None:
-        espeak, ears = Espeak(), await Sphinx().open(format, hints, {})
+        espeak, ears = Espeak(), await Sphinx().open(format, hints, {}, NOBODY)
         quiet = (b"\xff" if format.codec == "mulaw" else b"\0") * format.size(500)
         said = quiet + await sound(espeak, "a banana please", format) + quiet
         for at in range(0, len(said), 333):
@@ -317,7 +318,7 @@ def test_the_recogniser_takes_every_format_it_names(format: Format, hints: Hints
 
 def test_noise_and_odd_bytes_do_no_harm(hints: Hints) -> None:
     async def test() -> None:
-        espeak, ears = Espeak(), await Sphinx().open(PCM_16K, hints, {})
+        espeak, ears = Espeak(), await Sphinx().open(PCM_16K, hints, {}, NOBODY)
         noise = np.random.default_rng(1).integers(-32768, 32767, 80_000, dtype=np.int16).tobytes()
         ears.feed(noise[:1])
         ears.feed(noise[1:99_999] + b"")
@@ -333,7 +334,7 @@ def test_noise_and_odd_bytes_do_no_harm(hints: Hints) -> None:
 
 def test_a_minute_of_speech_is_settled_without_being_asked(hints: Hints) -> None:
     async def test() -> None:
-        espeak, ears = Espeak(), await Sphinx().open(PCM_16K, hints, {})
+        espeak, ears = Espeak(), await Sphinx().open(PCM_16K, hints, {}, NOBODY)
         speech = (await sound(espeak, "banana papaya banana papaya yes please"))[:-8000]
         for _ in range(65_000 // PCM_16K.milliseconds(len(speech))):
             ears.feed(speech)
@@ -347,7 +348,7 @@ def test_a_minute_of_speech_is_settled_without_being_asked(hints: Hints) -> None
 def test_a_call_whose_worker_is_killed_fails_and_the_next_one_works(hints: Hints) -> None:
     async def test() -> None:
         sphinx = Sphinx()
-        ears = await sphinx.open(PCM_16K, hints, {})
+        ears = await sphinx.open(PCM_16K, hints, {}, NOBODY)
         ears.feed(bytes(32_000))
         os.kill(sphinx.pool.workers[0].pid, signal.SIGKILL)
         with pytest.raises(EngineFailed, match="stopped unexpectedly"):
@@ -355,7 +356,7 @@ def test_a_call_whose_worker_is_killed_fails_and_the_next_one_works(hints: Hints
         ears.feed(bytes(32_000))
         ears.finish()
         await ears.close()
-        again = await sphinx.open(PCM_16K, hints, {})
+        again = await sphinx.open(PCM_16K, hints, {}, NOBODY)
         again.finish()
         assert await final(again) == ""
         await again.close()
@@ -366,7 +367,7 @@ def test_a_call_whose_worker_is_killed_fails_and_the_next_one_works(hints: Hints
 def test_too_much_sound_at_once_is_a_failure_of_that_call_only(hints: Hints) -> None:
     async def test() -> None:
         sphinx = Sphinx()
-        other, ears = await sphinx.open(PCM_16K, hints, {}), await sphinx.open(PCM_16K, hints, {})
+        other, ears = await sphinx.open(PCM_16K, hints, {}, NOBODY), await sphinx.open(PCM_16K, hints, {}, NOBODY)
         speech = await sound(Espeak(), "banana papaya yes please")
         for _ in range(170_000 // PCM_16K.milliseconds(len(speech))):
             ears.feed(speech)
@@ -384,7 +385,7 @@ def test_fifty_calls_leave_nothing_behind(hints: Hints) -> None:
     async def test() -> None:
         sphinx, espeak = Sphinx(), Espeak()
         await sound(espeak, "Hello.")
-        await (await sphinx.open(MULAW_8K, hints, {})).close()
+        await (await sphinx.open(MULAW_8K, hints, {}, NOBODY)).close()
         before = files_open("self")
         async for ears in several(sphinx, hints):
             ears.feed(b"\xff" * 800)
@@ -397,7 +398,7 @@ def test_fifty_calls_leave_nothing_behind(hints: Hints) -> None:
 
     async def several(sphinx: Sphinx, hints: Hints) -> AsyncIterator[SphinxEars]:
         for _ in range(10):
-            opened = [await sphinx.open(MULAW_8K, hints, {}) for _ in range(5)]
+            opened = [await sphinx.open(MULAW_8K, hints, {}, NOBODY) for _ in range(5)]
             for ears in opened:
                 yield ears
                 await ears.close()
@@ -409,7 +410,7 @@ def test_fifty_calls_leave_nothing_behind(hints: Hints) -> None:
 def test_what_the_recogniser_cannot_do_is_said_in_words(format: Format, language: str) -> None:
     async def test() -> None:
         with pytest.raises(EngineFailed, match="embedded recogniser"):
-            await Sphinx().open(format, Hints(language=language), {})
+            await Sphinx().open(format, Hints(language=language), {}, NOBODY)
 
     run(test)
 
@@ -418,8 +419,8 @@ def test_a_definition_that_makes_no_sense_is_a_failure_of_that_call_only() -> No
     async def test() -> None:
         sphinx = Sphinx()
         with pytest.raises(EngineFailed, match="phrase book"):
-            await sphinx.open(PCM_16K, Hints(definition={"flow": {"stages": [{"fields": [7]}]}}), {})
-        ears = await sphinx.open(PCM_16K, Hints(), {})
+            await sphinx.open(PCM_16K, Hints(definition={"flow": {"stages": [{"fields": [7]}]}}), {}, NOBODY)
+        ears = await sphinx.open(PCM_16K, Hints(), {}, NOBODY)
         await ears.close()
 
     run(test)

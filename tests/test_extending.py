@@ -48,6 +48,8 @@ from hub.dialogue.turn import Say
 
 
 class Parrot:
+    vendor = ""
+
     async def reply(self, turn, tools):
         yield Say(f"{turn.said}, {turn.said}!")
 '''

@@ -24,6 +24,8 @@ ANA = "+12025550101"
 class Echo:
     """An engine that says what it knows of the conversation."""
 
+    vendor = ""
+
     async def reply(self, turn: Turn, tools: Toolbox) -> AsyncIterator[Piece]:
         known = " / ".join(f"{entry.role}: {entry.text}" for entry in turn.history)
         yield Say(f"[{turn.cue}] {known} / now: {turn.said}")

@@ -92,6 +92,8 @@ async def test_what_is_handed_back_to_a_node_that_dies_is_gone_on_with_by_anothe
 class Eager:
     """An engine that always has something to say."""
 
+    vendor = ""
+
     async def reply(self, turn: Turn, tools: Toolbox) -> AsyncIterator[Piece]:
         yield Say(f"[{turn.cue}]")
 

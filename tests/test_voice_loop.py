@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hub.dialogue.turn import Finish, HandToHuman, Piece, Say
-from hub.voice.speech import EndOfTurn, EngineFailed, Resumed, SpeechBegan, Words
+from hub.engine import EngineFailed
+from hub.voice.speech import EndOfTurn, Resumed, SpeechBegan, Words
 from tests.virtual import run
 from tests.voice_world import Engines, TestMind, talk
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from hub.channel import Pressed, Sound
 from hub.dialogue.turn import Cue, Piece, Say
+from hub.engine import EngineFailed
 from hub.models.voice import Call
 from hub.voice.chain import Breaker, Chain
 from hub.voice.codecs import Converter
 from hub.voice.converse import Conversation
 from hub.voice.hearing import OpenEars
-from hub.voice.speech import MULAW_8K, EndOfTurn, EngineFailed, Heard, SpeechBegan, Words
+from hub.voice.speech import MULAW_8K, EndOfTurn, Heard, SpeechBegan, Words
 from hub.voice.synthesis import OpenMouth
 
 FRAME = 160

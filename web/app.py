@@ -19,6 +19,7 @@ from litestar.template.config import TemplateConfig
 from channels import open_channels
 from hub.clock import Clock
 from hub.core import Hub
+from hub.core.accounts import Accounts
 from hub.core.context import Context
 from hub.dialogue.outbound import Outside
 from hub.feed import Bus, RedisBus
@@ -50,6 +51,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         store=store,
         channels=open_channels(settings.for_channels()),
         outside=Outside(allow_private=settings.hub_webhook_allow_private),
+        accounts=Accounts(settings.accounts()),
         node=f"{settings.node}#{secrets.token_hex(4)}",
         data_dir=settings.hub_data_dir,
         file_url=links.to,

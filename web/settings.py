@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hub.engine import Account
+
 
 class Settings(BaseSettings):
     """Every setting there is. Names are the environment's, in lower case."""
@@ -33,6 +35,14 @@ class Settings(BaseSettings):
     hub_email_domain: str = Field(
         default="", description="domain of reply addresses, where SendGrid takes mail; default the mailbox's own"
     )
+    openai_api_key: str = Field(default="", description="not needed for a local model server")
+    openai_base_url: str = Field(
+        default="", description="any OpenAI-compatible endpoint, like http://127.0.0.1:11434/v1"
+    )
+    deepgram_api_key: str = ""
+    deepgram_base_url: str = ""
+    elevenlabs_api_key: str = ""
+    elevenlabs_base_url: str = ""
     sendgrid_api_key: str = ""
     sendgrid_base_url: str = ""
     sendgrid_event_public_key: str = Field(default="", description="verification key of the Event Webhook")
@@ -77,6 +87,15 @@ class Settings(BaseSettings):
         except FileExistsError:
             pass
         return path.read_text().strip()
+
+    def accounts(self) -> Mapping[str, Account]:
+        """Our own accounts with the vendors of engines, by vendor: those that have a key or an address of their own."""
+        given = {
+            "openai": Account(self.openai_api_key, self.openai_base_url),
+            "deepgram": Account(self.deepgram_api_key, self.deepgram_base_url),
+            "elevenlabs": Account(self.elevenlabs_api_key, self.elevenlabs_base_url),
+        }
+        return {vendor: account for vendor, account in given.items() if account.key or account.base_url}
 
     def for_channels(self) -> Mapping[str, str]:
         """What channels may know, by environment name."""

@@ -128,6 +128,7 @@ async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key, acts)
     try:
         engine = brain(interaction.agent.get("engine", "script"))
+        draft.turn.account = await hub.accounts.of(interaction.workspace_id, engine.vendor)
         return [piece async for piece in engine.reply(draft.turn, tools)]
     except Exception:
         log.exception("the engine failed on interaction %s", interaction.id)

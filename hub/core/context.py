@@ -11,6 +11,7 @@ from uuid import UUID
 
 from hub.channel import Channel
 from hub.clock import Clock
+from hub.core.accounts import Accounts
 from hub.dialogue.outbound import Outside
 from hub.store import Store
 
@@ -42,7 +43,8 @@ def _no_page(question_id: UUID) -> str:
 
 @dataclass(slots=True)
 class Context:
-    """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery.
+    """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery; `accounts` has whose
+    account an engine signs in with.
 
     `data_dir` is where recordings and files are kept, `file_url` where a provider fetches one of the files,
     `question_url` where a question is answered; `calls` are the live interactions that this process holds.
@@ -51,6 +53,7 @@ class Context:
     store: Store
     channels: Mapping[str, Channel]
     outside: Outside
+    accounts: Accounts = field(default_factory=lambda: Accounts({}))
     node: str = "node"
     data_dir: Path = Path("data")
     clock: Clock = field(default_factory=Clock)

@@ -127,7 +127,7 @@ class Hub:
                 await self._check(db, interaction, "opening")
                 owe_turn(db, interaction, "opened", now)
         if is_live:
-            context.spawn(live.warm_up(interaction.agent))
+            context.spawn(live.warm_up(context, interaction.workspace_id, interaction.agent))
         if text or media or is_live:
             context.spawn(deliver(context, interaction.id))
         elif fresh:

@@ -17,6 +17,8 @@ _STILL_THERE = ("Are you still there?", "Take your time. Are you still there?")
 class Script:
     """A `Brain` that answers the same to the same, in well under a millisecond."""
 
+    vendor = ""
+
     def __init__(self) -> None:
         self._plans = Plans()
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from hub.engine import NOBODY, Account
+
 Cue = Literal["opened", "message", "handed_back", "silence", "told"]
 
 
@@ -55,7 +57,7 @@ class Turn:
     what the customer said that is not answered yet (several messages are joined by newlines),
     `history` everything before it. `state` belongs to the brain: a JSON-able dictionary kept with
     the interaction; changes are saved with the reply and thrown away with it. `now` is aware and in
-    the customer's (else the workspace's) time zone.
+    the customer's (else the workspace's) time zone. `account` is whose key an engine of a vendor thinks with.
     """
 
     agent: Mapping[str, Any]
@@ -67,6 +69,7 @@ class Turn:
     channel: str = "webchat"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     customer: Mapping[str, Any] = field(default_factory=dict)
+    account: Account = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +126,26 @@ class Finish:
     reason: str = "goodbye"
 
 
-Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | Finish
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a thought took, in tokens; `cached_tokens` are among `input_tokens`. It is yielded also when thrown away."""
+
+    vendor: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+
+
+Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | Finish | Usage
 
 
 class Brain(Protocol):
-    """Decides what to say. Engines of thought implement it; see `hub.engines.ENGINES`."""
+    """Decides what to say. Engines of thought implement it; see `hub.engines.ENGINES`.
+
+    `vendor` is whose account it needs, empty for an embedded one. `reply` raises `hub.engine.EngineFailed`.
+    """
+
+    vendor: str
 
     def reply(self, turn: Turn, tools: Toolbox) -> AsyncIterator[Piece]: ...

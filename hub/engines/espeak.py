@@ -8,10 +8,11 @@ import struct
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from hub.engine import Account, EngineFailed
 from hub.engines.espeak_text import speakable
 from hub.engines.worker_frames import CANCEL, END, SPEAK, TAKEN, packed
 from hub.engines.workers import Pool
-from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, EngineFailed, Format
+from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, Format
 
 ANSWER_SECONDS = 5.0
 NORMAL_WORDS_PER_MINUTE = 175
@@ -25,12 +26,13 @@ class Espeak:
     Options: `voice` (a name of espeak-ng's such as `en-gb+f3` or `de`), `speed` (0.5 to 2, 1 is 175 words a minute).
     """
 
+    vendor = ""
     gives = (MULAW_8K, PCM_16K, PCM_24K, PCM_48K, Format("pcm16", 8000))
 
     def __init__(self) -> None:
         self.pool = Pool("hub.engines.espeak_worker", "The embedded voice")
 
-    async def open(self, format: Format, language: str, options: Mapping[str, Any]) -> "EspeakMouth":
+    async def open(self, format: Format, language: str, options: Mapping[str, Any], account: Account) -> "EspeakMouth":
         """Start the worker if it does not run. Raises `EngineFailed`: no espeak-ng, or options that cannot be."""
         if format not in self.gives:
             raise EngineFailed(f"The embedded voice does not give {format.codec} at {format.rate} Hz.")

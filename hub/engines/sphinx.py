@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from hub.engine import Account, EngineFailed
 from hub.engines.worker_frames import BEGAN, CLOSE, EXPECT, FEED, FINAL, FINISH, OPEN, PARTIAL, packed
 from hub.engines.workers import Channel, Pool, Worker
-from hub.voice.speech import MULAW_8K, PCM_16K, PCM_48K, EngineFailed, Format, Heard, Hints, SpeechBegan, Words
+from hub.voice.speech import MULAW_8K, PCM_16K, PCM_48K, Format, Heard, Hints, SpeechBegan, Words
 
 OPEN_SECONDS = 10.0
 ANSWER_SECONDS = 5.0
@@ -22,6 +23,7 @@ ANSWER_SECONDS = 5.0
 class Sphinx:
     """Hears what an agent's phrase book foresees. Takes telephone sound as it comes; the worker converts it."""
 
+    vendor = ""
     takes = (PCM_16K, MULAW_8K, Format("pcm16", 8000), PCM_48K)
     ends_turns = False
 
@@ -29,7 +31,7 @@ class Sphinx:
         size = max(1, (os.cpu_count() or 1) // 2)
         self.pool = Pool("hub.engines.sphinx_worker", "The embedded recogniser", size)
 
-    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any]) -> "SphinxEars":
+    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any], account: Account) -> "SphinxEars":
         """Make the phrase book known to a worker. Raises `EngineFailed`: no pocketsphinx, or another language."""
         if format not in self.takes:
             raise EngineFailed(f"The embedded recogniser does not take {format.codec} at {format.rate} Hz.")

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from hub.engine import EngineFailed
 from hub.engines.worker_frames import FAULT, READY, Frames, frame
-from hub.voice.speech import EngineFailed
 
 log = logging.getLogger("hub.engines")
 START_SECONDS = 20.0

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from hub.voice.speech import EngineFailed
+from hub.engine import EngineFailed
 
 log = logging.getLogger("hub.voice")
 

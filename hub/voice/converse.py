@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from hub.channel import Line, Pressed
 from hub.dialogue.turn import Cue, HandToHuman, Piece
+from hub.engine import EngineFailed
 from hub.models.voice import Call
 from hub.voice.answering import Answers, Reply
 from hub.voice.chain import Chain
@@ -16,7 +17,7 @@ from hub.voice.ledger import Ledger
 from hub.voice.mind import Mind
 from hub.voice.room import Room
 from hub.voice.speaking import Said, Speaking
-from hub.voice.speech import EngineFailed, Format
+from hub.voice.speech import Format
 from hub.voice.synthesis import OpenMouth
 from hub.voice.turns import Turns, sentences
 from hub.voice.watch import Watch

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from hub.channel import Line, Pressed
+from hub.engine import EngineFailed
 from hub.voice.codecs import Converter
 from hub.voice.hearing import CustomerTurn, Hearing, OpenEars
 from hub.voice.ledger import Ledger
-from hub.voice.speech import EngineFailed, Format
+from hub.voice.speech import Format
 
 PACE_SECONDS = 0.04
 LATEST_SECONDS = 0.4

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.channel import Line
+from hub.engine import EngineFailed
 from hub.voice.chain import Chain
 from hub.voice.journal import Journal
 from hub.voice.ledger import Ledger, Sentence, Utterance, unheard
-from hub.voice.speech import EngineFailed, Format
+from hub.voice.speech import Format
 from hub.voice.synthesis import KEPT, OpenMouth, Synthesis, made
 
 MADE_AHEAD = 2

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from hub.engine import Account
+
 
 class Format(NamedTuple):
     """A way of writing sound down: `mulaw` has one byte a sample, `pcm16` two (signed, little-endian); mono."""
@@ -33,10 +35,6 @@ MULAW_8K = Format("mulaw", 8000)
 PCM_16K = Format("pcm16", 16000)
 PCM_24K = Format("pcm16", 24000)
 PCM_48K = Format("pcm16", 48000)
-
-
-class EngineFailed(Exception):
-    """An engine cannot go on; the text says why, for the administrator. The next of its fallbacks takes over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +108,15 @@ class Ears(Protocol):
 class Transcriber(Protocol):
     """An engine of hearing. `takes` lists the formats it understands, the best first.
 
-    `ends_turns`: it says itself when a turn is over (`EndOfTurn`); otherwise silence does.
+    `ends_turns`: it says itself when a turn is over (`EndOfTurn`); otherwise silence does. `vendor` is whose account
+    it needs, empty for an embedded one.
     """
 
+    vendor: str
     takes: tuple[Format, ...]
     ends_turns: bool
 
-    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any]) -> Ears:
+    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any], account: Account) -> Ears:
         """Connect. `options` are the agent's settings for this engine. Raises `EngineFailed`."""
         ...
 
@@ -135,10 +135,11 @@ class Mouth(Protocol):
 
 
 class Voice(Protocol):
-    """An engine of speaking. `gives` lists the formats it can make, the best first."""
+    """An engine of speaking. `gives` lists the formats it can make, the best first; `vendor` as for transcribers."""
 
+    vendor: str
     gives: tuple[Format, ...]
 
-    async def open(self, format: Format, language: str, options: Mapping[str, Any]) -> Mouth:
+    async def open(self, format: Format, language: str, options: Mapping[str, Any], account: Account) -> Mouth:
         """Connect. `options` are the agent's settings for this engine. Raises `EngineFailed`."""
         ...

@@ -5,8 +5,9 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from hub.engine import EngineFailed
 from hub.voice.codecs import Converter
-from hub.voice.speech import EngineFailed, Format, Mouth
+from hub.voice.speech import Format, Mouth
 
 FIRST_SOUND_SECONDS = 1.2
 STALLED_SECONDS = 0.8

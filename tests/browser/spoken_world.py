@@ -21,6 +21,7 @@ from sqlmodel import col, select
 
 from fixtures.sandbox import SandboxSettings, create_sandbox
 from hub.core import Hub
+from hub.engine import NOBODY
 from hub.engines import voice
 from hub.models import Agent, Event, Interaction, Recording
 from hub.voice.speech import PCM_16K
@@ -132,7 +133,7 @@ def demo_in(folder: Path) -> Iterator[Demo]:
 
 
 async def _synthesised(text: str) -> bytes:
-    mouth = await voice("espeak").open(PCM_16K, "en-US", {"voice": "en-us+f5"})
+    mouth = await voice("espeak").open(PCM_16K, "en-US", {"voice": "en-us+f5"}, NOBODY)
     try:
         return b"".join([piece async for piece in mouth.speak(text)])
     finally:

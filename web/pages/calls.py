@@ -69,7 +69,7 @@ async def call_from_chat(request: Request[Any, Any, Any], key: str) -> dict[str,
         agent = await agents.agent(db, address.workspace_id, address.agent_id) if address and address.agent_id else None
     if agent is None:
         raise NotFoundException("This chat takes no calls.")
-    hub.context.spawn(warm_up(agent.definition))
+    hub.context.spawn(warm_up(hub.context, agent.workspace_id, agent.definition))
     channel = web_call(hub)
     return {"ticket": channel.ticket(visitor.id, key), "iceServers": channel.ice_servers(visitor.id)}
 

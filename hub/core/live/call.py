@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -73,7 +74,8 @@ class LiveCall:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fault = ""
         language = str(interaction.agent.get("language", "en-US"))
-        self.engines = Engines(self.settings, interaction.agent, self.format, memory.topics)
+        account = partial(hub.accounts.of, interaction.workspace_id)
+        self.engines = Engines(self.settings, interaction.agent, self.format, memory.topics, account)
         self.conversation = Conversation(
             line,
             settings=self.settings,

@@ -1,14 +1,15 @@
 """The engines of hearing and speaking as one call wants them: which, in what format, with which settings."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from hub.engine import Account, EngineFailed
 from hub.engines import TRANSCRIBERS, VOICES, transcriber, voice
 from hub.models.voice import Call
 from hub.voice.codecs import Converter
 from hub.voice.hearing import OpenEars
-from hub.voice.speech import EngineFailed, Format, Hints
+from hub.voice.speech import Format, Hints
 from hub.voice.synthesis import OpenMouth
 
 EARS, MOUTH = "sphinx", "espeak"
@@ -16,10 +17,17 @@ EARS, MOUTH = "sphinx", "espeak"
 
 
 class Engines:
-    """Opens engines by name for a line of this format. Nothing is transcoded where an engine speaks the line's own."""
+    """Opens engines by name for a line of this format. Nothing is transcoded where an engine speaks the line's own.
 
-    def __init__(self, settings: Call, agent: Mapping[str, Any], format: Format, topics: Sequence[str]) -> None:
+    `account` gives whose account a vendor's engine uses.
+    """
+
+    def __init__(
+        self, settings: Call, agent: Mapping[str, Any], format: Format, topics: Sequence[str],
+        account: Callable[[str], Awaitable[Account]],
+    ) -> None:  # fmt: skip
         self._settings, self._agent, self._format, self._topics = settings, agent, format, topics
+        self._account = account
         self._language = str(agent.get("language", "en-US"))
 
     @property
@@ -38,7 +46,8 @@ class Engines:
         engine, spoken, hearing = transcriber(name), spoken or self._format, self._settings.hearing
         taken = spoken if spoken in engine.takes else engine.takes[0]
         hints = Hints(self._language, self._topics, hearing.keywords, definition=self._agent)
-        opened = await engine.open(taken, hints, hearing.options if name == hearing.engine else {})
+        options = hearing.options if name == hearing.engine else {}
+        opened = await engine.open(taken, hints, options, await self._account(engine.vendor))
         return OpenEars(opened, Converter(spoken, taken), engine.ends_turns)
 
     async def mouth(self, name: str) -> OpenMouth:
@@ -51,4 +60,5 @@ class Engines:
         if name == speaking.engine:
             options |= {**speaking.options, **({"voice": speaking.voice} if speaking.voice else {})}
         voice_of = json.dumps([self._language, options], sort_keys=True, default=str)
-        return OpenMouth(await engine.open(made, self._language, options), made, voice_of)
+        opened = await engine.open(made, self._language, options, await self._account(engine.vendor))
+        return OpenMouth(opened, made, f"{name} {voice_of}")

@@ -87,7 +87,9 @@ class LiveMind:
         key = f"{memory.interaction_id} call {memory.turns}"
         acts = Acts(self._hub, memory.interaction_id)
         tools = Tools(self._hub.store, self._hub.outside, memory.workspace_id, memory.agent_id, turn, key, acts)
-        async for piece in brain(self._names[0]).reply(turn, _Sure(tools, sure)):
+        engine = brain(self._names[0])
+        turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
+        async for piece in engine.reply(turn, _Sure(tools, sure)):
             yield piece
 
     def _goodbye(self, turn: Turn) -> list[Piece]:

@@ -40,7 +40,7 @@ async def receive(hub: Context, inbound: Inbound) -> Receipt:
     if inbound.line is None:
         async with hub.store.write(urgent=True) as db:
             interaction = await _ringing(db, hub, inbound)
-        hub.spawn(warm_up(interaction.agent))
+        hub.spawn(warm_up(hub, interaction.workspace_id, interaction.agent))
         return Receipt(True, interaction.id)
     async with hub.store.write(urgent=True) as db:
         interaction = await _connected(db, hub, inbound)

@@ -98,7 +98,7 @@ class Warm:
             interactions.log(
                 db, interaction, "call.transferring", now, to=self.to, warm=True, leg_id=str(leg.id), by=by
             )  # fmt: skip
-        hub.spawn(warm_up(leg.agent))
+        hub.spawn(warm_up(hub, leg.workspace_id, leg.agent))
         hub.spawn(deliver(hub, leg.id))
         hub.spawn(self._follow())
 

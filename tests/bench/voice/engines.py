@@ -8,7 +8,8 @@ from time import monotonic
 from typing import Any
 
 from hub.dialogue.turn import Piece, Say, Toolbox, Turn
-from hub.voice.speech import MULAW_8K, EndOfTurn, EngineFailed, Format, Heard, Hints, SpeechBegan, Words
+from hub.engine import Account, EngineFailed
+from hub.voice.speech import MULAW_8K, EndOfTurn, Format, Heard, Hints, SpeechBegan, Words
 from tests.bench.voice import wire
 
 PORT = "BENCH_ENGINES"
@@ -52,10 +53,11 @@ class Connection:
 class BenchEars:
     """Hears the marks in the callers' sound."""
 
+    vendor = ""
     takes = (MULAW_8K,)
     ends_turns = True
 
-    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any]) -> "OpenEars":
+    async def open(self, format: Format, hints: Hints, options: Mapping[str, Any], account: Account) -> "OpenEars":
         return OpenEars(await Connection.open())
 
 
@@ -88,9 +90,10 @@ class OpenEars:
 class BenchMouth:
     """Makes numbered sound of sentences."""
 
+    vendor = ""
     gives = (MULAW_8K,)
 
-    async def open(self, format: Format, language: str, options: Mapping[str, Any]) -> "OpenMouth":
+    async def open(self, format: Format, language: str, options: Mapping[str, Any], account: Account) -> "OpenMouth":
         return OpenMouth(await Connection.open())
 
 
@@ -129,6 +132,8 @@ class OpenMouth:
 
 class BenchMind:
     """Answers by as many sentences as it is asked for. Its connections are kept for the next question."""
+
+    vendor = ""
 
     def __init__(self) -> None:
         self._idle: list[Connection] = []
