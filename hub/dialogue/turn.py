@@ -40,6 +40,18 @@ class ToolResult:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Another member of the team whom this agent may hand the customer to.
+
+    `function` is how that is called where a model decides, `description` when it is right to do so.
+    """
+
+    member: str
+    function: str
+    description: str = ""
+
+
 class Toolbox(Protocol):
     """What a brain may do beside talking. Neither raises for trouble outside: it is in the result."""
 
@@ -57,7 +69,8 @@ class Turn:
     what the customer said that is not answered yet (several messages are joined by newlines),
     `history` everything before it. `state` belongs to the brain: a JSON-able dictionary kept with
     the interaction; changes are saved with the reply and thrown away with it. `now` is aware and in
-    the customer's (else the workspace's) time zone. `account` is whose key an engine of a vendor thinks with.
+    the customer's (else the workspace's) time zone. `account` is whose key an engine of a vendor thinks with,
+    `colleagues` whom the agent may hand over to.
     """
 
     agent: Mapping[str, Any]
@@ -70,6 +83,7 @@ class Turn:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     customer: Mapping[str, Any] = field(default_factory=dict)
     account: Account = NOBODY
+    colleagues: Sequence[Colleague] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +134,14 @@ class HandToHuman:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOver:
+    """A colleague of the team goes on from here, knowing what was said."""
+
+    member: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The exchange is over. `reason` is an ended_reason, such as `goodbye`."""
 
@@ -137,7 +159,7 @@ class Usage:
     cached_tokens: int = 0
 
 
-Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | Finish | Usage
+Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | HandOver | Finish | Usage
 
 
 class Brain(Protocol):
