@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hub.dialogue.turn import Collected, Finish, HandToHuman, Piece, Say, UsedTool
+from hub.engine import NOBODY
 from hub.engines.espeak import Espeak, EspeakMouth
 from hub.engines.sphinx import Sphinx, SphinxEars
 from hub.voice.speech import MULAW_8K, PCM_16K, Format, Hints, SpeechBegan, Words
@@ -58,8 +59,8 @@ def hints(name: str) -> Hints:
 
 @asynccontextmanager
 async def caller(name: str, format: Format, speed: float = 1.0) -> AsyncIterator[Caller]:
-    ears = await Sphinx().open(format, hints(name), {})
-    mouth = await Espeak().open(format, "en-US", {"speed": speed})
+    ears = await Sphinx().open(format, hints(name), {}, NOBODY)
+    mouth = await Espeak().open(format, "en-US", {"speed": speed}, NOBODY)
     try:
         yield Caller(ears, mouth, format)
     finally:

@@ -51,7 +51,7 @@ async def speak(texts: tuple[str, ...], folder: Path) -> None:
     from hub.voice.speech import MULAW_8K
 
     engine = Espeak()
-    mouth = await engine.open(MULAW_8K, "en-US", {})
+    mouth = await engine.open(MULAW_8K, "en-US", {}, NOBODY)
     for number, text in enumerate(texts):
         audio = b"".join([chunk async for chunk in mouth.speak(text)])
         frames = [audio[at : at + wire.FRAME] for at in range(0, len(audio) - wire.FRAME + 1, wire.FRAME)]
