@@ -46,6 +46,7 @@ def other_core() -> int:
 
 async def speak(texts: tuple[str, ...], folder: Path) -> None:
     """Real speech for the callers, without the quiet before and after it."""
+    from hub.engine import NOBODY
     from hub.engines.espeak import Espeak
     from hub.voice.codecs import audioop
     from hub.voice.speech import MULAW_8K
