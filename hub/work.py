@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import make_url
 
 from hub.channel import Refused
-from hub.core import live, recover
+from hub.core import files, live, recover
 from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.hub import Hub
@@ -24,7 +24,7 @@ from hub.store import transit
 
 log = logging.getLogger("hub.work")
 
-EVERY = {"sweep": "*/5 * * * * *", "close_idle": "*/30 * * * * *", "poll": "0 * * * * *"}
+EVERY = {"sweep": "*/5 * * * * *", "close_idle": "*/30 * * * * *", "poll": "0 * * * * *", "tidy": "0 17 * * * *"}
 POLL_BACK = timedelta(minutes=10)
 LONGEST_STEP_SECONDS = 300
 BEAT_SECONDS = 3.0
@@ -93,6 +93,9 @@ class Work:
     async def close_idle(self) -> None:
         await recover.close_idle(self._context)
 
+    async def tidy(self) -> None:
+        await files.tidy(self._context)
+
     async def poll(self) -> None:
         """Take in what providers hold for us and no webhook told."""
         since = self._context.clock.now() - POLL_BACK
@@ -146,13 +149,17 @@ def _launch(url: str, executor: str) -> Callable[[str, float], None]:
     def poll(at: datetime, _context: Any) -> None:
         _run(Work.poll)
 
+    @DBOS.workflow(name="tidy")
+    def tidy(at: datetime, _context: Any) -> None:
+        _run(Work.tidy)
+
     @DBOS.workflow(name="deliver_later")
     def deliver_later(interaction_id: str, seconds: float) -> None:
         DBOS.sleep(seconds)
         _run(lambda work: deliver(work._context, UUID(interaction_id)))
 
     DBOS.launch()
-    works = {"sweep": sweep, "close_idle": close_idle, "poll": poll}
+    works = {"sweep": sweep, "close_idle": close_idle, "poll": poll, "tidy": tidy}
     DBOS.apply_schedules(
         [{"schedule_name": name, "workflow_fn": works[name], "schedule": cron} for name, cron in EVERY.items()]
     )

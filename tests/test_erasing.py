@@ -9,7 +9,19 @@ from sqlmodel import SQLModel, select
 
 from hub.channel import File, Inbound
 from hub.core import customers, erasing, files
-from hub.models import AuditEntry, Consent, Customer, InboxEntry, Interaction, Message, Recording, Share
+from hub.models import (
+    Address,
+    AuditEntry,
+    Consent,
+    Customer,
+    Identity,
+    InboxEntry,
+    Interaction,
+    Mail,
+    Message,
+    Recording,
+    Share,
+)
 from hub.policy import NotAllowed
 from hub.store import Store, lock
 from tests.bench.processes import OUR_NUMBER
@@ -145,3 +157,30 @@ async def test_nobody_is_erased_out_of_a_running_call_or_another_workspace(
         with pytest.raises(customers.NotPossible, match="in a call"):
             await erasing.erase(made.context, home.workspace_id, customer_id, by="Ana")
         assert len(await made.records.all(Customer)) == 2
+
+
+async def test_their_mails_in_quarantine_go_and_those_of_others_stay(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with core(store, clock) as made:
+        home = await furnish(store)
+        customer_id, _ = await known(made, home, tmp_path)
+        mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+        mine.write_bytes(b"headers=From%3A+Ana+%3CANA%40example.org%3E")
+        theirs.write_bytes(b"From: Ben <ben@example.org>")
+        async with store.write() as db:
+            address = Address(workspace_id=home.workspace_id, channel="email", value="help@example.com")
+            mailbox = Identity(
+                workspace_id=home.workspace_id, customer_id=customer_id, kind="email", value="ana@example.org",
+                strength="verified",
+            )  # fmt: skip
+            db.add_all((address, mailbox))
+            await db.flush()
+            for path in (mine, theirs):
+                db.add(
+                    Mail(workspace_id=home.workspace_id, address_id=address.id, channel="email", url="/hooks/email/x",
+                         path=path.name, state="quarantined")
+                )  # fmt: skip
+        await erasing.erase(made.context, home.workspace_id, customer_id, by="Ana")
+        assert [mail.path for mail in await made.records.all(Mail)] == ["theirs"]
+        assert (mine.exists(), theirs.exists()) == (False, True)

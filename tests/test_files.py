@@ -1,5 +1,7 @@
 """Attachments: kept with the message they came by, shown to their workspace alone, fetched by carriers by a link."""
 
+import os
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -107,3 +109,40 @@ async def test_a_file_that_is_gone_fails_its_message_in_words(hub: House) -> Non
     failed = await hub.records.one(Message, Message.id == sent.id)
     assert failed.status == "failed"
     assert failed.error_words == "The attached file 'cat.png' is not there any more."
+
+
+async def test_a_part_of_a_file_can_be_asked_for(hub: House) -> None:
+    await with_people(hub)
+    said = await received(hub, File("song.mp3", "audio/mpeg", bytes(range(100))))
+    url = said.media[0]["url"]
+    async with person(hub, "support") as support:
+        assert (await support.get(url)).headers["accept-ranges"] == "bytes"
+        for asked, first, stop in (("bytes=0-9", 0, 10), ("bytes=90-", 90, 100), ("bytes=-5", 95, 100)):
+            part = await support.get(url, headers={"Range": asked})
+            assert (part.status_code, part.content) == (206, bytes(range(first, stop)))
+            assert part.headers["content-range"] == f"bytes {first}-{stop - 1}/100"
+        outside = await support.get(url, headers={"Range": "bytes=100-"})
+        assert (outside.status_code, outside.headers["content-range"]) == (416, "bytes */100")
+
+
+def aged(hub: House, path: Path, age: timedelta) -> None:
+    written = (hub.clock.now() - age).timestamp()
+    os.utime(path, (written, written))
+
+
+async def test_uploads_that_nobody_uses_and_files_without_a_row_are_taken_away(hub: House) -> None:
+    context = hub.hub.context
+    said = await received(hub, File("cat.png", "image/png", PICTURE))
+    unused = await files.take_up(context, hub.home.workspace_id, File("never.png", "image/png", PICTURE))
+    orphan = await files.write(context, hub.home.workspace_id, File("crashed.png", "image/png", PICTURE))
+    for path in on_disk(hub):
+        aged(hub, path, timedelta(minutes=5))
+    await files.tidy(context)
+    assert len(on_disk(hub)) == 3, "all of them are young"
+    hub.clock.forward(days=7, minutes=1)
+    for path in on_disk(hub):
+        aged(hub, path, timedelta(hours=2))
+    await files.tidy(context)
+    assert [row.id for row in await hub.records.all(StoredFile)] == [UUID(said.media[0]["file_id"])]
+    assert [path.name for path in on_disk(hub)] == [said.media[0]["file_id"]]
+    assert not {path.name for path in on_disk(hub)} & {str(unused.id), str(orphan.id)}

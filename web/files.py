@@ -12,6 +12,7 @@ from hub.core import files
 from hub.models import StoredFile
 from hub.store import files as stored
 from web import auth
+from web.recordings import span
 
 LINK_LASTS_SECONDS = 24 * 3600
 SHOWN = frozenset({
@@ -72,7 +73,7 @@ async def media(request: Request[Any, Any, Any], token: str) -> Response[bytes]:
 async def answer(
     request: Request[Any, Any, Any], workspace_id: UUID, file_id: UUID, *, download: bool
 ) -> Response[bytes]:  # fmt: skip
-    """Its bytes, as a browser may have them. Raises `NotFoundException`."""
+    """Its bytes, or the range of them that is asked for, as a browser may have them. Raises `NotFoundException`."""
     context = request.app.state.hub.context
     async with request.app.state.store.read() as db:
         row = await stored.file(db, workspace_id, file_id)
@@ -86,11 +87,20 @@ async def answer(
     shown = kind in SHOWN
     way = "inline" if shown and not download else "attachment"
     headers = {
+        "Accept-Ranges": "bytes",
         "Content-Disposition": f"{way}; filename*=UTF-8''{quote(row.name or 'file', safe='')}",
         "Content-Security-Policy": "sandbox; default-src 'none'; img-src 'self'; media-src 'self'",
         "Cache-Control": "private, max-age=3600",
     }
-    return Response(data, media_type=kind if shown else "application/octet-stream", headers=headers)
+    try:
+        wanted = span(request.headers.get("range", ""), len(data))
+    except ValueError:
+        return Response(b"", status_code=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {wanted.first}-{wanted.stop - 1}/{len(data)}"
+        data = data[wanted.first : wanted.stop]
+    media_type = kind if shown else "application/octet-stream"
+    return Response(data, status_code=200 if wanted is None else 206, media_type=media_type, headers=headers)
 
 
 HANDLERS = [file, media]

@@ -11,10 +11,11 @@ from hub.core.audit import note
 from hub.core.context import Context
 from hub.core.customers import NoCustomer, NotPossible
 from hub.models import Consent, Identity, Tombstone
-from hub.store import digest, erasing, people
+from hub.store import digest, erasing, mails, people
 from hub.voice.peaks import kept_at
 
 Refusal = tuple[str, str]
+MOST_MAILS = 10_000
 
 
 async def erase(hub: Context, workspace_id: UUID, customer_id: UUID, *, by: str) -> None:
@@ -32,8 +33,8 @@ async def erase(hub: Context, workspace_id: UUID, customer_id: UUID, *, by: str)
         if await erasing.in_a_call(db, interactions):
             raise NotPossible("They are in a call just now. End it, then erase them.", "in_a_call")
         await erasing.leave_no_trace_on_disk(db)
-        await _bury(db, hub, workspace_id, everyone)
-        paths = await erasing.files_of(db, interactions)
+        addresses = await _bury(db, hub, workspace_id, everyone)
+        paths = await erasing.files_of(db, interactions) + await _unread_mails(db, hub, workspace_id, addresses)
         await erasing.forget(db, workspace_id, everyone, interactions)
         note(
             db, workspace_id, by, "customer.erased", customer_id, hub.clock.now(),
@@ -44,8 +45,29 @@ async def erase(hub: Context, workspace_id: UUID, customer_id: UUID, *, by: str)
     await hub.store.forget_words()
 
 
-async def _bury(db: AsyncSession, hub: Context, workspace_id: UUID, everyone: Iterable[UUID]) -> None:
-    """Remember of each identity, unreadably, that it was theirs and what they refused."""
+async def _unread_mails(db: AsyncSession, hub: Context, workspace_id: UUID, addresses: set[str]) -> list[str]:
+    """Raw mails in quarantine that name one of their addresses: their rows go here; where the files are."""
+    if not addresses:
+        return []
+    gone = []
+    for mail in await mails.quarantined(db, workspace_id, limit=MOST_MAILS):
+        if await asyncio.to_thread(_names, hub.data_dir / mail.path, addresses):
+            await db.delete(mail)
+            gone.append(mail.path)
+    return gone
+
+
+def _names(path: Path, addresses: Iterable[str]) -> bool:
+    try:
+        text = path.read_bytes().lower()
+    except FileNotFoundError:
+        return False
+    written = [[address, address.replace("@", "%40"), address.replace("@", "=40")] for address in addresses]
+    return any(spelling.lower().encode() in text for spellings in written for spelling in spellings)
+
+
+async def _bury(db: AsyncSession, hub: Context, workspace_id: UUID, everyone: Iterable[UUID]) -> set[str]:
+    """Remember of each identity, unreadably, that it was theirs and what they refused; gives their mail addresses."""
     identities: list[Identity] = []
     for customer_id in everyone:
         identities += await people.identities(db, workspace_id, customer_id)
@@ -63,6 +85,7 @@ async def _bury(db: AsyncSession, hub: Context, workspace_id: UUID, everyone: It
             )  # fmt: skip
             db.add(stone)
         stone.refusals = [list(one) for one in sorted(standing_refusals(theirs))]
+    return {one.value for one in identities if one.kind == "email"}
 
 
 def standing_refusals(entries: Iterable[Consent]) -> set[Refusal]:

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -18,6 +20,11 @@ from hub.storable import storable
 from hub.store import files as stored
 
 FOLDER = "files"
+UNUSED_FOR = timedelta(days=7)
+"""So long an upload waits for a message that names it."""
+ORPHANED_FOR = timedelta(hours=1)
+"""So long a file may be on the disk before its row is committed."""
+_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOST_NAME_CHARACTERS = 200
 
 
@@ -94,6 +101,32 @@ async def keep(
 async def read(hub: Context, row: StoredFile) -> bytes:
     """Its bytes. Raises `OSError` when they are gone."""
     return await asyncio.to_thread((hub.data_dir / row.path).read_bytes)
+
+
+async def tidy(hub: Context) -> None:
+    """Take away uploads that no message came to name, and files on the disk that a crash left without a row."""
+    now = hub.clock.now()
+    async with hub.store.write() as db:
+        for row in await stored.unused(db, now - UNUSED_FOR):
+            held = await stored.held(db, row.workspace_id, row.id)
+            if held is not None and held.interaction_id is None:
+                await db.delete(held)
+    for found in await asyncio.to_thread(_old, hub.data_dir / FOLDER, (now - ORPHANED_FOR).timestamp()):
+        async with hub.store.read() as db:
+            known = await stored.known(db, [UUID(path.name) for path in found])
+        orphans = [path for path in found if UUID(path.name) not in known]
+        await asyncio.to_thread(_unlink, orphans)
+
+
+def _old(folder: Path, before: float) -> list[list[Path]]:
+    """Files there that were last written before then, some hundreds at a time."""
+    found = [path for path in folder.glob("*/*/*") if _NAME.fullmatch(path.name) and path.stat().st_mtime < before]
+    return [found[at : at + 500] for at in range(0, len(found), 500)]
+
+
+def _unlink(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 async def remove(hub: Context, row: StoredFile) -> None:

@@ -8,6 +8,9 @@ import asyncio
 import ctypes
 import gc
 import logging
+import os
+import re
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -32,6 +35,39 @@ TALK: Script = [
 ]  # fmt: skip
 
 
+class _Allocated(ctypes.Structure):
+    """What mallinfo2(3) tells."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def in_use_mb() -> float:
+    """What is allocated and not freed: Python's own blocks, and those of the C library.
+
+    The resident memory beside it also has what a burst once needed and the allocators keep for the next one.
+    """
+    told, pen = os.pipe()
+    kept = os.dup(2)
+    os.dup2(pen, 2)
+    sys._debugmallocstats()
+    os.dup2(kept, 2)
+    os.close(pen)
+    os.close(kept)
+    with os.fdopen(told) as report:
+        blocks = re.search(r"bytes in allocated blocks\s*=\s*([\d,]+)", report.read())
+    python = int(blocks[1].replace(",", "")) if blocks else 0
+    ask = ctypes.CDLL(None).mallinfo2
+    ask.restype = _Allocated
+    library = ask()
+    return round((python + library.uordblks + library.hblkhd) / 1024 / 1024, 2)
+
+
 @dataclass(frozen=True)
 class Left:
     """What there is in this process."""
@@ -41,6 +77,7 @@ class Left:
     sockets: int
     threads: int
     memory_mb: float
+    in_use_mb: float
 
     @classmethod
     def now(cls) -> "Left":
@@ -54,7 +91,7 @@ class Left:
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         memory = int(status["VmRSS"].split()[0]) / 1024
         sockets = sum(link.startswith("socket:") for link in links)
-        return cls(len(asyncio.all_tasks()), len(links), sockets, int(status["Threads"]), round(memory, 1))
+        return cls(len(asyncio.all_tasks()), len(links), sockets, int(status["Threads"]), round(memory, 1), in_use_mb())
 
 
 async def one(phones: Exchange, number: str) -> None:
@@ -101,10 +138,11 @@ def trimmed() -> Left | None:
 
 
 def told(what: str, left: Left, since: Left) -> None:
-    grown = f"{left.memory_mb - since.memory_mb:+.1f}"
+    grown, used = f"{left.memory_mb - since.memory_mb:+.1f}", f"{left.in_use_mb - since.in_use_mb:+.2f}"
     print(
         f"{what:<24} tasks {left.tasks:>4}  descriptors {left.descriptors:>4}  sockets {left.sockets:>4}"
-        f"  threads {left.threads:>3}  memory {left.memory_mb:>7.1f} MB ({grown})",
+        f"  threads {left.threads:>3}  memory {left.memory_mb:>7.1f} MB ({grown})"
+        f"  in use {left.in_use_mb:>7.2f} MB ({used})",
         flush=True,
     )
 
@@ -150,6 +188,7 @@ async def soak(folder: Path, calls: int, at_once: int, lanes: int, trace: bool) 
         end.tasks <= begin.tasks
         and end.sockets <= begin.sockets
         and rows.memory_mb - begin.memory_mb <= MOST_GROWTH_MB
+        and end.in_use_mb - begin.in_use_mb <= MOST_GROWTH_MB
         and end.memory_mb - rests[-2].memory_mb <= MOST_BURST_GROWTH_MB
     )  # fmt: skip
 
