@@ -6,6 +6,7 @@ from hub.models.asking import Question, Verification
 from hub.models.call import Command, Recording
 from hub.models.change import AuditEntry, CustomerChange, Tombstone
 from hub.models.customer import Consent, Customer, Identity
+from hub.models.customer_import import CustomerImport
 from hub.models.file import StoredFile
 from hub.models.inbox import CannedAnswer, Mention, SavedView
 from hub.models.interaction import Event, Interaction, Message, Tag
@@ -18,7 +19,7 @@ from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Works
 
 __all__ = [
     "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "CannedAnswer", "Command", "Consent", "Customer",
-    "CustomerChange", "Event", "FetchEntry", "Identity", "InboxEntry", "Interaction", "Knowledge", "Mail", "Mention",
-    "Message", "Node", "OutboxEntry", "Question", "Recording", "Replay", "SavedView", "Share", "SignInAttempt", "Skill",
-    "StoredFile", "Tag", "Tombstone", "User", "UserSession", "Verification", "Workspace",
+    "CustomerChange", "CustomerImport", "Event", "FetchEntry", "Identity", "InboxEntry", "Interaction", "Knowledge",
+    "Mail", "Mention", "Message", "Node", "OutboxEntry", "Question", "Recording", "Replay", "SavedView", "Share",
+    "SignInAttempt", "Skill", "StoredFile", "Tag", "Tombstone", "User", "UserSession", "Verification", "Workspace",
 ]  # fmt: skip

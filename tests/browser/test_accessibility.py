@@ -182,6 +182,12 @@ def importing(world: World, page: Page) -> None:
     expect(page.get_by_role("button", name="Import 1 customer")).to_be_visible()
 
 
+def imported(world: World, page: Page) -> None:
+    importing(world, page)
+    page.get_by_role("button", name="Import 1 customer").click()
+    expect(page.get_by_role("heading", name="a.csv is imported")).to_be_visible()
+
+
 def at(path: str) -> Callable[[World, Page], None]:
     def go(world: World, page: Page) -> None:
         page.goto(path.format(agent=world.agent, customer=world.ended.customer_id, ended=world.ended.id))
@@ -213,6 +219,7 @@ PAGES: dict[str, Callable[[World, Page], None]] = {
     "customer, merging": merging,
     "customer, noting": noting,
     "customers, a file": at("/customers/import"),
+    "customers, imported": imported,
     "customers, importing": importing,
     "question that is over": at("/a/nothing"),
     "audit log": at("/settings/audit"),
