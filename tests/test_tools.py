@@ -12,7 +12,8 @@ import pytest
 
 from hub.dialogue.outbound import Answer, Failed, Forbidden, Outside, allowed
 from hub.dialogue.template import fill, missing, names
-from hub.dialogue.toolbox import HttpTools, url
+from hub.dialogue.http_tool import url
+from hub.dialogue.toolbox import Toolset
 from hub.dialogue.turn import ToolResult
 from hub.models.tool import Tool
 
@@ -61,7 +62,7 @@ def call(
     async def go() -> tuple[ToolResult, list[str]]:
         async with served(respond) as (port, heard):
             outside = Outside(allow_private=more.pop("allow_private", True))
-            tools = HttpTools(
+            tools = Toolset(
                 [Tool(name="it", **tool)],
                 outside,
                 nothing,
@@ -131,7 +132,7 @@ def test_an_unknown_tool_is_an_error_too() -> None:
     async def nothing(query: str, limit: int) -> list[Any]:
         return []
 
-    assert "no tool" in asyncio.run(HttpTools([], Outside(), nothing, {}).call("x", {})).error
+    assert "no tool" in asyncio.run(Toolset([], Outside(), nothing, {}).call("x", {})).error
 
 
 def test_a_redirect_is_not_followed() -> None:

@@ -2,7 +2,9 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from hub.arguments import check_schema
 
 ToolKind = Literal["http", "function", "builtin", "mcp"]
 
@@ -35,3 +37,14 @@ class Tool(BaseModel):
     fallback_message: str = ""
     speak_during_execution: bool = True
     requires: Literal["", "verified"] = ""
+
+    @field_validator("arguments")
+    @classmethod
+    def _is_a_schema(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        check_schema(arguments)
+        return arguments
+
+    @property
+    def reads(self) -> bool:
+        """Whether it only looks something up, so that it may be asked again."""
+        return (self.kind == "http" and self.method == "GET") or self.name == "search_knowledge"

@@ -9,10 +9,9 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from hub.core.acts import Acts
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
-from hub.dialogue.toolbox import Tools
+from hub.core.toolbox import Tools
 from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn
 from hub.engines import brain
 from hub.models import Interaction
@@ -85,8 +84,9 @@ class LiveMind:
                 yield piece
             return
         key = f"{memory.interaction_id} call {memory.turns}"
-        acts = Acts(self._hub, memory.interaction_id)
-        tools = Tools(self._hub.store, self._hub.outside, memory.workspace_id, memory.agent_id, turn, key, acts)
+        tools = Tools(
+            self._hub, memory.workspace_id, memory.interaction_id, memory.agent_id, turn.agent, turn.parameters, key
+        )
         engine = brain(self._names[0])
         turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
         async for piece in engine.reply(turn, _Sure(tools, sure)):
