@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from hub.dialogue.http_tool import url
 from hub.dialogue.outbound import Answer, Failed, Forbidden, Outside, allowed
 from hub.dialogue.template import fill, missing, names
-from hub.dialogue.http_tool import url
 from hub.dialogue.toolbox import Toolset
 from hub.dialogue.turn import ToolResult
 from hub.models.tool import Tool

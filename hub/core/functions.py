@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +46,7 @@ async def ask(hub: Context, interaction_id: UUID, tool: Tool, arguments: Mapping
         if tool.url and asked.done_at is None:
             told = await _tell(hub, tool, asked, interaction, wait)
             if told is not None:
-                await answer(hub, asked.workspace_id, interaction_id, asked.id, told)
+                await _settle(hub, asked, told)
         while True:
             async with hub.store.glance() as db:
                 found = await tool_calls.call(db, asked.workspace_id, interaction_id, asked.id)
@@ -56,7 +56,7 @@ async def ask(hub: Context, interaction_id: UUID, tool: Tool, arguments: Mapping
                 return ToolResult(found.answer.get("result"), str(found.answer.get("error") or ""))
             left = (asked.due_at - hub.clock.now()).total_seconds()
             if left <= 0:
-                await _given_up(hub, asked, f"No result came within {wait:g} seconds.")
+                await _settle(hub, asked, {"error": f"No result came within {wait:g} seconds."})
                 continue
             await hints.wait(min(left, LOOK_AGAIN_SECONDS))
 
@@ -148,10 +148,10 @@ async def answer(hub: Context, workspace_id: UUID, interaction_id: UUID, call_id
         _hint(db, call_id)
 
 
-async def _given_up(hub: Context, asked: ToolCall, words: str) -> None:
-    now: datetime = hub.clock.now()
+async def _settle(hub: Context, asked: ToolCall, given: dict[str, Any]) -> None:
+    """What is known by now, unless a result was posted meanwhile."""
     async with hub.store.write() as db:
-        await tool_calls.finish_call(db, asked.id, {"error": words}, now)
+        await tool_calls.finish_call(db, asked.id, given, hub.clock.now())
 
 
 def _hint(db: Any, call_id: UUID) -> None:

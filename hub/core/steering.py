@@ -65,10 +65,10 @@ def _read(reader: Reader, field: FieldSpec, given: Any) -> Any:
 
 
 async def set_parameter(hub: Context, interaction: Interaction, arguments: Mapping[str, Any]) -> ToolResult:
-    """It counts from now on, wherever `{{name}}` stands. What the agent was given to work with stays as it is."""
+    """It counts from now on, wherever `{{name}}` stands."""
     name, value = str(arguments["name"]).strip(), arguments["value"]
-    if not name or name.lower().partition(".")[0] == "secret" or name in interaction.agent.get("parameters", {}):
-        return ToolResult(error=f"{name!r} cannot be set: it is fixed for this agent. Choose another name.")
+    if not name or name.lower().partition(".")[0] == "secret":
+        return ToolResult(error=f"{name!r} cannot be set. Choose another name.")
     if len(str(value)) > MOST_VALUE:
         return ToolResult(error=f"The value is too long: more than {MOST_VALUE:,} characters.")
     async with hub.store.write() as db:

@@ -8,6 +8,7 @@ from uuid import UUID
 from hub.core import functions, knowing, tool_secrets
 from hub.core.acts import Acts
 from hub.core.context import Context
+from hub.dialogue.http_tool import leading
 from hub.dialogue.toolbox import Toolset
 from hub.dialogue.turn import Passage, ToolResult
 from hub.models.tool import Tool
@@ -25,8 +26,10 @@ class Tools(Toolset):
     ) -> None:  # fmt: skip
         self._hub, self._workspace_id, self._agent_id = hub, workspace_id, agent_id
         self._learnt = parameters
+        tools = [Tool.model_validate(tool) for tool in agent.get("tools") or []]
+        self._fixed = {*(agent.get("parameters") or {}), *(name for tool in tools for name in leading(tool.url))}
         super().__init__(
-            [Tool.model_validate(tool) for tool in agent.get("tools") or []],
+            tools,
             hub.outside,
             self._known,
             {**(agent.get("parameters") or {}), **parameters},
@@ -38,9 +41,13 @@ class Tools(Toolset):
         )
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """As `Toolset.call`. What the agent was given to work with, and where its tools go, it cannot set."""
+        given = str(arguments.get("name") or "").strip() if name == "set_parameter" else ""
+        if given in self._fixed:
+            return ToolResult(error=f"{given!r} is fixed for this agent. Choose another name.")
         result = await super().call(name, arguments)
-        if name == "set_parameter" and not result.error:
-            told = {str(arguments["name"]).strip(): arguments["value"]}
+        if given and not result.error:
+            told = {given: arguments["value"]}
             self._parameters = {**self._parameters, **told}
             if isinstance(self._learnt, dict):
                 self._learnt.update(told)

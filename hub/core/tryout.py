@@ -101,4 +101,3 @@ async def _asked(hub: Context, agent: Agent, tool: Tool, arguments: Mapping[str,
     if given is None:
         return ToolResult({"taken": True, "note": _LATER})
     return ToolResult(given.get("result"), str(given.get("error") or ""))
-

@@ -69,18 +69,23 @@ def _no_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name.lower().partition(".")[0].strip() != SECRET}
 
 
+def leading(template: str) -> list[str]:
+    """The name that a URL begins with, if it begins with one: it says where a request goes."""
+    return names(_leading(template))
+
+
 def _leading(template: str) -> str:
-    """The name that a URL begins with, in its braces."""
+    """The same in its braces."""
     text = template.strip()
     return text.partition("}}")[0] + "}}" if text.startswith("{{") else ""
 
 
-def url(template: str, values: Mapping[str, Any], leading: Mapping[str, Any] | None = None) -> str:
-    """A URL with its names filled in: one that it begins with is a base URL, from `leading`; others are one segment
+def url(template: str, values: Mapping[str, Any], bases: Mapping[str, Any] | None = None) -> str:
+    """A URL with its names filled in: one that it begins with is a base URL, from `bases`; others are one segment
     each."""
     begins = _leading(template)
     rest = template.strip()[len(begins) :]
-    base = fill(begins, values if leading is None else leading)
+    base = fill(begins, values if bases is None else bases)
     return base + fill(rest, values, lambda _, value: quote(plain(value), safe=""))
 
 

@@ -21,5 +21,6 @@ __all__ = [
     "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "Callback", "CannedAnswer", "Command", "Consent",
     "Customer", "CustomerChange", "Event", "FetchEntry", "Identity", "InboxEntry", "Interaction", "Knowledge", "Mail",
     "Mention", "Message", "Node", "OutboxEntry", "Question", "Recording", "Replay", "SavedView", "Share",
-    "SignInAttempt", "Skill", "StoredFile", "Tag", "Tombstone", "ToolCall", "ToolSecret", "User", "UserSession", "Verification", "Workspace",
+    "SignInAttempt", "Skill", "StoredFile", "Tag", "Tombstone", "ToolCall", "ToolSecret",
+    "User", "UserSession", "Verification", "Workspace",
 ]  # fmt: skip
