@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - tables read better in long lines
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,16 +23,16 @@ from hub.models.tool import Tool
 async def served(respond: Callable[[str, bytes], bytes | None]) -> AsyncIterator[tuple[int, list[str]]]:
     """A server on loopback; what it hears is listed. None lets the other side wait."""
     heard: list[str] = []
-    waiting: set[asyncio.StreamWriter] = set()
+    writers: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = next((int(x.split(":")[1]) for x in head.split("\r\n") if x.lower().startswith("content-length")), 0)
         body = await reader.readexactly(length)
         heard.append(head + body.decode())
         given = respond(head, body)
         if given is None:
-            waiting.add(writer)
             return
         writer.write(given)
         writer.close()
@@ -41,8 +42,10 @@ async def served(respond: Callable[[str, bytes], bytes | None]) -> AsyncIterator
         yield server.sockets[0].getsockname()[1], heard
     finally:
         server.close()
-        for writer in waiting:
-            writer.close()
+        for writer in writers:
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
 
 def reply(status: int, body: Any, more: str = "") -> bytes:

@@ -148,6 +148,8 @@ class Acts:
         to = str(arguments.get("to") or "")
         if not to:
             to = await self._of_kind(interaction, kind)
+        if (interaction.channel, interaction.person) == ("email" if kind == "email" else "sms", to):
+            return ToolResult(error="They read what you say here already: say it in your answer.")
         sent = await hop.send(
             self._hub, interaction, kind, to, text, subject=subject, question=question, url=url
         )  # fmt: skip
