@@ -23,6 +23,7 @@ from hub.core.accounts import Accounts
 from hub.core.context import Context
 from hub.dialogue.outbound import Outside
 from hub.feed import Bus, RedisBus
+from hub.sealing import Seal
 from hub.store import Store
 from web import answers, files, hooks, logs, operations, sockets
 from web.api import API
@@ -52,6 +53,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         channels=open_channels(settings.for_channels()),
         outside=Outside(allow_private=settings.hub_webhook_allow_private),
         accounts=Accounts(settings.accounts()),
+        seal=Seal(settings.secret_key()),
+        result_url=lambda interaction_id, call_id: (
+            f"{settings.hub_public_url}/v1/interactions/{interaction_id}/tool-calls/{call_id}"
+        ),
         node=f"{settings.node}#{secrets.token_hex(4)}",
         data_dir=settings.hub_data_dir,
         file_url=links.to,

@@ -11,11 +11,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, ownership, policy
 from hub.channel import Limits
-from hub.core.acts import Acts
 from hub.core.context import Context, alone
 from hub.core.known import HISTORY, known
+from hub.core.toolbox import Tools
 from hub.core.write import decided_in, finish, owe, park, say_in
-from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import (
     Collected,
     Cue,
@@ -124,8 +123,8 @@ async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     interaction = draft.interaction
     # The same for every try at this turn, so that a tool is not carried out twice for it.
     key = f"{interaction.id} {interaction.answered_seq}"
-    acts = Acts(hub, interaction.id)
-    tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key, acts)
+    turn = draft.turn
+    tools = Tools(hub, interaction.workspace_id, interaction.id, interaction.agent_id, turn.agent, turn.parameters, key)
     try:
         engine = brain(interaction.agent.get("engine", "script"))
         draft.turn.account = await hub.accounts.of(interaction.workspace_id, engine.vendor)

@@ -71,9 +71,7 @@ class Answering:
             return
         for stage in self.plan.flow.stages:
             tool = self.plan.tools.get(stage.tool)
-            reading = (
-                stage.type == "tool" and tool is not None and tool.method == "GET" and stage.id in self.memory.called
-            )
+            reading = stage.type == "tool" and tool is not None and tool.reads and stage.id in self.memory.called
             if reading and any(depends_on(stage, tool, name) for name in changed):
                 self.memory.stage, self.memory.entered = stage.id, False
                 return

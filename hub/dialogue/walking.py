@@ -9,7 +9,7 @@ from hub.dialogue.exchange import Exchange
 from hub.dialogue.flow import HOPS, follow, names_another_fault, open_fields
 from hub.dialogue.phrasing import returning
 from hub.dialogue.template import fill_tree
-from hub.dialogue.turn import Finish, HandToHuman, Piece, Say, Toolbox, ToolResult, UsedTool
+from hub.dialogue.turn import Collected, Finish, HandToHuman, Piece, Say, Toolbox, ToolResult, UsedTool
 from hub.models.flow import FieldSpec, Stage
 
 _HUMAN_TOOLS = ("hand_to_human", "transfer")
@@ -150,7 +150,7 @@ async def _use_tool(talk: Exchange, tools: Toolbox, stage: Stage) -> AsyncIterat
     if stage.tool in (*_HUMAN_TOOLS, *_END_TOOLS) and (tool is None or tool.kind == "builtin"):
         _builtin(talk, stage, arguments)
         return
-    if tool and tool.waiting_message:
+    if tool and tool.waiting_message and tool.speak_during_execution:
         yield Say(talk.write(tool.waiting_message), waiting=True)
     for piece in talk.take():
         yield piece
@@ -160,13 +160,27 @@ async def _use_tool(talk: Exchange, tools: Toolbox, stage: Stage) -> AsyncIterat
     yield UsedTool(stage.tool, arguments, result, took)
     talk.memory.results[stage.tool] = _bounded(result.data)
     talk.memory.called = [*(name for name in talk.memory.called if name != stage.id), stage.id]
-    if tool and tool.method != "GET" and not result.error:
+    if tool and not tool.reads and not result.error:
         talk.memory.sealed = sorted(talk.memory.fields)
+    if _follows(talk, result):
+        return
     facts = talk.facts()
     facts.result = result
     to = follow(stage, facts)
     talk.heard = False
     _after_tool(talk, stage, result, to)
+
+
+def _follows(talk: Exchange, result: ToolResult) -> bool:
+    """Does what follows from a tool's result for the turn; whether it is over."""
+    for piece in result.pieces:
+        if isinstance(piece, Collected):
+            talk.memory.fields[piece.field] = piece.value
+        elif isinstance(piece, Finish | HandToHuman):
+            talk.flush()
+            talk.over = True
+        talk.pieces.append(piece)
+    return talk.over
 
 
 def _after_tool(talk: Exchange, stage: Stage, result: ToolResult, to: str | None) -> None:

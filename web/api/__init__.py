@@ -26,6 +26,8 @@ from web.api.sending import Sending
 from web.api.skills import Skills
 from web.api.takeout import Takeout
 from web.api.templates import Templates
+from web.api.tool_secrets import ToolSecrets
+from web.api.tools import AgentTools, ToolCalls
 from web.api.transcripts import Transcripts
 from web.api.workspace import WorkspaceItself
 
@@ -34,10 +36,12 @@ RESOURCES: list[Any] = [
     Messages,
     Files,
     Calls,
+    ToolCalls,
     Recordings,
     Transcripts,
     Events,
     Agents,
+    AgentTools,
     KnowledgeItems,
     Skills,
     Customers,
@@ -49,6 +53,7 @@ RESOURCES: list[Any] = [
     Ledger,
     Addresses,
     Templates,
+    ToolSecrets,
     WorkspaceItself,
     ApiKeys,
 ]

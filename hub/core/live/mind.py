@@ -9,11 +9,10 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from hub.core.acts import Acts
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
-from hub.dialogue.toolbox import Tools
-from hub.dialogue.turn import Cue, Entry, Finish, Passage, Piece, Say, Toolbox, ToolResult, Turn
+from hub.core.toolbox import Tools
+from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn
 from hub.engines import brain
 from hub.models import Interaction
 from hub.store import agents, interactions
@@ -85,8 +84,9 @@ class LiveMind:
                 yield piece
             return
         key = f"{memory.interaction_id} call {memory.turns}"
-        acts = Acts(self._hub, memory.interaction_id)
-        tools = Tools(self._hub.store, self._hub.outside, memory.workspace_id, memory.agent_id, turn, key, acts)
+        tools = Tools(
+            self._hub, memory.workspace_id, memory.interaction_id, memory.agent_id, turn.agent, turn.parameters, key
+        )
         engine = brain(self._names[0])
         turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
         async for piece in engine.reply(turn, _Sure(tools, sure)):
@@ -136,6 +136,9 @@ class _Sure:
 
     def __init__(self, tools: Toolbox, sure: asyncio.Event) -> None:
         self._tools, self._sure = tools, sure
+
+    async def functions(self, stage_tools: Sequence[str] | None = None) -> Sequence[Function]:
+        return await self._tools.functions(stage_tools)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         await self._sure.wait()
