@@ -8,10 +8,11 @@ from typing import Any, Protocol
 from urllib.parse import quote
 from uuid import UUID
 
+from hub.dialogue.builtins import ALWAYS, BUILTINS, SEARCH
 from hub.dialogue.knowledge import Index
 from hub.dialogue.outbound import Answer, Failed, Forbidden, Outside
 from hub.dialogue.template import fill, fill_tree, missing, plain
-from hub.dialogue.turn import Passage, ToolResult, Turn
+from hub.dialogue.turn import Function, Passage, ToolResult, Turn
 from hub.models.tool import Tool
 from hub.store import Store, agents
 
@@ -48,6 +49,15 @@ class HttpTools:
 
     async def search(self, query: str, limit: int = 3) -> Sequence[Passage]:
         return await self._search(query, limit)
+
+    async def functions(self, stage_tools: Sequence[str] | None = None) -> Sequence[Function]:
+        """What a model may call: the tools listed (of these, the stage's own where it has some), and what is always
+        at hand."""
+        listed = [tool for name, tool in self._tools.items() if stage_tools is None or name in stage_tools]
+        made = [function(tool) for tool in listed]
+        named = {one.name for one in made}
+        always = (*ALWAYS, SEARCH) if self._acts is not None else (SEARCH,)
+        return [*made, *(function(Tool(name=name, kind="builtin")) for name in always if name not in named)]
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         """The result of a tool. An error begins with the HTTP status where there is one ("404 ...")."""
@@ -89,6 +99,22 @@ class HttpTools:
             told = json.dumps([self._key, tool.name, arguments], sort_keys=True, default=str)
             headers.setdefault("Idempotency-Key", hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32])
         return headers
+
+
+_NO_ARGUMENTS: Mapping[str, Any] = {"type": "object", "properties": {}}
+
+
+def function(tool: Tool) -> Function:
+    """A tool as a model is told of it."""
+    builtin = BUILTINS.get(tool.name) if tool.kind == "builtin" else None
+    return Function(
+        tool.name,
+        tool.description or (builtin.description if builtin else ""),
+        tool.arguments or (builtin.parameters if builtin else _NO_ARGUMENTS),
+        waiting_message=tool.waiting_message if tool.speak_during_execution else "",
+        fallback_message=tool.fallback_message,
+        silent=not tool.speak_during_execution,
+    )
 
 
 def url(template: str, values: Mapping[str, Any]) -> str:

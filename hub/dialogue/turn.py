@@ -34,10 +34,31 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool gave. `data` is untrusted; `error` is what went wrong, empty when it went well."""
+    """What a tool gave. `data` is untrusted; `error` is what went wrong, empty when it went well.
+
+    `pieces` is what follows from it for the turn (a field was collected, the exchange is over): the brain yields them,
+    `Finish`, `HandToHuman` and `HandOver` last of all.
+    """
 
     data: Any = None
     error: str = ""
+    pieces: "tuple[Piece, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A tool as a model is told of it; `parameters` is a JSON Schema of type object.
+
+    Before it is called, `waiting_message` is said, if there is one (`Say(waiting=True)`). `silent`: nothing is said
+    while it runs, also not what the model said beside the call. `fallback_message` are words for when it fails.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    waiting_message: str = ""
+    fallback_message: str = ""
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +74,14 @@ class Colleague:
 
 
 class Toolbox(Protocol):
-    """What a brain may do beside talking. Neither raises for trouble outside: it is in the result."""
+    """What a brain may do beside talking. None raises for trouble outside: it is in the result."""
+
+    async def functions(self, stage_tools: Sequence[str] | None = None) -> Sequence[Function]:
+        """What a model may call now: those of `stage_tools` where a stage has its own, and what is always at hand.
+
+        A model's call of anything else must not be carried out. Each is called by its `name`.
+        """
+        ...
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult: ...
 

@@ -13,7 +13,7 @@ from hub.core.acts import Acts
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
 from hub.dialogue.toolbox import Tools
-from hub.dialogue.turn import Cue, Entry, Finish, Passage, Piece, Say, Toolbox, ToolResult, Turn
+from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn
 from hub.engines import brain
 from hub.models import Interaction
 from hub.store import agents, interactions
@@ -136,6 +136,9 @@ class _Sure:
 
     def __init__(self, tools: Toolbox, sure: asyncio.Event) -> None:
         self._tools, self._sure = tools, sure
+
+    async def functions(self, stage_tools: Sequence[str] | None = None) -> Sequence[Function]:
+        return await self._tools.functions(stage_tools)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         await self._sure.wait()
