@@ -1,6 +1,5 @@
 """The agent's reply: thought of outside any transaction, committed in one if nothing has changed meanwhile."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +13,7 @@ from hub.channel import Limits
 from hub.core.acts import Acts
 from hub.core.context import Context, alone
 from hub.core.known import HISTORY, known
+from hub.core.thinking import think
 from hub.core.write import decided_in, finish, owe, park, say_in
 from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import (
@@ -21,6 +21,7 @@ from hub.dialogue.turn import (
     Cue,
     EnterStage,
     Entry,
+    Failure,
     Finish,
     HandToHuman,
     Piece,
@@ -28,13 +29,10 @@ from hub.dialogue.turn import (
     Turn,
     UsedTool,
 )  # fmt: skip
-from hub.engines import brain
 from hub.models import Interaction, Message
 from hub.policy import NotAllowed
 from hub.segments import split
 from hub.store import interactions, transit
-
-log = logging.getLogger("hub.answer")
 
 
 @dataclass(slots=True)
@@ -126,15 +124,7 @@ async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     key = f"{interaction.id} {interaction.answered_seq}"
     acts = Acts(hub, interaction.id)
     tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key, acts)
-    try:
-        engine = brain(interaction.agent.get("engine", "script"))
-        draft.turn.account = await hub.accounts.of(interaction.workspace_id, engine.vendor)
-        return [piece async for piece in engine.reply(draft.turn, tools)]
-    except Exception:
-        log.exception("the engine failed on interaction %s", interaction.id)
-        words = interaction.agent.get("error_message", "")
-        failed = HandToHuman("The agent could not think of an answer; see the server's log.")
-        return [Say(words), failed] if words else [failed]
+    return await think(hub, interaction.workspace_id, draft.turn, tools)
 
 
 async def _commit(hub: Context, draft: Draft) -> bool:
@@ -173,7 +163,7 @@ async def _write_down(
                 pass
             case Say() if not silent and piece.text.strip():
                 _say(db, interaction, piece, limits, refusal, now)
-            case UsedTool() | EnterStage() | Collected():
+            case UsedTool() | EnterStage() | Collected() | Failure():
                 await decided_in(db, interaction, piece, now)
             case HandToHuman():
                 ownership.queue(db, interaction, piece.reason, now)
