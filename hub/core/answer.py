@@ -122,7 +122,7 @@ async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     interaction = draft.interaction
     # The same for every try at this turn, so that a tool is not carried out twice for it.
     key = f"{interaction.id} {interaction.answered_seq}"
-    acts = Acts(hub, interaction.id)
+    acts = Acts(hub, interaction.id, draft.turn)
     tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key, acts)
     return await think(hub, interaction.workspace_id, draft.turn, tools)
 

@@ -52,6 +52,11 @@ class Exchange:
         assert stage is not None  # noqa: S101 - set in __init__, and only to existing stages
         return stage
 
+    @property
+    def opening(self) -> str:
+        """What is said first: of a further attempt its own words, else the agent's."""
+        return self.memory.opening or self.plan.text("opening_message")
+
     def spec(self, name: str) -> FieldSpec | None:
         """A field by name, as this stage asks for it if it does."""
         own = next((spec for spec in self.stage.fields if spec.name == name), None)

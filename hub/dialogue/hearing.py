@@ -4,7 +4,7 @@
 
 import re
 
-from hub.dialogue import intents
+from hub.dialogue import intents, languages
 from hub.dialogue.answering import Answering
 from hub.dialogue.choices import find_yes_no
 from hub.dialogue.exchange import Exchange
@@ -39,6 +39,7 @@ class Hearing(Filling):
             return True
         if self._gives_up():
             return True
+        self._other_language()
         await self._questions()
         if self._replies():
             return Answering(self.talk, self.got).respond()
@@ -103,6 +104,13 @@ class Hearing(Filling):
         memory.misses = 0
         self.talk.say("No problem, we'll leave it there. Is there anything else I can do for you?")
         return True
+
+    def _other_language(self) -> None:
+        """They want to go on in another language; the flow may have a way for it."""
+        code = languages.wanted(self.talk.low)
+        if code and any(one.on == "language" for stage in self.plan.flow.stages for one in stage.transitions):
+            self.memory.language, self.text = code, ""
+            self.got.settled = True
 
     def _is_answer(self) -> bool:
         """Whether words like "agent" are one of the answers that were offered."""

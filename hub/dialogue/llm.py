@@ -64,7 +64,7 @@ class _Thought:
         talk.memory.silences = 0
         first, talk.memory.greeted = self._begins and not talk.memory.greeted, True
         if first and not talk.raw and turn.cue != "message":
-            talk.say(talk.plan.text("opening_message"))
+            talk.say(talk.opening)
             self._ours += talk.parts
         if talk.raw and await left_in_peace(talk, self._tools):
             return

@@ -32,6 +32,7 @@ class Memory:
     turns: int = 0
     greeted: bool = False
     language: str = ""
+    opening: str = ""
 
     @classmethod
     def load(cls, state: Mapping[str, Any]) -> "Memory":

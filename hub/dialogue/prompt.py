@@ -52,7 +52,7 @@ def system(talk: Exchange, stage: str, *, begins: bool) -> Line:
         f"Speak {talk.memory.language or turn.customer.get('language') or plan.language}, "
         "unless the customer uses another language.",
     ]
-    if begins and (opening := plan.text("opening_message")):
+    if begins and (opening := talk.opening):
         parts.append(f"# Beginning\nYou have not greeted them yet. Begin shortly, such as: {filled(talk, opening)}")
     if stage:
         parts.append(f"# What to do now\n{stage}")

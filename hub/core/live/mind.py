@@ -45,7 +45,7 @@ class LiveMind:
 
     def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None]) -> None:
         self._hub, self.memory, self._kept = hub, memory, kept
-        self._names = ready(minds(memory.agent))
+        self._names = ready(minds(memory.agent, hub.accounts.vendors))
         self._shown: Sequence[str] = ()
 
     def think(self, said: str, cue: Cue, sure: asyncio.Event) -> "LiveThought":
@@ -90,7 +90,7 @@ class LiveMind:
                 yield piece
             return
         key = f"{memory.interaction_id} call {memory.turns}"
-        acts = Acts(self._hub, memory.interaction_id)
+        acts = Acts(self._hub, memory.interaction_id, turn)
         tools = Tools(self._hub.store, self._hub.outside, memory.workspace_id, memory.agent_id, turn, key, acts)
         name = self._names[0]
         try:
