@@ -18,7 +18,7 @@ from litestar.template.config import TemplateConfig
 
 from channels import open_channels
 from hub.clock import Clock
-from hub.core import Hub
+from hub.core import Hub, thinking
 from hub.core.accounts import Accounts
 from hub.core.context import Context
 from hub.dialogue.outbound import Outside
@@ -141,7 +141,8 @@ def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
 
 async def _warm_up(context: Context) -> None:
     """Import and connect, after the start, what the first message would otherwise wait for."""
-    await asyncio.gather(*(channel.warm_up() for channel in context.channels.values()), return_exceptions=True)
+    work = [channel.warm_up() for channel in context.channels.values()]
+    await asyncio.gather(*work, thinking.warm_up(context), return_exceptions=True)
     # What is loaded now stays: looking through it for garbage would stop everything for a tenth of a second.
     gc.collect()
     gc.freeze()

@@ -1,9 +1,9 @@
-"""What is checked of an agent's settings for calls beyond their shapes: engines that exist, a number to transfer to."""
+"""What is checked of an agent beyond the shapes of its settings: engines that exist, a number to transfer to."""
 
 import re
 from collections.abc import Iterator, Mapping
 
-from hub.engines import TRANSCRIBERS, VOICES
+from hub.engines import ENGINES, TRANSCRIBERS, VOICES
 from hub.models import AgentDefinition
 from hub.models.voice import Hearing, Speaking
 
@@ -14,8 +14,13 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 def faults(definition: AgentDefinition) -> Iterator[Fault]:
-    """Everything that would fail in a call."""
+    """Everything that would fail in a conversation."""
     call = definition.call
+    if definition.engine and definition.engine not in ENGINES:
+        yield ("engine",), _unknown(definition.engine, ENGINES)
+    for place, name in enumerate(definition.engine_fallbacks):
+        if name not in ENGINES:
+            yield ("engine_fallbacks", place), _unknown(name, ENGINES)
     yield from _engines("hearing", call.hearing, TRANSCRIBERS)
     yield from _engines("speaking", call.speaking, VOICES)
     if call.transfer_to and not _E164.fullmatch(call.transfer_to):

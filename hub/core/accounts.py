@@ -1,6 +1,6 @@
 """Whose account an engine of a vendor uses: ours, or a credential of the workspace."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from hub.engine import NOBODY, Account, EngineFailed
@@ -11,6 +11,11 @@ class Accounts:
 
     def __init__(self, ours: Mapping[str, Account]) -> None:
         self._ours = ours
+
+    @property
+    def vendors(self) -> Collection[str]:
+        """Those with whom we have an account."""
+        return self._ours.keys()
 
     async def of(self, workspace_id: UUID, vendor: str) -> Account:
         """The account for this vendor's engines. Raises `EngineFailed` when there is none."""

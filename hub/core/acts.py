@@ -7,12 +7,12 @@ from uuid import UUID
 
 from hub import policy
 from hub.channel import Channel
-from hub.core import callbacks, hop, steering, verifying
+from hub.core import callbacks, hop, recipients, steering, verifying
 from hub.core.context import Context
 from hub.core.customers import NoCustomer, NotPossible
 from hub.core.deliver import deliver
 from hub.core.live.commands import ask_in
-from hub.dialogue.turn import ToolResult
+from hub.dialogue.turn import ToolResult, Turn
 from hub.identity import NotAnIdentity
 from hub.models import Interaction
 from hub.ownership import NotYours, Taken
@@ -25,10 +25,14 @@ _EVERYTHING, _CALLS = "everything", "calls"
 
 
 class Acts:
-    """The built-in tools within one interaction. What goes wrong is in the result, in words for the agent."""
+    """The built-in tools within one interaction. What goes wrong is in the result, in words for the agent.
 
-    def __init__(self, hub: Context, interaction_id: UUID) -> None:
-        self._hub, self._id = hub, interaction_id
+    `turn` is what an agent acts in: what it sends goes only where the customer is known or says they are. Without one
+    a user has decided.
+    """
+
+    def __init__(self, hub: Context, interaction_id: UUID, turn: Turn | None = None) -> None:
+        self._hub, self._id, self._turn = hub, interaction_id, turn
         self._outward: dict[str, Act] = {
             "verify_customer": self._verify,
             "record_refusal": self._refuse,
@@ -87,7 +91,10 @@ class Acts:
     async def _where(self, interaction: Interaction, to: str) -> tuple[str, str]:
         """Kind and value of where something can be sent that only they read. Raises `NotPossible`."""
         if to:
-            return ("email" if "@" in to else "phone"), to
+            kind = "email" if "@" in to else "phone"
+            if self._turn is not None:
+                await recipients.may_be_asked(self._hub, interaction, kind, to, self._turn)
+            return kind, to
         kind = self._channel(interaction).identity
         if kind in ("phone", "whatsapp", "email") and not interaction.person.startswith("anonymous:"):
             return kind, interaction.person
@@ -148,6 +155,8 @@ class Acts:
         to = str(arguments.get("to") or "")
         if not to:
             to = await self._of_kind(interaction, kind)
+        elif self._turn is not None:
+            await recipients.may_be_sent(self._hub, interaction, kind, to, self._turn)
         if (interaction.channel, interaction.person) == ("email" if kind == "email" else "sms", to):
             return ToolResult(error="They read what you say here already: say it in your answer.")
         sent = await hop.send(

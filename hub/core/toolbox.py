@@ -10,19 +10,19 @@ from hub.core.acts import Acts
 from hub.core.context import Context
 from hub.dialogue.http_tool import leading
 from hub.dialogue.toolbox import Toolset
-from hub.dialogue.turn import Passage, ToolResult
+from hub.dialogue.turn import Passage, ToolResult, Turn
 from hub.models.tool import Tool
 
 
 class Tools(Toolset):
-    """What the agent of one interaction may do. `key` is the same for every try at one turn.
+    """What the agent of one interaction may do. `key` is the same for every try at one turn, `turn` what it acts in.
 
     `learnt` are the interaction's parameters as the turn has them; what is set in it stands in them at once.
     """
 
     def __init__(
         self, hub: Context, workspace_id: UUID, interaction_id: UUID, agent_id: UUID | None,
-        agent: Mapping[str, Any], parameters: Mapping[str, Any], key: str,
+        agent: Mapping[str, Any], parameters: Mapping[str, Any], key: str, turn: Turn | None = None,
     ) -> None:  # fmt: skip
         self._hub, self._workspace_id, self._agent_id = hub, workspace_id, agent_id
         self._learnt = parameters
@@ -35,7 +35,7 @@ class Tools(Toolset):
             {**(agent.get("parameters") or {}), **parameters},
             key=key,
             scope=str(interaction_id),
-            acts=Acts(hub, interaction_id),
+            acts=Acts(hub, interaction_id, turn),
             secrets=partial(tool_secrets.values, hub, workspace_id),
             ask=partial(functions.ask, hub, interaction_id),
         )

@@ -98,7 +98,8 @@ class Turn:
     `history` everything before it. `state` belongs to the brain: a JSON-able dictionary kept with
     the interaction; changes are saved with the reply and thrown away with it. `now` is aware and in
     the customer's (else the workspace's) time zone. `account` is whose key an engine of a vendor thinks with,
-    `colleagues` whom the agent may hand over to.
+    `colleagues` whom the agent may hand over to. A brain that is stopped before it could yield its `Usage` puts what
+    it took into `spent`.
     """
 
     agent: Mapping[str, Any]
@@ -112,6 +113,7 @@ class Turn:
     customer: Mapping[str, Any] = field(default_factory=dict)
     account: Account = NOBODY
     colleagues: Sequence[Colleague] = ()
+    spent: "list[Usage]" = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,16 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Something of an answer failed, and the agent goes on without it; kept in the log."""
+
+    engine: str
+    why: str
+    vendor: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The exchange is over. `reason` is an ended_reason, such as `goodbye`."""
 
@@ -187,7 +199,7 @@ class Usage:
     cached_tokens: int = 0
 
 
-Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | HandOver | Finish | Usage
+Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | HandOver | Failure | Finish | Usage
 
 
 class Brain(Protocol):

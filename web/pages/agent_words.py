@@ -16,7 +16,9 @@ from web.pages.form import read
 from web.pages.page import AnyRequest
 
 ENGINE_WORDS = {
+    "": "The best there is: a language model where one is set up, else the embedded one",
     "script": "Embedded: follows the flow and answers from knowledge, without a key or a network",
+    "openai": "OpenAI, or any model server that speaks like it (OPENAI_BASE_URL)",
 }
 
 
@@ -30,7 +32,7 @@ async def _words(request: AnyRequest, agent: Agent, draft: Draft | None = None, 
     parameters = agent.definition.get("parameters", {})
     return await show(
         request, agent, "words", draft, status,
-        engines=[(name, ENGINE_WORDS.get(name, name)) for name in ENGINES],
+        engines=[(name, ENGINE_WORDS.get(name, name)) for name in ["", *ENGINES]],
         parameters="\n".join(f"{key} = {'' if text is None else text}" for key, text in parameters.items()),
         wanted=wanted(agent.definition),
     )  # fmt: skip

@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from hub.dialogue.template import names
-from hub.engines import ENGINES
 from hub.models import AgentDefinition
 from web import call_settings
 from web.pages.form import Errors, complaints, storable
@@ -21,6 +20,10 @@ _EDITABLE = [
     (re.compile(pattern), kind)
     for pattern, kind in {
         r"name|description|engine|language|prompt": "text",
+        r"engine_fallbacks|thinking\.model_fallbacks": "lines",
+        r"thinking\.model": "text",
+        r"thinking\.(temperature|top_p)": "decimal",
+        r"thinking\.max_tokens": "number",
         r"(fallback|human|goodbye|error)_message": "text",
         r"opening_message": "optional",
         r"timing\.idle_close_seconds": "number",
@@ -135,8 +138,6 @@ def _nowhere(tree: Any) -> Iterator[tuple[str, str]]:
 
 
 def _rules(made: AgentDefinition) -> Iterator[tuple[str, str]]:
-    if made.engine not in ENGINES:
-        yield "engine", f"There is no engine {made.engine!r}; there are: {', '.join(ENGINES)}."
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", made.language):
         yield "language", "Write a language like en-US."
     for where, words in call_settings.faults(made):

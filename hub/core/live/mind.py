@@ -1,6 +1,7 @@
 """What the agent thinks with on a call: the same brain as for texts, with only what was heard in its memory."""
 
 import asyncio
+import contextlib
 import copy
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
+from hub.core.thinking import failed, minds, ready, worked
 from hub.core.toolbox import Tools
 from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn
 from hub.engines import brain
@@ -42,8 +44,7 @@ class LiveMind:
 
     def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None]) -> None:
         self._hub, self.memory, self._kept = hub, memory, kept
-        first = str(memory.agent.get("engine", "script"))
-        self._names = list(dict.fromkeys([first, *memory.agent.get("engine_fallbacks", [])]))
+        self._names = ready(minds(memory.agent, hub.accounts.vendors))
         self._shown: Sequence[str] = ()
 
     def think(self, said: str, cue: Cue, sure: asyncio.Event) -> "LiveThought":
@@ -52,6 +53,10 @@ class LiveMind:
     def remember(self, role: str, text: str) -> None:
         self.memory.history.append(Entry(role, text))
         del self.memory.history[:-HISTORY]
+
+    @property
+    def name(self) -> str:
+        return self._names[0]
 
     def another(self) -> bool:
         if len(self._names) < 2:
@@ -85,12 +90,26 @@ class LiveMind:
             return
         key = f"{memory.interaction_id} call {memory.turns}"
         tools = Tools(
-            self._hub, memory.workspace_id, memory.interaction_id, memory.agent_id, turn.agent, turn.parameters, key
+            self._hub,
+            memory.workspace_id,
+            memory.interaction_id,
+            memory.agent_id,
+            turn.agent,
+            turn.parameters,
+            key,
+            turn,
         )
-        engine = brain(self._names[0])
-        turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
-        async for piece in engine.reply(turn, _Sure(tools, sure)):
-            yield piece
+        name = self._names[0]
+        try:
+            engine = brain(name)
+            turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
+            async with contextlib.aclosing(engine.reply(turn, _Sure(tools, sure))) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    yield piece
+        except Exception as error:
+            yield failed(name, error)
+            raise
+        worked(name)
 
     def _goodbye(self, turn: Turn) -> list[Piece]:
         phrases = turn.agent.get("call", {}).get("goodbye_phrases", [])

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from hub.core.context import Context
+from hub.core.thinking import minds
 from hub.engine import Account, EngineFailed
 from hub.engines import TRANSCRIBERS, VOICES, brain, transcriber, voice
 from hub.models.voice import Call
@@ -30,7 +31,7 @@ async def warm_up(hub: Context, workspace_id: UUID, agent: Mapping[str, Any]) ->
     try:
         async with asyncio.timeout(WITHIN_SECONDS):
             await asyncio.gather(_ears(settings, agent, account), _mouth(settings, agent, account))
-            brain(str(agent.get("engine", "script")))
+            await asyncio.to_thread(brain, minds(agent, hub.accounts.vendors)[0])
     except (EngineFailed, TimeoutError, ValueError) as error:
         log.info("an engine could not be got ready: %s", error)
 

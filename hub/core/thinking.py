@@ -1,0 +1,81 @@
+"""Thinking of an answer with the engines in their order: when one fails the next takes over, and the log says why."""
+
+import asyncio
+import copy
+import logging
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+from hub.core.context import Context
+from hub.dialogue.turn import Failure, HandToHuman, Piece, Say, Toolbox, Turn, Usage, UsedTool
+from hub.engine import EngineFailed
+from hub.engines import UnknownEngine, brain
+from hub.voice.chain import BREAKER
+
+log = logging.getLogger("hub.thinking")
+
+EMBEDDED = "script"
+"""The last resort of every agent with a flow."""
+MODELS = ("openai",)
+"""What an agent thinks with that names no engine: the first of these that there is an account for."""
+_WORDS = 300
+
+
+def minds(agent: Mapping[str, Any], vendors: Collection[str]) -> list[str]:
+    """The agent's engines of thought in the order in which they are tried; `vendors`: of whom there is an account."""
+    usual = next((name for name in MODELS if name in vendors), EMBEDDED)
+    names = [str(agent.get("engine") or usual), *agent.get("engine_fallbacks", [])]
+    if (agent.get("flow") or {}).get("stages"):
+        names.append(EMBEDDED)
+    return list(dict.fromkeys(names))
+
+
+def ready(names: list[str]) -> list[str]:
+    """Those that are not left alone for a while because they failed often; all where none is left."""
+    return [name for name in names if BREAKER.allows(f"mind:{name}")] or names
+
+
+def failed(name: str, error: Exception) -> Failure:
+    """It failed: counted against it, and told to the admin."""
+    BREAKER.failed(f"mind:{name}")
+    if isinstance(error, EngineFailed):
+        log.warning("engine %s: %s", name, error)
+        return Failure(name, str(error)[:_WORDS], fault=error.fault)
+    if isinstance(error, UnknownEngine):
+        return Failure(name, str(error)[:_WORDS], fault="invalid")
+    log.error("engine %s broke", name, exc_info=error)
+    return Failure(name, f"broke: {type(error).__name__}; see the server's log", fault="broken")
+
+
+def worked(name: str) -> None:
+    BREAKER.worked(f"mind:{name}")
+
+
+async def warm_up(hub: Context) -> None:
+    """Load what agents think with that name no engine: the first message should not wait for that."""
+    await asyncio.to_thread(brain, minds({}, hub.accounts.vendors)[0])
+
+
+async def think(hub: Context, workspace_id: UUID, turn: Turn, tools: Toolbox) -> list[Piece]:
+    """The whole answer. It never raises: where no engine can think, the agent's words for that, and a person."""
+    kept: list[Piece] = []
+    state = copy.deepcopy(turn.state)
+    for name in ready(minds(turn.agent, hub.accounts.vendors)):
+        pieces: list[Piece] = []
+        try:
+            engine = brain(name)
+            turn.account = await hub.accounts.of(workspace_id, engine.vendor)
+            async for piece in engine.reply(turn, tools):
+                pieces.append(piece)
+        except Exception as error:
+            turn.state.clear()
+            turn.state.update(copy.deepcopy(state))
+            kept += [piece for piece in pieces if isinstance(piece, UsedTool | Usage)]
+            kept.append(failed(name, error))
+        else:
+            worked(name)
+            return [*kept, *pieces]
+    words = str(turn.agent.get("error_message") or "")
+    given_up = HandToHuman("The agent could not think of an answer; the log of this conversation says why.")
+    return [*kept, *([Say(words)] if words else []), given_up]
