@@ -20,6 +20,7 @@ TRANSCRIBERS = {
 
 VOICES = {
     "espeak": "hub.engines.espeak:Espeak",
+    "elevenlabs": "hub.engines.elevenlabs:ElevenLabs",
 }
 """The engines of speaking: name > class that implements `hub.voice.speech.Voice`."""
 

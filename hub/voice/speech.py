@@ -6,7 +6,7 @@ with it. Everything here runs on the event loop, so nothing may be slow: sockets
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from hub.engine import Account
 
@@ -132,6 +132,27 @@ class Mouth(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVoice:
+    """One voice of an engine's catalogue. What the vendor does not tell is empty; `id` is what an agent's `voice` is."""
+
+    id: str
+    name: str
+    language: str = ""
+    gender: str = ""
+    accent: str = ""
+    preview_url: str = ""
+
+
+@runtime_checkable
+class Catalogue(Protocol):
+    """An engine of speaking that can list its voices."""
+
+    async def voices(self, account: Account) -> Sequence[NamedVoice]:
+        """Every voice that this account may use, bounded. Raises `EngineFailed`."""
+        ...
 
 
 class Voice(Protocol):
