@@ -200,8 +200,8 @@ def failure(error: Exception) -> EngineFailed:
     if isinstance(error, httpx.DecodingError):
         return EngineFailed(f"{VENDOR} sent what cannot be unpacked.", "garbage")
     if isinstance(error, httpx.HTTPError):
-        return EngineFailed(f"The connection to {VENDOR} broke: {str(error) or type(error).__name__}", "broken")
-    return EngineFailed(f"{VENDOR} answered what its SDK does not understand: {type(error).__name__}", "garbage")
+        return EngineFailed(f"The connection to {VENDOR} broke: {str(error) or type(error).__name__}.", "broken")
+    return EngineFailed(f"{VENDOR} answered what its SDK does not understand: {type(error).__name__}.", "garbage")
 
 
 def _words(body: Any) -> str:
