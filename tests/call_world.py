@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import io
+import itertools
 import wave
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from uuid import UUID
 import httpx
 import numpy as np
 
-from fixtures.sandbox.sound import LETTER_BYTES, found, hidden, spelled, voiced
 from fixtures.sandbox.twilio.voice.audio import from_mulaw, from_wav
 from hub.dialogue.turn import Collected, Finish, HandToHuman, Piece, Say, Toolbox, Turn, UsedTool
 from hub.engine import Account, EngineFailed
@@ -33,13 +33,22 @@ from tests.fakes import FakeClock, until
 from tests.world import House, Records, Sandbox, eventually, house
 
 RATE = 8000
+LETTER_BYTES = 240
+"""30 ms for each letter."""
 SPEECH = Path("fixtures/audio/sentences.ulaw").read_bytes()[7_200:24_000]
 HOUR = 3_600.0
 Script = list[dict[str, Any]]
 
-# sound that means something (the words in it: fixtures.sandbox.sound)
+# sound that means something
 
+_MAGIC = bytes((0xF9, 0xF2, 0xFB, 0xF4, 0xFD, 0xF6))
 _QUIET = b"\xff" * 320
+
+
+def hidden(text: str) -> bytes:
+    """Words as mu-law that nobody hears: two samples a byte, all of them quieter than a line's own noise."""
+    data = text.encode() + b"\0"
+    return _MAGIC + bytes(0xF0 | half for byte in data for half in (byte >> 4, byte & 15))
 
 
 def says(text: str, milliseconds: int = 600, before: str = "") -> dict[str, Any]:
@@ -63,6 +72,34 @@ def wav(mulaw: bytes) -> str:
 
 
 QUESTION = "Which colour do you want?"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,?!' "
+
+
+def voiced(text: str, letter_bytes: int = LETTER_BYTES) -> bytes:
+    """Each letter as a loud sound that no other letter has."""
+    parts = []
+    for letter in text.lower():
+        code = 0x80 + max(_LETTERS.find(letter), 0)
+        parts.append(bytes((code, code & 0x7F)) * (letter_bytes // 2))
+    return b"".join(parts)
+
+
+def spelled(played: bytes, letter_bytes: int = LETTER_BYTES) -> str:
+    """What `voiced` says in this sound; a letter counts when more than half of it is there, quiet is left out."""
+    codes = np.frombuffer(played, dtype=np.uint8) | 0x80
+    text = []
+    for begin, end in _runs(codes):
+        code = int(codes[begin]) - 0x80
+        if code < len(_LETTERS):
+            text.append(_LETTERS[code] * round((end - begin) / letter_bytes))
+    return "".join(text)
+
+
+def _runs(codes: "np.ndarray[Any, Any]") -> list[tuple[int, int]]:
+    if not len(codes):
+        return []
+    edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    return list(itertools.pairwise(edges))
 
 
 # engines
@@ -120,9 +157,17 @@ class OpenEars:
     def feed(self, audio: bytes) -> None:
         if self._fault in ("stall", "zero"):
             return
-        texts, self._tail = found(self._tail + audio)
-        for text in texts:
-            self._understood(text)
+        self._tail += audio
+        while (at := self._tail.find(_MAGIC)) >= 0:
+            codes = self._tail[at + len(_MAGIC) :]
+            data = bytes((high & 15) << 4 | low & 15 for high, low in zip(codes[::2], codes[1::2], strict=False))
+            text, end, _ = data.partition(b"\0")
+            if not end:
+                self._tail = self._tail[at:]
+                return
+            self._tail = codes[2 * len(text) + 2 :]
+            self._understood(text.decode(errors="replace"))
+        self._tail = self._tail[-len(_MAGIC) :]
 
     def _understood(self, text: str) -> None:
         self._heard += 1

@@ -75,7 +75,7 @@ class ElevenLabs:
     async def open(
         self, format: Format, language: str, options: Mapping[str, Any], account: Account
     ) -> "ElevenLabsMouth":
-        """Does not wait for the vendor; a connection is made beside. Raises `EngineFailed` for options that cannot be."""
+        """Does not wait for the vendor; a connection is made beside. Raises `EngineFailed` for bad options."""
         if format not in _NAMES:
             raise EngineFailed(f"{VENDOR} is not asked for {format.codec} at {format.rate} Hz.", "invalid")
         asked = request(format, language, Options(VENDOR, options))

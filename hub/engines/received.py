@@ -55,7 +55,10 @@ class Received:
             raise self._garbage(f"sent sound at {rate[1]} Hz, not at {self._format.rate}")
 
     async def played(self, chunks: AsyncIterator[bytes], spent: float = 0.0) -> AsyncIterator[bytes]:
-        """What can be played, as it comes. `spent` seconds of the first sound's time are over. Raises `EngineFailed`."""
+        """What can be played, as it comes; `spent` seconds of the first sound's time are over.
+
+        Raises `EngineFailed`.
+        """
         time = asyncio.get_running_loop().time
         first_by = time() + FIRST_SECONDS - spent
         while True:

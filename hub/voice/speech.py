@@ -136,7 +136,7 @@ class Mouth(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NamedVoice:
-    """One voice of an engine's catalogue. What the vendor does not tell is empty; `id` is what an agent's `voice` is."""
+    """One voice of an engine. What the vendor does not tell is empty; `id` is what an agent's `voice` is."""
 
     id: str
     name: str
