@@ -12,6 +12,10 @@ class Accounts:
     def __init__(self, ours: Mapping[str, Account]) -> None:
         self._ours = ours
 
+    async def at_hand(self, workspace_id: UUID) -> Mapping[str, Account]:
+        """The accounts there are for this workspace, by vendor."""
+        return self._ours
+
     async def of(self, workspace_id: UUID, vendor: str) -> Account:
         """The account for this vendor's engines. Raises `EngineFailed` when there is none."""
         if not vendor:

@@ -28,7 +28,7 @@ from hub.dialogue.turn import (
     Turn,
     UsedTool,
 )  # fmt: skip
-from hub.engines import brain
+from hub.engines import brain, choice
 from hub.models import Interaction, Message
 from hub.policy import NotAllowed
 from hub.segments import split
@@ -127,7 +127,8 @@ async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     acts = Acts(hub, interaction.id)
     tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key, acts)
     try:
-        engine = brain(interaction.agent.get("engine", "script"))
+        accounts = await hub.accounts.at_hand(interaction.workspace_id)
+        engine = brain(choice.minds(interaction.agent, accounts)[0])
         draft.turn.account = await hub.accounts.of(interaction.workspace_id, engine.vendor)
         return [piece async for piece in engine.reply(draft.turn, tools)]
     except Exception:

@@ -24,8 +24,8 @@ class Timing(BaseModel):
 class AgentDefinition(BaseModel):
     """All that decides how the agent behaves; frozen into each interaction.
 
-    `engine` is a name of `hub.engines.ENGINES`, `engine_fallbacks` those that think on calls when it does not
-    answer; `opening_message` None lets the customer speak first; `parameters` are values for `{{name}}` that an
+    `engine` is a name of `hub.engines.ENGINES`, or `auto` for the best there is (`hub.engines.choice`),
+    `engine_fallbacks` those that think on calls when it does not answer; `opening_message` None lets the customer speak first; `parameters` are values for `{{name}}` that an
     interaction's own may replace; `fallback_message` is said when the agent does not know, `human_message` when a
     person takes over, `error_message` when it could not think.
     """
@@ -33,7 +33,7 @@ class AgentDefinition(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1, max_length=120)
     description: str = Field(default="", max_length=2_000)
-    engine: str = "script"
+    engine: str = "auto"
     engine_fallbacks: list[str] = Field(default=[], max_length=5)
     language: str = "en-US"
     prompt: str = Field(default="", max_length=100_000)

@@ -37,6 +37,14 @@ PCM_24K = Format("pcm16", 24000)
 PCM_48K = Format("pcm16", 48000)
 
 
+def best(offered: Sequence[Format], line: Format) -> Format:
+    """The line's own format; else the fullest sound that the line can carry, else the engine's favourite."""
+    if line in offered:
+        return line
+    carried = [one for one in offered if one.codec == line.codec and one.rate <= line.rate]
+    return max(carried, key=lambda one: one.rate, default=offered[0])
+
+
 @dataclass(frozen=True, slots=True)
 class SpeechBegan:
     """The engine hears somebody speak."""
