@@ -25,9 +25,10 @@ class AgentDefinition(BaseModel):
     """All that decides how the agent behaves; frozen into each interaction.
 
     `engine` is a name of `hub.engines.ENGINES`, or `auto` for the best there is (`hub.engines.choice`),
-    `engine_fallbacks` those that think on calls when it does not answer; `opening_message` None lets the customer speak first; `parameters` are values for `{{name}}` that an
-    interaction's own may replace; `fallback_message` is said when the agent does not know, `human_message` when a
-    person takes over, `error_message` when it could not think.
+    `engine_fallbacks` those that think on calls when it does not answer; `opening_message` None lets the customer
+    speak first; `parameters` are values for `{{name}}` that an interaction's own may replace; `fallback_message` is
+    said when the agent does not know, `human_message` when a person takes over, `error_message` when it could not
+    think.
     """
 
     model_config = ConfigDict(extra="forbid")

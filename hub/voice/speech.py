@@ -117,7 +117,7 @@ class Transcriber(Protocol):
     """An engine of hearing. `takes` lists the formats it understands, the best first.
 
     `ends_turns`: it says itself when a turn is over (`EndOfTurn`); otherwise silence does. `vendor` is whose account
-    it needs, empty for an embedded one.
+    it needs, empty for an embedded one. One that takes its time to settle words says how long, in `settles_in` seconds.
     """
 
     vendor: str

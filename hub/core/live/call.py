@@ -75,9 +75,7 @@ class LiveCall:
         self._fault = ""
         language = str(interaction.agent.get("language", "en-US"))
         account = partial(hub.accounts.of, interaction.workspace_id)
-        self.engines = Engines(
-            self.settings, interaction.agent, self.format, memory.topics, account, memory.accounts
-        )
+        self.engines = Engines(self.settings, interaction.agent, self.format, memory.topics, account, memory.accounts)
         self.conversation = Conversation(
             line,
             settings=self.settings,

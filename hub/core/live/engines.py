@@ -8,7 +8,7 @@ from hub.engine import Account, EngineFailed
 from hub.engines import TRANSCRIBERS, VOICES, choice, transcriber, voice
 from hub.models.voice import Call, Speaking
 from hub.voice.codecs import Converter
-from hub.voice.hearing import OpenEars
+from hub.voice.hearing import SETTLING_SECONDS, OpenEars
 from hub.voice.speech import Format, Hints, best
 from hub.voice.synthesis import OpenMouth
 
@@ -39,7 +39,8 @@ class Engines:
         hints = Hints(self._language, self._topics, hearing.keywords, definition=self._agent)
         options = hearing.options if name == hearing.engine else {}
         opened = await engine.open(taken, hints, options, await self._account(engine.vendor))
-        return OpenEars(opened, Converter(spoken, taken), engine.ends_turns)
+        settles_in = getattr(engine, "settles_in", SETTLING_SECONDS)
+        return OpenEars(opened, Converter(spoken, taken), engine.ends_turns, settles_in)
 
     async def mouth(self, name: str) -> OpenMouth:
         """Connect it. Raises `EngineFailed`."""
