@@ -3,32 +3,17 @@
 import asyncio
 import copy
 import logging
-from collections.abc import Collection, Mapping
-from typing import Any
 from uuid import UUID
 
 from hub.core.context import Context
 from hub.dialogue.turn import Failure, HandToHuman, Piece, Say, Toolbox, Turn, Usage, UsedTool
 from hub.engine import EngineFailed
-from hub.engines import UnknownEngine, brain
+from hub.engines import UnknownEngine, brain, choice
 from hub.voice.chain import BREAKER
 
 log = logging.getLogger("hub.thinking")
 
-EMBEDDED = "script"
-"""The last resort of every agent with a flow."""
-MODELS = ("openai",)
-"""What an agent thinks with that names no engine: the first of these that there is an account for."""
 _WORDS = 300
-
-
-def minds(agent: Mapping[str, Any], vendors: Collection[str]) -> list[str]:
-    """The agent's engines of thought in the order in which they are tried; `vendors`: of whom there is an account."""
-    usual = next((name for name in MODELS if name in vendors), EMBEDDED)
-    names = [str(agent.get("engine") or usual), *agent.get("engine_fallbacks", [])]
-    if (agent.get("flow") or {}).get("stages"):
-        names.append(EMBEDDED)
-    return list(dict.fromkeys(names))
 
 
 def ready(names: list[str]) -> list[str]:
@@ -54,14 +39,14 @@ def worked(name: str) -> None:
 
 async def warm_up(hub: Context) -> None:
     """Load what agents think with that name no engine: the first message should not wait for that."""
-    await asyncio.to_thread(brain, minds({}, hub.accounts.vendors)[0])
+    await asyncio.to_thread(brain, choice.minds({}, hub.accounts.ours)[0])
 
 
 async def think(hub: Context, workspace_id: UUID, turn: Turn, tools: Toolbox) -> list[Piece]:
     """The whole answer. It never raises: where no engine can think, the agent's words for that, and a person."""
     kept: list[Piece] = []
     state = copy.deepcopy(turn.state)
-    for name in ready(minds(turn.agent, hub.accounts.vendors)):
+    for name in ready(choice.minds(turn.agent, await hub.accounts.at_hand(workspace_id))):
         pieces: list[Piece] = []
         try:
             engine = brain(name)

@@ -16,11 +16,14 @@ ENGINES = {
 
 TRANSCRIBERS = {
     "sphinx": "hub.engines.sphinx:Sphinx",
+    "openai": "hub.engines.openai_ears:OpenAITranscriber",
 }
 """The engines of hearing: name > class that implements `hub.voice.speech.Transcriber`."""
 
 VOICES = {
     "espeak": "hub.engines.espeak:Espeak",
+    "elevenlabs": "hub.engines.elevenlabs:ElevenLabs",
+    "openai": "hub.engines.openai_voice:OpenAIVoice",
 }
 """The engines of speaking: name > class that implements `hub.voice.speech.Voice`."""
 

@@ -39,17 +39,17 @@ class Thinking(BaseModel):
 class AgentDefinition(BaseModel):
     """All that decides how the agent behaves; frozen into each interaction.
 
-    `engine` is a name of `hub.engines.ENGINES`; empty: a language model where there is one, else the embedded brain;
-    `engine_fallbacks` those that think when it does not
-    answer, `thinking` how; `opening_message` None lets the customer speak first; `parameters` are values for
-    `{{name}}` that an interaction's own may replace; `fallback_message` is said when the agent does not know,
-    `human_message` when a person takes over, `error_message` when it could not think.
+    `engine` is a name of `hub.engines.ENGINES`, or `auto` for the best there is (`hub.engines.choice`),
+    `engine_fallbacks` those that think when it does not answer, `thinking` how; `opening_message` None lets the
+    customer speak first; `parameters` are values for `{{name}}` that an interaction's own may replace;
+    `fallback_message` is said when the agent does not know, `human_message` when a person takes over, `error_message`
+    when it could not think.
     """
 
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1, max_length=120)
     description: str = Field(default="", max_length=2_000)
-    engine: str = ""
+    engine: str = "auto"
     engine_fallbacks: list[str] = Field(default=[], max_length=5)
     thinking: Thinking = Thinking()
     language: str = "en-US"

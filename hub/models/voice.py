@@ -1,6 +1,6 @@
 """How an agent speaks and listens on a call: engines, patience, interruption, quiet, limits."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,22 +8,29 @@ Options = dict[str, str | int | float | bool]
 
 
 class Hearing(BaseModel):
-    """The engine that turns the customer's speech into words. `fallbacks` are tried in their order when it fails."""
+    """The engine that turns the customer's speech into words; `auto`: the best there is, see `hub.engines.choice`.
+
+    `fallbacks` are tried in their order when it fails; without any, what else there is.
+    """
 
     model_config = ConfigDict(extra="forbid")
-    engine: str = "sphinx"
+    engine: str = "auto"
     fallbacks: list[str] = []
     keywords: list[str] = Field(default=[], max_length=200)
     options: Options = {}
 
 
 class Speaking(BaseModel):
-    """The engine that speaks, and with which of its voices. `fallbacks` are tried in their order when it fails."""
+    """The engine that speaks; `auto` and `fallbacks` as for hearing.
+
+    `voices` says with which of its voices each engine speaks, by the engine's name; `voice` is the named engine's own.
+    """
 
     model_config = ConfigDict(extra="forbid")
-    engine: str = "espeak"
+    engine: str = "auto"
     fallbacks: list[str] = []
-    voice: str = ""
+    voice: str = Field(default="", max_length=200)
+    voices: dict[str, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=20)
     speed: float = Field(default=1.0, ge=0.5, le=2.0)
     options: Options = {}
 

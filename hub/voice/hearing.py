@@ -18,11 +18,12 @@ REPEATED_SECONDS = 8.0
 
 @dataclass(slots=True)
 class OpenEars:
-    """A transcriber at work, and what it is fed through."""
+    """A transcriber at work, and what it is fed through; `settles_in` seconds at most it takes to settle words."""
 
     ears: Ears
     converter: Converter
     ends_turns: bool
+    settles_in: float = SETTLING_SECONDS
 
     async def close(self) -> None:
         await self.ears.close()
@@ -180,7 +181,8 @@ class Hearing:
             patience = max(patience, NEVER_FINAL_SECONDS)
         due = self._quiet_at + patience
         if self._settling:
-            due = max(due, self._quiet_at + self._pause_seconds + SETTLING_SECONDS)
+            settles_in = self._open.settles_in if self._open is not None else SETTLING_SECONDS
+            due = max(due, self._quiet_at + self._pause_seconds + settles_in)
         self._timer = self._loop.call_at(max(due, self._loop.time()), self._due)
 
     def _stop_timer(self) -> None:

@@ -6,7 +6,7 @@ with it. Everything here runs on the event loop, so nothing may be slow: sockets
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from hub.engine import Account
 
@@ -35,6 +35,14 @@ MULAW_8K = Format("mulaw", 8000)
 PCM_16K = Format("pcm16", 16000)
 PCM_24K = Format("pcm16", 24000)
 PCM_48K = Format("pcm16", 48000)
+
+
+def best(offered: Sequence[Format], line: Format) -> Format:
+    """The line's own format; else the fullest sound that the line can carry, else the engine's favourite."""
+    if line in offered:
+        return line
+    carried = [one for one in offered if one.codec == line.codec and one.rate <= line.rate]
+    return max(carried, key=lambda one: one.rate, default=offered[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ class Transcriber(Protocol):
     """An engine of hearing. `takes` lists the formats it understands, the best first.
 
     `ends_turns`: it says itself when a turn is over (`EndOfTurn`); otherwise silence does. `vendor` is whose account
-    it needs, empty for an embedded one.
+    it needs, empty for an embedded one. One that takes its time to settle words says how long, in `settles_in` seconds.
     """
 
     vendor: str
@@ -132,6 +140,27 @@ class Mouth(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVoice:
+    """One voice of an engine. What the vendor does not tell is empty; `id` is what an agent's `voice` is."""
+
+    id: str
+    name: str
+    language: str = ""
+    gender: str = ""
+    accent: str = ""
+    preview_url: str = ""
+
+
+@runtime_checkable
+class Catalogue(Protocol):
+    """An engine of speaking that can list its voices."""
+
+    async def voices(self, account: Account) -> Sequence[NamedVoice]:
+        """Every voice that this account may use, bounded. Raises `EngineFailed`."""
+        ...
 
 
 class Voice(Protocol):

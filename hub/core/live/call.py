@@ -75,7 +75,7 @@ class LiveCall:
         self._fault = ""
         language = str(interaction.agent.get("language", "en-US"))
         account = partial(hub.accounts.of, interaction.workspace_id)
-        self.engines = Engines(self.settings, interaction.agent, self.format, memory.topics, account)
+        self.engines = Engines(self.settings, interaction.agent, self.format, memory.topics, account, memory.accounts)
         self.conversation = Conversation(
             line,
             settings=self.settings,
@@ -402,7 +402,7 @@ class LiveCall:
             self.conversation.room = None
 
     async def _operator_ears(self, format: Format) -> OpenEars:
-        return await self.engines.ears(self.settings.hearing.engine, format)
+        return await self.engines.ears(self.engines.ears_names[0], format)
 
     def _operator_said(self, operator_id: str, turn: CustomerTurn) -> None:
         ms, operator = self.conversation.speaking.ms, None if operator_id == GUEST else UUID(operator_id)

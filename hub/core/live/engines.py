@@ -5,39 +5,30 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from hub.engine import Account, EngineFailed
-from hub.engines import TRANSCRIBERS, VOICES, transcriber, voice
-from hub.models.voice import Call
+from hub.engines import TRANSCRIBERS, VOICES, choice, transcriber, voice
+from hub.models.voice import Call, Speaking
 from hub.voice.codecs import Converter
-from hub.voice.hearing import OpenEars
-from hub.voice.speech import Format, Hints
+from hub.voice.hearing import SETTLING_SECONDS, OpenEars
+from hub.voice.speech import Format, Hints, best
 from hub.voice.synthesis import OpenMouth
-
-EARS, MOUTH = "sphinx", "espeak"
-"""The last resort of every call: the embedded ones."""
 
 
 class Engines:
     """Opens engines by name for a line of this format. Nothing is transcoded where an engine speaks the line's own.
 
-    `account` gives whose account a vendor's engine uses.
+    `account` gives whose account a vendor's engine uses, `accounts` are those at hand.
     """
 
     def __init__(
         self, settings: Call, agent: Mapping[str, Any], format: Format, topics: Sequence[str],
-        account: Callable[[str], Awaitable[Account]],
+        account: Callable[[str], Awaitable[Account]], accounts: Mapping[str, Account],
     ) -> None:  # fmt: skip
         self._settings, self._agent, self._format, self._topics = settings, agent, format, topics
         self._account = account
         self._language = str(agent.get("language", "en-US"))
-
-    @property
-    def ears_names(self) -> list[str]:
+        self.ears_names = choice.ears(settings.hearing, self._language, accounts)
+        self.mouth_names = choice.mouths(settings.speaking, accounts)
         """In the order in which they are tried."""
-        return [self._settings.hearing.engine, *self._settings.hearing.fallbacks, EARS]
-
-    @property
-    def mouth_names(self) -> list[str]:
-        return [self._settings.speaking.engine, *self._settings.speaking.fallbacks, MOUTH]
 
     async def ears(self, name: str, spoken: Format | None = None) -> OpenEars:
         """Connect it for sound of the line's format, or of another one. Raises `EngineFailed`."""
@@ -48,17 +39,23 @@ class Engines:
         hints = Hints(self._language, self._topics, hearing.keywords, definition=self._agent)
         options = hearing.options if name == hearing.engine else {}
         opened = await engine.open(taken, hints, options, await self._account(engine.vendor))
-        return OpenEars(opened, Converter(spoken, taken), engine.ends_turns)
+        settles_in = getattr(engine, "settles_in", SETTLING_SECONDS)
+        return OpenEars(opened, Converter(spoken, taken), engine.ends_turns, settles_in)
 
     async def mouth(self, name: str) -> OpenMouth:
         """Connect it. Raises `EngineFailed`."""
         if name not in VOICES:
             raise EngineFailed(f"there is no voice engine {name!r}")
         engine, speaking = voice(name), self._settings.speaking
-        made = self._format if self._format in engine.gives else engine.gives[0]
-        options: dict[str, Any] = {"speed": speaking.speed}
-        if name == speaking.engine:
-            options |= {**speaking.options, **({"voice": speaking.voice} if speaking.voice else {})}
+        made = best(engine.gives, self._format)
+        options = spoken_with(speaking, name)
         voice_of = json.dumps([self._language, options], sort_keys=True, default=str)
         opened = await engine.open(made, self._language, options, await self._account(engine.vendor))
         return OpenMouth(opened, made, f"{name} {voice_of}")
+
+
+def spoken_with(speaking: Speaking, name: str) -> dict[str, Any]:
+    """The options that the engine of this name speaks with."""
+    named = name == speaking.engine
+    chosen = speaking.voices.get(name) or (speaking.voice if named else "")
+    return {"speed": speaking.speed, **(speaking.options if named else {}), **({"voice": chosen} if chosen else {})}

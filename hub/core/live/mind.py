@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
-from hub.core.thinking import failed, minds, ready, worked
+from hub.core.thinking import failed, ready, worked
 from hub.core.toolbox import Tools
 from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn
-from hub.engines import brain
+from hub.engine import Account
+from hub.engines import brain, choice
 from hub.models import Interaction
 from hub.store import agents, interactions
 from hub.voice.mind import Thought
@@ -23,7 +24,10 @@ from hub.voice.mind import Thought
 
 @dataclass(slots=True)
 class Memory:
-    """What stays the same for a call, and what is learnt in it. `topics` are the titles of what the agent knows."""
+    """What stays the same for a call, and what is learnt in it.
+
+    `topics` are the titles of what the agent knows, `accounts` those at hand with vendors of engines.
+    """
 
     interaction_id: UUID
     workspace_id: UUID
@@ -37,6 +41,7 @@ class Memory:
     state: dict[str, Any] = field(default_factory=dict)
     turns: int = 0
     topics: Sequence[str] = ()
+    accounts: Mapping[str, Account] = field(default_factory=dict)
 
 
 class LiveMind:
@@ -44,7 +49,7 @@ class LiveMind:
 
     def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None]) -> None:
         self._hub, self.memory, self._kept = hub, memory, kept
-        self._names = ready(minds(memory.agent, hub.accounts.vendors))
+        self._names = ready(choice.minds(memory.agent, memory.accounts))
         self._shown: Sequence[str] = ()
 
     def think(self, said: str, cue: Cue, sure: asyncio.Event) -> "LiveThought":
@@ -194,4 +199,5 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
         history=remembered(said),
         state=dict(interaction.state),
         topics=topics,
+        accounts=await hub.accounts.at_hand(interaction.workspace_id),
     )

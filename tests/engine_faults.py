@@ -1,0 +1,33 @@
+"""What each fault of the sandbox's vendors of sound must end in: the kind of failure, or well."""
+
+SOUND_FAULTS = {
+    "502_html": "broken",
+    "503": "broken",
+    "redirect": "garbage",
+    "reset": "broken",
+    "hang_up": "broken",
+    "never": "slow",
+    "slow_headers": "slow",
+    "stall_first": "slow",
+    "stall_middle": "slow",
+    "reset_middle": "broken",
+    "closed_middle": "broken",
+    "truncated": "garbage",
+    "zero_audio": "garbage",
+    "silence": "garbage",
+    "json_200": "garbage",
+    "json_as_audio": "garbage",
+    "html_200": "garbage",
+    "html_as_audio": "garbage",
+    "wrong_rate": "garbage",
+    "wav_header": "garbage",
+    "mp3": "garbage",
+    "bad_encoding": "garbage",
+    "odd_chunks": "well",
+    "odd_end": "well",
+    "tiny_chunks": "well",
+    "huge_chunk": "well",
+    "drip": "slow",
+    "endless": "garbage",
+}
+"""Those of `fixtures.sandbox.vendor_sound`."""
