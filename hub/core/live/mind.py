@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
+from hub.core.metering import Meter
 from hub.core.thinking import failed, ready, worked
 from hub.core.toolbox import Tools
-from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn
+from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn, Usage
 from hub.engine import Account
 from hub.engines import brain, choice
 from hub.models import Interaction
@@ -45,10 +46,10 @@ class Memory:
 
 
 class LiveMind:
-    """The `Mind` of one call. `kept` is told of each new state that counts."""
+    """The `Mind` of one call. `kept` is told of each new state that counts, `meter` counts what thoughts take."""
 
-    def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None]) -> None:
-        self._hub, self.memory, self._kept = hub, memory, kept
+    def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None], meter: Meter) -> None:
+        self._hub, self.memory, self._kept, self._meter = hub, memory, kept, meter
         self._names = ready(choice.minds(memory.agent, memory.accounts))
         self._shown: Sequence[str] = ()
 
@@ -110,10 +111,17 @@ class LiveMind:
             turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
             async with contextlib.aclosing(engine.reply(turn, _Sure(tools, sure))) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
-                    yield piece
+                    if isinstance(piece, Usage):
+                        turn.spent.append(piece)
+                    else:
+                        yield piece
         except Exception as error:
             yield failed(name, error)
             raise
+        finally:  # also when it is thrown away
+            for usage in turn.spent:
+                self._meter.thought(usage, turn.account.own)
+            turn.spent.clear()
         worked(name)
 
     def _goodbye(self, turn: Turn) -> list[Piece]:
