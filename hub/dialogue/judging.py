@@ -18,7 +18,7 @@ _GOOD = frozenset(
 _BAD = frozenset(
     """
     bad terrible awful horrible angry annoyed frustrated frustrating ridiculous unacceptable worst useless
-    disappointed disappointing upset furious broken damaged wrong late complaint complain rude hate never
+    disappointed disappointing upset furious broken damaged wrong late complaint complain rude hate
     unhappy scam disgusting waste waited problem fed sick mal enfadado schlecht kaputt wuetend enttauscht
     furchtbar unverschamt inacceptable nul decu colere mauvais
     """.split()  # noqa: SIM905
@@ -33,6 +33,14 @@ _NOT = frozenset(
     not no never don't isn't wasn't didn't hardly nicht kein nunca pas
     """.split()  # noqa: SIM905
 )
+_FAINT = frozenset(
+    """
+    thanks thank merci danke gracias good fine nice late problem wrong broken damaged
+    """.split()  # noqa: SIM905
+)
+"""Words of politeness, or of what it is about: they say little of the mood."""
+_PAINS = frozenset({"pain", "pains", "toothache", "headache", "ache"})
+_CLEAR = 0.75
 _NO_TALK = {
     "no_answer": "Nobody answered.", "busy": "The line was busy.", "voicemail": "An answering machine took it.",
     "canceled": "It was canceled before it began.", "unreachable": "They could not be reached.",
@@ -90,16 +98,20 @@ def mood(lines: Sequence[Line]) -> Sentiment:
     score = 0.0
     for at, line in enumerate(theirs, 1):
         score += (0.5 + at / len(theirs)) * _score(line.text)
-    return "positive" if score >= 1 else "negative" if score <= -1 else "neutral"
+    return "positive" if score >= _CLEAR else "negative" if score <= -_CLEAR else "neutral"
 
 
 def _score(text: str) -> float:
     said, score = words(text), 0.0
     for at, word in enumerate(said):
         worth = 1.0 if word in _GOOD else -2.0 if word in _STRONG else -1.0 if word in _BAD else 0.0
-        if worth and word not in ("thanks", "thank", "never") and _NOT & set(said[max(0, at - 3) : at]):
-            worth = -0.8 * worth
-        score += worth * (0.5 if word in ("thanks", "thank", "good", "fine", "nice", "late", "problem") else 1)
+        if not worth or _PAINS & set(said[at + 1 : at + 2]):
+            continue
+        denied = bool(_NOT & set(said[max(0, at - 3) : at]))
+        if word in _FAINT:
+            score += 0.25 * worth * (word in _GOOD or not denied)
+        else:
+            score += -0.8 * worth if denied else worth
     return score
 
 

@@ -10,6 +10,8 @@ _ASKS = re.compile(
     r"\?|\b(?:what|which|when|who|where|how|may i|can i|could you|please (?:tell|give|say|share|type|send)|tell me"
     r"|let me know|i (?:just )?need|cual|que|cuando|como|wie|was|wann|welche|quel|quelle|comment|quand)\b"
 )
+_IS_IT = re.compile(r"(?:is |was )?(?:that|this|it)?(?:'s)? ?(?:is )?(?:right|correct|ok(?:ay)?|so|true)\W*")
+_VAGUE = frozenset({"text", "list", "boolean"})
 _KINDS: dict[str, str] = {
     "email": "email mail e mailadresse correo courriel adresse",
     "phone": "phone number mobile cell reach telephone telefon telefonnummer telefono numero nummer call",
@@ -31,15 +33,33 @@ _COMMON = frozenset(
 
 
 def asked_fields(text: str, fields: Sequence[ResultField]) -> frozenset[str]:
-    """The names of the fields that the last question in this asks for; of those of one type, the best fitting."""
-    asked = set(words(_question(text)))
-    if not asked:
+    """The names of the fields that the last question in this asks for; of those of one group, the best fitting.
+
+    What any answer would fit must be asked for more clearly than all others.
+    """
+    return best_fitting(_question(text), fields, _VAGUE)
+
+
+def best_fitting(text: str, fields: Sequence[ResultField], vague: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The names of the fields that this speaks of, the best of each group; of `vague` types only the best of all."""
+    spoken = set(words(text))
+    if not spoken:
         return frozenset()
-    marks = {field.name: _marks(field, asked) for field in fields}
+    marks = {field.name: _marks(field, spoken) for field in fields}
     best: dict[str, int] = {}
     for field in fields:
-        best[field.type] = max(best.get(field.type, 0), marks[field.name])
-    return frozenset(field.name for field in fields if marks[field.name] and marks[field.name] == best[field.type])
+        best[group_of(field)] = max(best.get(group_of(field), 0), marks[field.name])
+    top = max(best.values(), default=0)
+    return frozenset(
+        field.name
+        for field in fields
+        if marks[field.name] and marks[field.name] == (top if field.type in vague else best[group_of(field)])
+    )
+
+
+def group_of(field: ResultField) -> str:
+    """Fields of one group take the same values, so that it must be told which of them is meant."""
+    return "number" if field.type == "integer" else field.type
 
 
 def _question(text: str) -> str:
@@ -51,10 +71,22 @@ def _question(text: str) -> str:
     return ""
 
 
+def read_back(text: str) -> tuple[str, int]:
+    """What is read back to be said yes or no to, and where in the text it begins; nothing if nothing is."""
+    parts = sentences(text)
+    for at in range(len(parts) - 1, -1, -1):
+        if "?" not in parts[at]:
+            continue
+        first = at - 1 if at and _IS_IT.fullmatch(fold(parts[at]).strip()) else at
+        told = parts[first]
+        return told, text.find(told)
+    return "", 0
+
+
 def _marks(field: ResultField, asked: set[str]) -> int:
     """How well the field fits what is asked."""
     named = {_root(word) for word in words(field.name.replace("_", " "))}
-    described = {_root(word) for word in words(field.description)} - _COMMON
+    described = {_root(word) for word in words(field.description) if len(word) > 3} - _COMMON
     options = {_root(word) for choice in field.enum for word in words(choice.label or choice.value.replace("_", " "))}
     roots = {_root(word) for word in asked}
     marks = 4 * len((named - _COMMON) & roots) + 2 * len(described & roots)

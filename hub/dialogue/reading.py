@@ -20,14 +20,16 @@ _PAST = re.compile(
 _MONEY = re.compile(
     r"\b(?:price|budget|amount|cost|sum|pay|payment|salary|income|debt|fee|refund|quote|spend|revenue|value)\b"
 )
+_NUMBERED = re.compile(r"(?:^|[ _])(?:number|no|code|id|reference|postcode|zip)$")
+_IDENTIFIER = r"(?P<id>(?=[\w-]*\d)[A-Za-z0-9][A-Za-z0-9-]*)"
 _KINDS: dict[str, FieldType] = {
     "text": "text", "name": "name", "date": "date", "time": "time", "datetime": "datetime", "phone": "phone",
     "email": "email", "number": "number", "integer": "number",
 }  # fmt: skip
 _SPLIT = re.compile(r"\s*(?:,|;|\n|\band\b|\by\b|\bund\b|\bet\b)\s*")
 _LEAD = re.compile(
-    r"^(?:well|um|uh|sure|yes|ok(?:ay)?|oh|so)?[,. ]*(?:i(?:'d| would) (?:like|want|need)|(?:i|we) (?:want|need|have|use)"
-    r"|i like|it(?:'s| is)|they(?:'re| are)|mainly|just)\s+",
+    r"^(?:well|um|uh|sure|yes|ok(?:ay)?|oh|so)?[,. ]*(?:i(?:'d| would) (?:like|want|need)|(?:i|we) (?:want|need|have)"
+    r"|(?:i|we) use|i like|it(?:'s| is)|they(?:'re| are)|mainly|just)\s+",
     re.IGNORECASE,
 )
 
@@ -63,10 +65,22 @@ def _found(reader: Reader, field: ResultField, raw: str, low: str, asked: bool) 
             return _list(raw) if asked else None
         case "number" | "integer" if _is_money(field):
             found = find_amount(low)
-            return replace(found, sure=True) if found is not None else _spec_found(reader, field, raw, asked)
+            return found if found is not None and (asked or found.sure) else None
+        case "text" if _NUMBERED.search(field.name.lower()):
+            return _identifier(field, raw, asked)
         case "number":
             return _decimal(low, asked) or _spec_found(reader, field, raw, asked)
     return _spec_found(reader, field, raw, asked)
+
+
+def _identifier(field: ResultField, raw: str, asked: bool) -> Found | None:
+    """A number that may have letters in it, such as of an order: after its name, or as the answer."""
+    name = _NUMBERED.sub("", field.name.lower().replace("_", " ")).strip()
+    named = rf"\b{re.escape(name)}(?:'s)?\W*" if name else ""
+    told = rf"{named}(?:(?:number|no|nr|code|id|reference|is|was)\b\W*)*{_IDENTIFIER}"
+    hits = [*re.finditer(told, raw, re.IGNORECASE)] or ([*re.finditer(_IDENTIFIER, raw)][:1] if asked else [])
+    found = hits[-1] if hits else None
+    return Found(found["id"], found.start("id"), found.end("id")) if found else None
 
 
 def _spec_found(reader: Reader, field: ResultField, raw: str, asked: bool) -> Found | None:
