@@ -51,7 +51,7 @@ class Conversation:
     def lines(self) -> list[Line]:
         """As they were heard, with times if they were spoken."""
         made, at = [], 0
-        for number, (role, text, unheard) in enumerate(self.said):
+        for number, (role, text, _) in enumerate(self.said):
             begin, at = at, at + MS_A_CHARACTER * len(text)
             times: dict[str, Any] = {"from_ms": begin, "to_ms": at} if self.spoken else {}
             made.append(Line(UUID(int=number + 1), role, text, **times))

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 MOST_ANSWERS_AT_ONCE = 32
 MOST_READ_AT_ONCE = 4
+MOST_EXTRACTED_AT_ONCE = 4
 
 
 def _nothing_later(interaction_id: UUID, at: datetime) -> None:
@@ -77,6 +78,8 @@ class Context:
     answering: dict[UUID, bool] = field(default_factory=dict)
     delivering: dict[UUID, bool] = field(default_factory=dict)
     calls: "dict[UUID, LiveCall]" = field(default_factory=dict)
+    concluding: set[UUID] = field(default_factory=set)
+    extracting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_EXTRACTED_AT_ONCE))
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run it beside the request; its failure is logged."""

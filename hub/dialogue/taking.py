@@ -111,6 +111,12 @@ def take(story: Story) -> Extraction:
     return judged(story, values)
 
 
+def noted_values(story: Story) -> dict[str, Taken]:
+    """What the agent has noted so far, with the words that say it."""
+    found = {field.name: _noted(story, field) for field in story.fields}
+    return {name: taken for name, taken in found.items() if taken is not None}
+
+
 def _places(story: Story) -> Iterator[_Place]:
     said: dict[bool, Line] = {}
     for at, line in enumerate(story.lines):

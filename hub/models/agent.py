@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 from hub.models.flow import Flow
+from hub.models.result import ResultField
 from hub.models.tool import Tool
 from hub.models.voice import Call
 
@@ -43,7 +44,8 @@ class AgentDefinition(BaseModel):
     `engine_fallbacks` those that think when it does not answer, `thinking` how; `opening_message` None lets the
     customer speak first; `parameters` are values for `{{name}}` that an interaction's own may replace;
     `fallback_message` is said when the agent does not know, `human_message` when a person takes over, `error_message`
-    when it could not think.
+    when it could not think. `results` are taken out of each interaction when it is over, with a summary if it is to
+    `summarize`; `success_criteria` say in words when it was a success.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -63,6 +65,9 @@ class AgentDefinition(BaseModel):
     error_message: str = "Sorry, something went wrong on our side. A colleague will get back to you."
     flow: Flow = Flow()
     tools: list[Tool] = Field(default=[], max_length=50)
+    results: list[ResultField] = Field(default=[], max_length=50)
+    success_criteria: str = Field(default="", max_length=2_000)
+    summarize: bool = True
     timing: Timing = Timing()
     call: Call = Call()
     parameters: dict[str, str | int | float | bool | None] = {}
@@ -76,6 +81,15 @@ class AgentDefinition(BaseModel):
         if repeated:
             raise ValueError(f"tool names must be unique; repeated: {', '.join(repeated)}")
         return tools
+
+    @field_validator("results")
+    @classmethod
+    def _each_once(cls, results: list[ResultField]) -> list[ResultField]:
+        names = [result.name for result in results]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"names of results must be unique; repeated: {', '.join(repeated)}")
+        return results
 
 
 class Agent(SQLModel, table=True):

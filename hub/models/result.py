@@ -103,8 +103,10 @@ class ResultValue(SQLModel, table=True):
 
     @property
     def counts(self) -> Any:
-        """The value that counts: a person's, where there is one."""
-        return self.value if self.corrected_at is None else self.corrected
+        """The value that counts: a person's, where there is one; what nobody's words say does not count."""
+        if self.corrected_at is not None:
+            return self.corrected
+        return self.value if self.proven else None
 
 
 class ResultCase(SQLModel, table=True):
