@@ -212,12 +212,18 @@ def cost_of(uses: Iterable[Use], prices: Prices) -> Cost:
 
 def cost_from(sums: Mapping[tuple[str, str, str, str, bool, Rate | None], tuple[int, int]]) -> Cost:
     """The breakdown of units already summed up: (quantity, charged) by kind, vendor, model, unit, own and price."""
-    order = list(KINDS)
     lines = [
         CostLine(kind, vendor, model, unit, own, quantity, charged, rate, charge(rate, charged))
         for (kind, vendor, model, unit, own, rate), (quantity, charged) in sums.items()
     ]
-    return Cost(sorted(lines, key=lambda one: (order.index(one.kind) if one.kind in order else 99, one.what, one.own)))
+    return Cost(sorted(lines, key=_place))
+
+
+def _place(line: CostLine) -> tuple[int, str, bool, str]:
+    """By kind, thing and account, then by price, the older first."""
+    order, rate = list(KINDS), line.rate
+    place = order.index(line.kind) if line.kind in order else len(order)
+    return place, line.what, line.own, f"{rate.valid_from.isoformat()} {rate}" if rate else ""
 
 
 def money(micros: int, currency: str = "USD", *, cents: bool = True) -> str:
