@@ -10,9 +10,7 @@ Fault = Literal["refused", "busy", "invalid", "broken", "slow", "garbage"]
 class Account:
     """What an engine signs in to its vendor with; `base_url` only where it is not the vendor's own.
 
-    `own`: it is the workspace's, not ours.
-
-    Engines keep one client for each account, so that connections are used again.
+    `own`: it is the workspace's, not ours. Engines keep one client for each account, so connections are used again.
     """
 
     key: str = ""

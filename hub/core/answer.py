@@ -27,7 +27,6 @@ from hub.dialogue.turn import (
     Piece,
     Say,
     Turn,
-    Usage,
     UsedTool,
 )  # fmt: skip
 from hub.models import Interaction, Message
@@ -136,7 +135,7 @@ def _used(turn: Turn) -> list[Keyed]:
     """What the thought took, whatever becomes of it."""
     meter = Meter()
     for usage in turn.spent:
-        meter.thought(usage, turn.account.own)
+        meter.thought(usage)
     return meter.take()
 
 

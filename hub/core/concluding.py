@@ -19,7 +19,7 @@ from hub.core.stories import story_of
 from hub.dialogue.results import Extraction, Story, Taken
 from hub.dialogue.turn import Usage
 from hub.engine import Account, EngineFailed
-from hub.engines import EXTRACTORS, extractor
+from hub.engines import EXTRACTORS, choice, extractor
 from hub.models import Interaction, Outcome, ResultValue
 from hub.storable import storable
 from hub.store import interactions, results, usages
@@ -27,9 +27,9 @@ from hub.store import interactions, results, usages
 log = logging.getLogger("hub.results")
 
 EMBEDDED = "script"
-CLAIM_LASTS = timedelta(minutes=3)
+CLAIM_LASTS = timedelta(minutes=5)
 """Longer than any extraction takes; then another node may do it."""
-EXTRACTION_SECONDS = 60.0
+EXTRACTION_SECONDS = 130.0
 PAUSES = (timedelta(seconds=10), timedelta(seconds=60))
 """Before the second and the third try of a model that does not answer; after that the embedded extractor does it."""
 MOST_ATTEMPTS = 6
@@ -90,13 +90,12 @@ async def _claim(hub: Context, interaction_id: UUID) -> int | None:
         return outcome.attempts
 
 
-def engines_of(story: Story) -> list[str]:
-    """The extractors for it, in their order: those of the agent's engines, the embedded one last."""
+def engines_of(story: Story, accounts: choice.Accounts) -> list[str]:
+    """The extractors for it, in their order: those of the agent's engines of thought, the embedded one last."""
     if not any(line.role == "customer" for line in story.lines):
         return [EMBEDDED]
-    agent = story.agent
-    names = [str(agent.get("engine", EMBEDDED)), *agent.get("engine_fallbacks", [])]
-    return list(dict.fromkeys([*(name for name in names if name in EXTRACTORS and name != EMBEDDED), EMBEDDED]))
+    names = [name for name in choice.minds(story.agent, accounts) if name in EXTRACTORS and name != EMBEDDED]
+    return [*names, EMBEDDED]
 
 
 async def _extract(
@@ -104,7 +103,8 @@ async def _extract(
 ) -> _Made:  # fmt: skip
     """Ask one after the other. A model that may answer later is given time, but not without end."""
     failures: list[str] = []
-    names = engines_of(story) if attempt <= len(PAUSES) + 1 else [EMBEDDED]
+    accounts = await hub.accounts.at_hand(interaction.workspace_id)
+    names = engines_of(story, accounts) if attempt <= len(PAUSES) + 1 else [EMBEDDED]
     for name in names:
         try:
             engine = extractor(name)

@@ -28,7 +28,7 @@ class Meter:
 
     def thought(self, usage: Usage, own: bool = False, kind: str = "llm") -> None:
         """What a thought took, whether it was kept or not."""
-        cached = min(usage.cached_tokens, usage.input_tokens)
+        cached, own = min(usage.cached_tokens, usage.input_tokens), own or usage.own
         self.add(kind, usage.vendor, usage.model, "input_token", usage.input_tokens - cached, own)
         self.add(kind, usage.vendor, usage.model, "cached_token", cached, own)
         self.add(kind, usage.vendor, usage.model, "output_token", usage.output_tokens, own)

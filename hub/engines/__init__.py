@@ -17,6 +17,7 @@ ENGINES = {
 
 EXTRACTORS = {
     "script": "hub.dialogue.taking:Taking",
+    "openai": "hub.engines.openai_results:results",
 }
 """What takes results out of interactions, by the engine of thought: name > `hub.dialogue.results.Extractor`."""
 

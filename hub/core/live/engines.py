@@ -18,8 +18,8 @@ from hub.voice.synthesis import OpenMouth
 class Engines:
     """Opens engines by name for a line of this format. Nothing is transcoded where an engine speaks the line's own.
 
-    `account` gives whose account a vendor's engine uses, `accounts` are those at hand; what they are given is counted by
-    `meter`.
+    `account` gives whose account a vendor's engine uses, `accounts` are those at hand; `meter` counts what they are
+    given.
     """
 
     def __init__(

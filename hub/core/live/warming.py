@@ -9,6 +9,7 @@ from uuid import UUID
 
 from hub.core.context import Context
 from hub.core.live.engines import Engines
+from hub.core.metering import Meter
 from hub.engine import EngineFailed
 from hub.engines import brain, choice
 from hub.models.voice import Call
@@ -26,7 +27,7 @@ async def warm_up(hub: Context, workspace_id: UUID, agent: Mapping[str, Any]) ->
     """Open this agent's engines once and close them again. What fails here will be told by the call itself."""
     accounts = await hub.accounts.at_hand(workspace_id)
     account = partial(hub.accounts.of, workspace_id)
-    engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), account, accounts)
+    engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), account, accounts, Meter())
     opening = [engines.ears(engines.ears_names[0]), engines.mouth(engines.mouth_names[0])]
     try:
         async with asyncio.timeout(WITHIN_SECONDS):
