@@ -89,15 +89,3 @@ class Agent(SQLModel, table=True):
     created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
     updated_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
     archived_at: datetime | None = Column(default=None, sa_type=UtcDateTime)
-
-
-class Knowledge(SQLModel, table=True):
-    """A document of an agent's knowledge base. `source` says where it came from (a URL, a file name)."""
-
-    id: UUID = Column(default_factory=new_id, primary_key=True)
-    workspace_id: UUID = Column(foreign_key="workspace.id", index=True)
-    agent_id: UUID = Column(foreign_key="agent.id", index=True)
-    title: str
-    text: str
-    source: str = ""
-    created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
