@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 from hub.models.flow import Flow
+from hub.models.hook import Hook
 from hub.models.tool import Tool
 from hub.models.voice import Call
 
@@ -63,6 +64,7 @@ class AgentDefinition(BaseModel):
     error_message: str = "Sorry, something went wrong on our side. A colleague will get back to you."
     flow: Flow = Flow()
     tools: list[Tool] = Field(default=[], max_length=50)
+    hooks: list[Hook] = Field(default=[], max_length=50)
     timing: Timing = Timing()
     call: Call = Call()
     parameters: dict[str, str | int | float | bool | None] = {}

@@ -1,4 +1,4 @@
-"""secrets, function calls that wait for a result, callbacks; knowledge out of files and pages, of several agents"""
+"""secrets, function calls that wait for a result, callbacks; knowledge out of files and pages; hooks"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,7 @@ def upgrade() -> None:
     _calls()
     _callbacks()
     _knowledge()
+    _hooks()
 
 
 def _secrets() -> None:
@@ -112,7 +113,19 @@ def _knowledge() -> None:
     op.create_index("ix_knowledge_agent_agent_id", "knowledge_agent", ["agent_id"])
 
 
+def _hooks() -> None:
+    op.add_column("interaction", sa.Column("hooks_due_at", UtcDateTime(), nullable=True))
+    op.add_column("interaction", sa.Column("hooked", JSON_TYPE, nullable=False, server_default="{}"))
+    some = sa.text("hooks_due_at IS NOT NULL")
+    op.create_index(
+        "ix_interaction_hooks_due", "interaction", ["hooks_due_at"], sqlite_where=some, postgresql_where=some
+    )
+
+
 def downgrade() -> None:
+    op.drop_index("ix_interaction_hooks_due", "interaction")
+    op.drop_column("interaction", "hooked")
+    op.drop_column("interaction", "hooks_due_at")
     op.drop_table("knowledge_agent")
     op.execute("DELETE FROM knowledge WHERE agent_id IS NULL")
     op.drop_index("ix_knowledge_due", "knowledge")
