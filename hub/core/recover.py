@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from hub import failpoints
 from hub.channel import Undeliverable
-from hub.core import calling_back, live, mails
+from hub.core import calling_back, hooks, live, mails, reading
 from hub.core.answer import answer
 from hub.core.concluding import conclude
 from hub.core.context import Context
@@ -47,6 +47,8 @@ async def sweep(hub: Context, since_start: datetime) -> None:
     await _try(live.look_after(hub, dead))
     await _try(mails.overlooked(hub, since_start))
     await _try(calling_back.keep_due(hub))
+    await _try(reading.read_due(hub))
+    await _try(hooks.run_due(hub))
     for entry, message in doubtful:
         await _try(_settle_doubt(hub, entry, message, crashed=entry.state == "sending"))
     for interaction_id in unanswered:

@@ -1,7 +1,7 @@
 """Tables, one file per noun. Importing this package declares them all."""
 
 from hub.models.address import Address
-from hub.models.agent import Agent, AgentDefinition, Knowledge
+from hub.models.agent import Agent, AgentDefinition
 from hub.models.asking import Question, Verification
 from hub.models.call import Command, Recording
 from hub.models.change import AuditEntry, CustomerChange, Tombstone
@@ -10,6 +10,7 @@ from hub.models.customer_import import CustomerImport
 from hub.models.file import StoredFile
 from hub.models.inbox import CannedAnswer, Mention, SavedView
 from hub.models.interaction import Event, Interaction, Message, Tag
+from hub.models.knowledge import Knowledge, KnowledgeAgent
 from hub.models.mail import Mail
 from hub.models.replay import Replay
 from hub.models.result import Outcome, ResultCase, ResultField, ResultValue
@@ -23,8 +24,8 @@ from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Works
 __all__ = [
     "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "Callback", "CannedAnswer", "Command", "Consent",
     "Customer", "CustomerChange", "CustomerImport", "Event", "FetchEntry", "Identity", "InboxEntry", "Interaction",
-    "Knowledge", "Mail", "Mention", "Message", "Node", "OutboxEntry", "Outcome", "Price", "Question", "Recording",
-    "Replay", "ResultCase", "ResultField", "ResultValue", "SavedView", "Share", "SignInAttempt", "Skill",
-    "StoredFile", "Tag", "Tombstone", "ToolCall", "ToolSecret", "UsageEntry", "User", "UserSession", "Verification",
-    "Workspace",
+    "Knowledge", "KnowledgeAgent", "Mail", "Mention", "Message", "Node", "OutboxEntry", "Outcome", "Price",
+    "Question", "Recording", "Replay", "ResultCase", "ResultField", "ResultValue", "SavedView", "Share",
+    "SignInAttempt", "Skill", "StoredFile", "Tag", "Tombstone", "ToolCall", "ToolSecret", "UsageEntry", "User",
+    "UserSession", "Verification", "Workspace",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 from hub.models.flow import Flow
+from hub.models.hook import Hook
 from hub.models.result import ResultField
 from hub.models.tool import Tool
 from hub.models.voice import Call
@@ -68,6 +69,7 @@ class AgentDefinition(BaseModel):
     results: list[ResultField] = Field(default=[], max_length=50)
     success_criteria: str = Field(default="", max_length=2_000)
     summarize: bool = True
+    hooks: list[Hook] = Field(default=[], max_length=50)
     timing: Timing = Timing()
     call: Call = Call()
     parameters: dict[str, str | int | float | bool | None] = {}
@@ -103,15 +105,3 @@ class Agent(SQLModel, table=True):
     created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
     updated_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
     archived_at: datetime | None = Column(default=None, sa_type=UtcDateTime)
-
-
-class Knowledge(SQLModel, table=True):
-    """A document of an agent's knowledge base. `source` says where it came from (a URL, a file name)."""
-
-    id: UUID = Column(default_factory=new_id, primary_key=True)
-    workspace_id: UUID = Column(foreign_key="workspace.id", index=True)
-    agent_id: UUID = Column(foreign_key="agent.id", index=True)
-    title: str
-    text: str
-    source: str = ""
-    created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)

@@ -19,8 +19,10 @@ from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say,
 from hub.engine import Account
 from hub.engines import brain, choice
 from hub.models import Interaction
-from hub.store import agents, interactions
+from hub.store import interactions, knowledge
 from hub.voice.mind import Thought
+
+MOST_TOPICS = 200
 
 
 @dataclass(slots=True)
@@ -194,7 +196,8 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
     async with hub.store.glance() as db:
         about = await known(db, interaction)
         said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
-        topics = await agents.topics(db, interaction.workspace_id, interaction.agent_id)
+        agent_id = interaction.agent_id
+        topics = await knowledge.titles(db, interaction.workspace_id, agent_id, MOST_TOPICS) if agent_id else []
     return Memory(
         interaction_id=interaction.id,
         workspace_id=interaction.workspace_id,
