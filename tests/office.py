@@ -13,12 +13,14 @@ from uuid import UUID
 import httpx
 from litestar import Litestar
 
+from hub import versions
 from hub.core import Hub
 from hub.models import Address, Agent, Knowledge, User, Workspace
 from hub.models.agent import AgentDefinition
 from hub.store import Store, agents
 from web.app import create_app
 from web.auth import hash_password
+from web.pages.editor import edited
 from web.settings import Settings
 
 PASSWORD = "correct horse battery"
@@ -43,11 +45,10 @@ class Office:
             db.add_all([home, other])
             await db.flush()
             self.home, self.other = home.id, other.id
-            definition = AgentDefinition(**clinic).model_dump(mode="json")
-            maya = Agent(workspace_id=home.id, name="Maya", definition=definition)
-            theirs = Agent(workspace_id=other.id, name="Secret", definition=definition | {"name": "Secret"})
-            db.add_all([maya, theirs])
-            await db.flush()
+            now = self.hub.context.clock.now()
+            maya = await versions.create(db, home.id, AgentDefinition(**clinic), "Bea", now)
+            secret = AgentDefinition(**clinic | {"name": "Secret"})
+            theirs = await versions.create(db, other.id, secret, "Theo", now)
             self.agent, self.theirs = maya.id, theirs.id
             db.add_all(Knowledge(workspace_id=home.id, agent_id=maya.id, **item) for item in knowledge)
             db.add(Address(workspace_id=home.id, channel="webchat", value="clinic", agent_id=maya.id))
@@ -71,6 +72,11 @@ class Office:
         return self.people[role]
 
     async def stored(self, agent_id: UUID | None = None) -> Agent:
+        """The agent as it is being worked on: its definition is the draft, if there is one."""
+        return edited(await self.published(agent_id))
+
+    async def published(self, agent_id: UUID | None = None) -> Agent:
+        """The agent as customers meet it."""
         async with self.store.read() as db:
             found = await agents.agent(db, self.home, agent_id or self.agent)
             assert found is not None

@@ -260,6 +260,25 @@ async def test_a_call_of_ours_is_answered(phones: Exchange) -> None:
     assert "in_progress" not in [one.status for one in await phones.records.all(Interaction)]
 
 
+async def test_a_phone_that_screens_calls_is_told_who_calls_and_why(phones: Exchange) -> None:
+    person, why = phones.person(), "This is {{agent.name}} from {{clinic}}, about your visit."
+    screen = "Hi. If you record your name and reason for calling, I'll see if this person is available."
+    script = [QUIET, says(screen), QUIET, says("Say your name again"), QUIET, says("Who is calling"), QUIET, *BYE]
+    await phones.answers(person, after_ms=50, script=script)
+    placed = await rings(phones, person, screening_message=why, parameters={"clinic": "Bright Smile"})
+    interaction = await at_its_end(phones, placed, 30)
+    ours = [text for role, text in await phones.transcript(interaction.id) if role == "agent"]
+    told = "This is Maya from Bright Smile, about your visit."
+    assert ours == ["Hello.", told, told, "You said Who is calling.", "Goodbye."], "later it is a person"
+
+
+async def test_who_calls_us_is_no_screening_voice(phones: Exchange) -> None:
+    number = await phones.number(agent(screening_message="This is Maya."))
+    sid = await phones.calls_us(number, [QUIET, says("State your name"), QUIET, *BYE])
+    await phones.over(sid)
+    assert await phones.heard_words(sid) == "hello.you said state your name.goodbye."
+
+
 @pytest.mark.parametrize("answer", ["busy", "no_answer", "failed"])
 async def test_a_call_of_ours_that_is_not_answered_says_so(phones: Exchange, answer: str) -> None:
     person = phones.person()
@@ -285,7 +304,8 @@ async def test_a_call_canceled_before_the_answer_rings_no_longer(phones: Exchang
 async def test_an_answering_machine_is_left_the_message_after_its_beep(phones: Exchange) -> None:
     person, message = phones.person(), "We called about your visit."
     await phones.answers(person, answer="machine", greeting="Hello, leave a message.", beep_ms=300)
-    placed = await rings(phones, person, voicemail_message=message)
+    template = {"voicemail_message": "We called about your {{reason}}.", "parameters": {"reason": "visit"}}
+    placed = await rings(phones, person, **template)
     interaction = await at_its_end(phones, placed, 25)
     assert interaction.status == "voicemail"
     (call,) = await phones.calls_to(person)

@@ -64,7 +64,7 @@ async def test_saving_what_is_shown_changes_nothing(office: Office) -> None:
     assert (await office.stored()).definition == before
 
 
-async def test_settings_are_saved_as_the_next_version(office: Office) -> None:
+async def test_settings_are_saved_in_the_draft(office: Office) -> None:
     answer = await voice(
         office, speaking__voice="en-gb", speaking__speed="1.25", hearing__keywords="Ruiz\n\n Delta Dental ",
         turn_taking__interruption_sensitivity="0.4", turn_taking__vad_config__stop_secs="0.8", record="",
@@ -72,7 +72,7 @@ async def test_settings_are_saved_as_the_next_version(office: Office) -> None:
     )  # fmt: skip
     assert answer.status_code == 303, answer.text
     call = await stored(office)
-    assert (await office.stored()).version == 2
+    assert (await office.stored()).revision == 2
     assert (call["speaking"]["voice"], call["speaking"]["speed"]) == ("en-gb", 1.25)
     assert call["hearing"]["keywords"] == ["Ruiz", "Delta Dental"]
     assert call["turn_taking"]["interruption_sensitivity"] == 0.4
@@ -103,7 +103,7 @@ async def test_what_is_wrong_is_said_beside_its_field(office: Office, name: str,
     place = f"f-call-{name.replace('__', '-')}-error"
     assert words in answer.text.partition(f'id="{place}">')[2].partition("</p>")[0]
     assert "This is not saved yet" in answer.text
-    assert (await office.stored()).version == 1
+    assert (await office.stored()).revision == 1
 
 
 async def test_what_was_typed_stays_and_is_no_markup(office: Office) -> None:

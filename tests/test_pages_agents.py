@@ -28,14 +28,17 @@ async def words(office: Office, **changes: str) -> Any:
     return await bea.post(path, **given)
 
 
-async def test_saving_words_makes_the_next_version(office: Office) -> None:
+async def test_saving_words_makes_a_draft(office: Office) -> None:
+    before = await office.published()
     answer = await words(office, opening_message="Ahoy {{customer.name}}!", description="Books visits.")
     assert answer.status_code == 303
     stored = await office.stored()
-    assert stored.version == 2
+    assert stored.revision == 2
     assert stored.definition["opening_message"] == "Ahoy {{customer.name}}!"
     assert stored.definition["description"] == "Books visits."
     assert len(stored.definition["flow"]["stages"]) > 5, "the rest stays as it was"
+    published = await office.published()
+    assert (published.version, published.definition["description"]) == (1, before.definition["description"])
 
 
 async def test_saving_what_is_shown_changes_nothing(office: Office) -> None:
@@ -53,7 +56,7 @@ async def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_stays(o
     assert "x" * 4_001 in answer.text
     assert EVIL not in answer.text
     assert "&lt;script&gt;alert(1)" in answer.text
-    assert (await office.stored()).version == 1
+    assert (await office.stored()).revision == 1
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,8 @@ async def test_of_two_who_edit_the_second_is_told(office: Office) -> None:
     await ada.post(path, **(theirs | {"description": "Ada's"}))
     late = await bea.post(path, **(mine | {"prompt": "Bea's own words"}))
     assert late.status_code == 409
-    assert "Someone saved version 2 while you were editing version 1" in late.text
+    assert "Admin changed this agent while you were editing it" in late.text
+    assert "not saved yet (description, prompt)" in late.text
     assert "Bea&#39;s own words" in late.text
     assert (await office.stored()).definition["description"] == "Ada's"
     assert (await bea.post(path, **form_of(late.text, path))).status_code == 303
@@ -177,7 +181,7 @@ async def test_steps_are_added_moved_and_removed(office: Office) -> None:
 )
 async def test_a_button_that_makes_no_sense_is_refused(office: Office, do: str) -> None:
     assert (await flow(office, do=do)).status_code == 422
-    assert (await office.stored()).version == 1
+    assert (await office.stored()).revision == 1
 
 
 async def test_a_wrong_name_is_marked_and_nothing_is_saved(office: Office) -> None:
@@ -185,7 +189,7 @@ async def test_a_wrong_name_is_marked_and_nothing_is_saved(office: Office) -> No
     assert answer.status_code == 422
     assert "Use letters, digits and _ only" in answer.text
     assert "what&#39;s up?" in answer.text
-    assert (await office.stored()).version == 1
+    assert (await office.stored()).revision == 1
 
 
 async def test_paths_that_are_not_for_the_form_are_refused(office: Office) -> None:
@@ -223,7 +227,7 @@ async def test_json_faults_are_named_with_their_line(office: Office) -> None:
     lost = await as_json(office, text)
     assert f'data-line="{line}"' in lost.text
     assert "There is no step &#39;nowhere&#39;." in lost.text
-    assert (await office.stored()).version == 1
+    assert (await office.stored()).revision == 1
 
 
 @pytest.mark.parametrize(
@@ -241,7 +245,7 @@ async def test_json_that_is_no_definition_is_refused_with_words(office: Office, 
     answer = await as_json(office, text)
     assert answer.status_code == 422
     assert "not saved yet" in answer.text
-    assert (await office.stored()).version == 1
+    assert (await office.stored()).revision == 1
 
 
 async def test_json_is_saved_whole(office: Office) -> None:
@@ -298,3 +302,38 @@ async def test_a_viewer_is_led_to_no_closed_door(office: Office) -> None:
     vic = await office.person("viewer")
     for path in ("/", "/agents"):
         assert "/playground" not in (await vic.get(path)).text, path
+
+
+async def test_the_language_model_is_chosen_and_bounded(office: Office) -> None:
+    answer = await words(
+        office,
+        **{
+            "thinking.tier": "max", "thinking.model": "gpt-4.1", "thinking.temperature": "0.4", "thinking.top_p": "",
+            "thinking.max_tokens": "300", "thinking.model_fallbacks": "gpt-4.1-mini\n\n", "engine_fallbacks": "script",
+        },
+    )  # fmt: skip
+    assert answer.status_code == 303, answer.text
+    stored = (await office.stored()).definition
+    assert stored["engine_fallbacks"] == ["script"]
+    assert stored["thinking"] == {
+        "tier": "max", "model": "gpt-4.1", "temperature": 0.4, "top_p": None, "max_tokens": 300,
+        "model_fallbacks": ["gpt-4.1-mini"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "said"),
+    [
+        ("thinking.temperature", "hot", "A number is expected"), ("thinking.temperature", "3", "At most 2."),
+        ("thinking.max_tokens", "5", "At least 16."), ("thinking.tier", "best", "expected"),
+        ("engine_fallbacks", "owl", "There is no engine"),
+    ],
+)  # fmt: skip
+async def test_what_no_model_can_be_told_is_refused_beside_its_field(
+    office: Office, path: str, given: str, said: str
+) -> None:  # fmt: skip
+    answer = await words(office, **{path: given})
+    assert answer.status_code == 422
+    place = f'id="f-{path.replace(".", "-")}-error">'
+    assert said in answer.text.partition(place)[2].partition("</p>")[0]
+    assert (await office.stored()).revision == 1

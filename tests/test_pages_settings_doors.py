@@ -48,7 +48,7 @@ async def office(database_url: str, tmp_path: Path, anyio_backend: str) -> Async
 @pytest.mark.parametrize("role", ["", *ROLES])
 async def test_each_role_opens_its_own_doors_only(office: Office, role: str) -> None:
     person = await office.person(role)
-    before = (await office.stored()).version
+    before = (await office.stored()).revision
     for method, doors in (("get", READ), ("post", WRITE)):
         for template, roles in doors.items():
             path = template.format(agent=office.agent, id=uuid4())
@@ -61,7 +61,7 @@ async def test_each_role_opens_its_own_doors_only(office: Office, role: str) -> 
                 assert answer.status_code in (303, 401), (method, path, answer.status_code)
                 assert answer.status_code == 401 or answer.headers["location"].startswith("/signin")
     if role not in BUILDERS:
-        assert (await office.stored()).version == before
+        assert (await office.stored()).revision == before
 
 
 async def test_every_route_of_these_pages_is_in_the_matrix(office: Office) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub import identity
+from hub import identity, versions
 from hub.core.write import finish, open_interaction, say_in
 from hub.feed import Bus
 from hub.models import Address, Agent, ApiKey, Interaction, Knowledge, Message, User, Workspace
@@ -60,9 +60,15 @@ async def last_heard(db: AsyncSession, channel: str) -> list[tuple[str, str, flo
 async def _point(db: AsyncSession, workspace_id: UUID, sandbox_url: str) -> None:
     """Let the sample agents' tools find the sandbox, which may have another port than last time."""
     for agent in await agents.agents(db, workspace_id):
-        parameters = agent.definition.get("parameters", {})
-        if parameters.get("sandbox_url", sandbox_url) != sandbox_url:
-            agent.definition = {**agent.definition, "parameters": {**parameters, "sandbox_url": sandbox_url}}
+        agent.definition = _pointed(agent.definition, sandbox_url)
+        agent.draft = _pointed(agent.draft, sandbox_url) if agent.draft is not None else None
+
+
+def _pointed(definition: dict[str, Any], sandbox_url: str) -> dict[str, Any]:
+    parameters = definition.get("parameters", {})
+    if parameters.get("sandbox_url", sandbox_url) == sandbox_url:
+        return definition
+    return {**definition, "parameters": {**parameters, "sandbox_url": sandbox_url}}
 
 
 async def _mailboxes(db: AsyncSession, workspace_id: UUID) -> None:
@@ -106,16 +112,17 @@ async def _fill(db: AsyncSession, settings: Settings) -> Workspace:
     return workspace
 
 
-async def add_agent(db: AsyncSession, workspace_id: UUID, name: str, sandbox_url: str) -> Agent:
-    """One of the demo agents of fixtures/agents, with its knowledge."""
-    text = resources.files("fixtures.agents").joinpath(f"{name}.json").read_text("utf-8")
+async def add_agent(
+    db: AsyncSession, workspace_id: UUID, sample: str, sandbox_url: str, *, name: str = "", by: str = "",
+    now: datetime | None = None,
+) -> Agent:  # fmt: skip
+    """One of the demo agents of fixtures/agents, published, with its knowledge; under another `name`, if given."""
+    text = resources.files("fixtures.agents").joinpath(f"{sample}.json").read_text("utf-8")
     given: dict[str, Any] = json.loads(text)
+    given["name"] = name or given["name"]
     knowledge = given.pop("knowledge", [])
     given["parameters"] = {**given.get("parameters", {}), "sandbox_url": sandbox_url}
-    definition = AgentDefinition(**given)
-    agent = Agent(workspace_id=workspace_id, name=definition.name, definition=definition.model_dump())
-    db.add(agent)
-    await db.flush()
+    agent = await versions.create(db, workspace_id, AgentDefinition(**given), by, now or utcnow())
     for item in knowledge:
         db.add(Knowledge(workspace_id=workspace_id, agent_id=agent.id, **item))
     return agent

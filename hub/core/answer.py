@@ -34,6 +34,9 @@ from hub.policy import NotAllowed
 from hub.segments import split
 from hub.store import interactions, transit, usages
 
+TURN_KEPT = "turn.kept"
+"""The event that keeps the brain's state after each turn of a test."""
+
 
 @dataclass(slots=True)
 class Draft:
@@ -161,6 +164,8 @@ async def _commit(hub: Context, draft: Draft) -> bool:
         interaction.state = draft.turn.state
         interaction.answered_seq = interaction.heard_seq
         await _write_down(hub, db, interaction, draft.pieces, silent, now)
+        if interaction.test:  # so that it can be taken back to here
+            interactions.log(db, interaction, TURN_KEPT, now, state=interaction.state)
         await transit.settle_inbox(db, interaction.id, now)
     return True
 

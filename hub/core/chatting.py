@@ -58,7 +58,7 @@ async def call_back(hub: Hub, workspace_id: UUID, interaction_id: UUID, number: 
         await lock(db, workspace_id, "call_back", chat.person)
         workspace = await agents.workspace(db, workspace_id)
         assert workspace is not None  # noqa: S101 - foreign key
-        phone = _callable(number, workspace.default_region)
+        phone = callable_number(number, workspace.default_region)
         address = await caller_of(db, context, workspace_id)
         if address is None:
             raise policy.NotAllowed("We cannot call from here. Write to us instead.", "no_address")
@@ -190,7 +190,7 @@ async def _being_called(db: AsyncSession, workspace_id: UUID, chat: Interaction,
     return (await db.exec(query.limit(1))).first() is not None
 
 
-def _callable(number: str, region: str) -> str:
+def callable_number(number: str, region: str) -> str:
     """The number in E.164. Raises `NotAnIdentity` for what is none that we would call."""
     phone = identity.normal("phone", number, region)
     if not phone.startswith("+"):

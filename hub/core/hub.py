@@ -15,11 +15,13 @@ from hub.core.answer import answer
 from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.fetch import fetch
+from hub.core.known import known
 from hub.core.mentions import mention
 from hub.core.reactions import reaction
 from hub.core.receive import Receipt
 from hub.core.report import report
 from hub.core.write import finish, idle_after, owe_turn, say_in
+from hub.dialogue.asked import unfilled
 from hub.dialogue.retry import state_of
 from hub.dialogue.turn import Cue
 from hub.models import Address, Agent, Command, Interaction, Message, Skill, User
@@ -97,8 +99,8 @@ class Hub:
 
         An open interaction of the same thread is gone on with, by the agent it has; a call is always a new one, which
         the carrier is asked to place, or, where people come to us, waits for its line. `skills` join the
-        agent's instructions and tools. `given` are further columns (parameters, meta, test,
-        agent_definition); a test in the browser belongs to no address.
+        agent's instructions and tools. `given` are further columns (parameters, meta, test) and what
+        `open_interaction` takes; a test in the browser belongs to no address.
         `retry` is what a further attempt starts from.
         Raises `NotAnIdentity`, `NotAllowed`, `Refused`, `NoSuchStage`.
         """
@@ -122,6 +124,8 @@ class Hub:
             )  # fmt: skip
             if retry is not None and fresh:
                 interaction.state = state_of(interaction.agent, retry)
+            if fresh:
+                await self._tell_missing(db, interaction)
             if is_live:
                 await self._check(db, interaction, "call")
                 live.place(db, context, interaction, now)
@@ -312,6 +316,12 @@ class Hub:
                 by=by.name,
             )
         return interaction
+
+    async def _tell_missing(self, db: AsyncSession, interaction: Interaction) -> None:
+        """Names in the agent's texts that nobody gave a value for."""
+        missing = unfilled(interaction.agent, (await known(db, interaction)).values)
+        if missing:
+            interactions.log(db, interaction, "parameters.missing", self.context.clock.now(), names=missing)
 
     def _is_live(self, interaction: Interaction) -> bool:
         channel = self.context.channels.get(interaction.channel)

@@ -22,6 +22,11 @@ class Known:
     parameters: Mapping[str, Any]
     customer: Mapping[str, Any]
 
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What `{{name}}` may stand for before anything was said."""
+        return {**self.customer, **self.parameters}
+
 
 async def known(db: AsyncSession, interaction: Interaction) -> Known:
     customer, workspace = await people.customer_at_home(db, interaction.customer_id)

@@ -34,11 +34,17 @@ async def exchange(
     db: AsyncSession, hub: Context, workspace: Workspace, customer: Customer, channel: str, person: str, *,
     address: Address | None, now: datetime, agent: Agent | None = None, skills: Sequence[Skill] = (), **given: Any,
 ) -> tuple[Interaction, bool]:  # fmt: skip
-    """The open exchange with them at this address, or a new one of ours, and whether it is new. A call always is."""
+    """The open exchange with them at this address, or a new one of ours, and whether it is new. A call always is.
+
+    Raises `NotAllowed` where an agent is given for a new one alone.
+    """
     is_live = hub.channels[channel].limits.live
     thread = str(new_id()) if is_live else thread_of(address, person)
     found = None if is_live else await interactions.open_in_thread(db, workspace.id, channel, thread)
     if found is not None:
+        if given.get("agent_definition") is not None:
+            words = f"Interaction {found.id} with them is open, and keeps the agent it has. End it first."
+            raise policy.NotAllowed(words, "open")
         found.parameters = {**found.parameters, **given.get("parameters", {})}
         return found, False
     made = await open_interaction(

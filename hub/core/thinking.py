@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from hub.core.context import Context
+from hub.dialogue.template import fill
 from hub.dialogue.turn import Failure, HandToHuman, Piece, Say, Toolbox, Turn, Usage, UsedTool
 from hub.engine import EngineFailed
 from hub.engines import UnknownEngine, brain, choice
@@ -68,6 +69,6 @@ async def think(hub: Context, workspace_id: UUID, turn: Turn, tools: Toolbox) ->
             return [*kept, *pieces]
         finally:
             turn.spent[spent:] = [replace(usage, own=turn.account.own) for usage in turn.spent[spent:]]
-    words = str(turn.agent.get("error_message") or "")
+    words = fill(str(turn.agent.get("error_message") or ""), {**turn.customer, **turn.parameters})
     given_up = HandToHuman("The agent could not think of an answer; the log of this conversation says why.")
     return [*kept, *([Say(words)] if words else []), given_up]

@@ -34,9 +34,12 @@ async def open_interaction(
 ) -> Interaction:
     """A new interaction with the agent's definition frozen into it; without an agent it waits for a person.
 
-    `given` are further columns; a definition given as `agent_definition` is used instead of the stored one.
+    `given` are further columns; a definition given as `agent_definition` is used instead of the stored one, `version`
+    is its number (0: it has none) and `overridden` names the fields in which it differs from that version.
     """
     definition: dict[str, Any] | None = given.pop("agent_definition", None)
+    version: int | None = given.pop("version", None)
+    overridden: list[str] = given.pop("overridden", [])
     if agent is None and address is not None and address.agent_id is not None:
         agent = await agents.agent(db, workspace.id, address.agent_id)
     if definition is None and agent is not None:
@@ -46,7 +49,7 @@ async def open_interaction(
     interaction = Interaction(
         workspace_id=workspace.id, customer_id=customer.id, channel=channel, thread=thread, person=person,
         address_id=address.id if address else None, ours=address.value if address else "",
-        agent_id=agent.id if agent else None, agent=definition or {}, agent_version=agent.version if agent else 0,
+        agent_id=agent.id if agent else None, agent=definition or {}, agent_version=_number(agent, version),
         owner="ai" if definition else "queue", trace_id=secrets.token_hex(16),
         created_at=now, last_message_at=now, **given,
     )  # fmt: skip
@@ -55,8 +58,16 @@ async def open_interaction(
     interactions.log(
         db, interaction, "interaction.started", now,
         channel=channel, direction=interaction.direction, trace_id=interaction.trace_id,
+        **({"overridden": overridden} if overridden else {}),
     )  # fmt: skip
     return interaction
+
+
+def _number(agent: Agent | None, version: int | None) -> int:
+    """The version of the agent that the interaction is held with."""
+    if version is not None:
+        return version
+    return agent.version if agent is not None else 0
 
 
 def with_skills(definition: dict[str, Any], skills: Sequence[Skill]) -> dict[str, Any]:

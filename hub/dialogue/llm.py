@@ -130,6 +130,7 @@ class _Thought:
         asked = Asked(
             [system(talk, self._staging.part(), begins=begins), *lines], functions,
             models=[name for name in [thinking.get("model"), *thinking.get("model_fallbacks", [])] if name],
+            tier=str(thinking.get("tier") or ""),
             temperature=thinking.get("temperature"), top_p=thinking.get("top_p"),
             max_tokens=thinking.get("max_tokens"), spent=talk.turn.spent,
         )  # fmt: skip

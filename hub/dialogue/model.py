@@ -53,8 +53,8 @@ Part = Words | Call | Ended
 
 @dataclass(slots=True)
 class Asked:
-    """One request to a model. `models` are tried in their order; none: the engine's own choice. With a `schema` the
-    answer is to be JSON that fits it.
+    """One request to a model. `models` are tried in their order; none: the engine's own choice for the `tier`. With a
+    `schema` the answer is to be JSON that fits it.
 
     The engine puts what the request took into `spent` before it ends, also when it is stopped.
     """
@@ -62,6 +62,7 @@ class Asked:
     lines: Sequence[Line]
     functions: Sequence[Function] = ()
     models: Sequence[str] = ()
+    tier: str = ""
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None

@@ -59,6 +59,15 @@ def fill_tree(template: Any, values: Mapping[str, Any]) -> Any:
     return template
 
 
+def filled_in(settings: Any, values: Mapping[str, Any]) -> Any:
+    """Settings with all their texts filled; a text stays one, whatever is filled in."""
+    if isinstance(settings, str):
+        return fill(settings, values)
+    if isinstance(settings, Mapping):
+        return {name: filled_in(value, values) for name, value in settings.items()}
+    return [filled_in(value, values) for value in settings] if isinstance(settings, list) else settings
+
+
 def plain(value: Any) -> str:
     """A value as bare text, for requests."""
     if value is None:

@@ -20,7 +20,10 @@ from hub.engines.openai_faults import failure, may_try_again, wait_seconds
 
 VENDOR = "openai"
 MODEL = "gpt-4.1-mini"
-"""Unless the agent names one. A server of another kind is asked which models it has, and its first is taken."""
+MODELS = {"turbo": "gpt-4.1-nano", "balanced": MODEL, "max": "gpt-4.1"}
+"""By tier, unless the agent names one. A server of another kind is asked which models it has, and its first is taken
+where it has none of these.
+"""
 CONNECT_SECONDS = 3.0
 FIRST_SECONDS, BETWEEN_SECONDS, WHOLE_SECONDS = 20.0, 10.0, 60.0
 """Until the first piece of an answer, until each further one, until the last one."""
@@ -44,7 +47,7 @@ class Completions:
     async def stream(self, asked: Asked, account: Account) -> AsyncGenerator[Part, None]:
         """Tries each model, and once more where that may help, until one has begun to answer."""
         client = self._client(account)
-        models = list(asked.models) or [await client.usual_model()]
+        models = list(asked.models) or [await client.usual_model(asked.tier)]
         for model in models:
             for again in (True, False):
                 begun = False
@@ -82,7 +85,7 @@ class _Client:
             timeout=Timeout(WHOLE_SECONDS, connect=CONNECT_SECONDS),
             max_retries=0,
         )
-        self._usual = ""
+        self._listed: list[str] = []
 
     @property
     def _theirs(self) -> bool:
@@ -90,13 +93,15 @@ class _Client:
         host = urlsplit(self._account.base_url).hostname or "api.openai.com"
         return host == "openai.com" or host.endswith(".openai.com")
 
-    async def usual_model(self) -> str:
-        if not self._usual and not self._theirs:
+    async def usual_model(self, tier: str) -> str:
+        wanted = MODELS.get(tier, MODEL)
+        if self._theirs:
+            return wanted
+        if not self._listed:
             with contextlib.suppress(OpenAIError, ValueError, TypeError, AttributeError, TimeoutError):
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    listed = [one.id for one in (await self._sdk.models.list()).data]
-                self._usual = MODEL if MODEL in listed or not listed else listed[0]
-        return self._usual or MODEL
+                    self._listed = [one.id for one in (await self._sdk.models.list()).data]
+        return next((name for name in (wanted, MODEL, *self._listed) if name in self._listed), MODEL)
 
     async def answer(self, asked: Asked, model: str) -> AsyncGenerator[Part, None]:
         """The parts of one request's answer. Raises `EngineFailed`."""

@@ -1,10 +1,11 @@
 """The stored definition of an AI worker."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import UniqueConstraint
 from sqlmodel import Field as Column
 from sqlmodel import SQLModel
 
@@ -26,11 +27,13 @@ class Timing(BaseModel):
 class Thinking(BaseModel):
     """How an engine with a language model thinks; those without one pass over it.
 
-    `model` empty: the engine's own choice; `model_fallbacks` are tried in their order when it does not answer.
-    `temperature` (0: the same to the same) and `top_p` are the model's own when null; `max_tokens` bounds an answer.
+    `model` empty: the engine's own choice for this `tier`, from quick and cheap to thorough; `model_fallbacks` are
+    tried in their order when it does not answer. `temperature` (0: the same to the same) and `top_p` are the
+    model's own when null; `max_tokens` bounds an answer.
     """
 
     model_config = ConfigDict(extra="forbid")
+    tier: Literal["turbo", "balanced", "max"] = "balanced"
     model: str = Field(default="", max_length=200)
     model_fallbacks: list[str] = Field(default=[], max_length=5)
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -95,13 +98,48 @@ class AgentDefinition(BaseModel):
 
 
 class Agent(SQLModel, table=True):
-    """An agent of a workspace. `definition` is an `AgentDefinition` as JSON; `name` repeats its name."""
+    """An agent of a workspace. `definition` is an `AgentDefinition` as JSON, published as `version`; `name` repeats
+    its name.
+
+    `draft` is a definition that is being worked on and that no customer meets, None when there is none. Whatever
+    changes either of them counts `revision` up, so that of two who edit the second is told; `changed_by` was last.
+    """
 
     id: UUID = Column(default_factory=new_id, primary_key=True)
     workspace_id: UUID = Column(foreign_key="workspace.id", index=True)
     name: str
     definition: dict[str, Any] = Column(default_factory=no_entries, sa_type=JSON_TYPE)
     version: int = 1
+    draft: dict[str, Any] | None = Column(default=None, sa_type=JSON_TYPE)
+    revision: int = 1
+    changed_by: str = ""
     created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
     updated_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
     archived_at: datetime | None = Column(default=None, sa_type=UtcDateTime)
+
+    @property
+    def edited(self) -> dict[str, Any]:
+        """The definition as it is being worked on: the draft, else what is published."""
+        return self.definition if self.draft is None else self.draft
+
+    def defined(self, definition: dict[str, Any]) -> "Agent":
+        """A copy with another definition, never to be stored."""
+        return Agent(**{**self.model_dump(), "definition": definition, "name": definition["name"]})
+
+
+class AgentVersion(SQLModel, table=True):
+    """A definition that was published, under its `number`; never changed. `note` says why, `restores` is the number
+    of the version that it brought back.
+    """
+
+    __tablename__ = "agent_version"
+    __table_args__ = (UniqueConstraint("agent_id", "number"),)
+    id: UUID = Column(default_factory=new_id, primary_key=True)
+    workspace_id: UUID = Column(foreign_key="workspace.id", index=True)
+    agent_id: UUID = Column(foreign_key="agent.id", index=True)
+    number: int
+    definition: dict[str, Any] = Column(default_factory=no_entries, sa_type=JSON_TYPE)
+    published_by: str = ""
+    note: str = ""
+    restores: int | None = None
+    published_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)

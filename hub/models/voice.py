@@ -10,12 +10,14 @@ Options = dict[str, str | int | float | bool]
 class Hearing(BaseModel):
     """The engine that turns the customer's speech into words; `auto`: the best there is, see `hub.engines.choice`.
 
-    `fallbacks` are tried in their order when it fails; without any, what else there is.
+    `fallbacks` are tried in their order when it fails; without any, what else there is. `language` is what it listens
+    for, where that is not the agent's own (`multi`, where an engine knows several).
     """
 
     model_config = ConfigDict(extra="forbid")
     engine: str = "auto"
     fallbacks: list[str] = []
+    language: str = Field(default="", max_length=35)
     keywords: list[str] = Field(default=[], max_length=200)
     options: Options = {}
 
@@ -54,7 +56,8 @@ class TurnTaking(BaseModel):
 
     `end_of_turn`: the engine's own sign where it gives one (`engine`), or quiet (`silence`).
     `smart_turn_enabled`: patience depends on what was said. `eager_turn_enabled`: think on a likely end already.
-    `interruption_sensitivity`: 0 never, 1 at once. `acknowledgements` never interrupt; empty: those of the language.
+    `interruption_sensitivity`: 0 never, 1 at once; with `interruption_words` not before so many were understood.
+    `acknowledgements` never interrupt; empty: those of the language.
     `resume_after_seconds`: an interruption without words was none, the agent goes on.
     """
 
@@ -64,16 +67,29 @@ class TurnTaking(BaseModel):
     smart_turn_enabled: bool = True
     eager_turn_enabled: bool = True
     interruption_sensitivity: float = Field(default=0.8, ge=0, le=1)
+    interruption_words: int = Field(default=0, ge=0, le=10)
     acknowledgements: list[str] = Field(default=[], max_length=100)
     resume_after_seconds: float = Field(default=1.0, ge=0.3, le=10)
 
 
-class Call(BaseModel):
-    """All that concerns sound; texts do not see it.
+class Keypad(BaseModel):
+    """When the keys that a customer presses are one answer: at `end_key`, after so many, or so long after the last."""
 
-    `consent_message` is said first and cannot be interrupted. `filler_messages` are said when an answer takes
-    long, `apology_message` when none can be given. `idle_seconds` of quiet make the agent ask whether somebody
-    is there; `silence_hangup_seconds` of it end the call. `goodbye_phrases` of the customer end it politely.
+    model_config = ConfigDict(extra="forbid")
+    end_key: Literal["#", "*", ""] = "#"
+    timeout_seconds: float = Field(default=1.5, ge=0.3, le=20)
+    most_keys: int = Field(default=64, ge=1, le=64)
+
+
+class Call(BaseModel):
+    """All that concerns sound; texts do not see it. Its messages may hold `{{name}}`.
+
+    `consent_message` is said first and cannot be interrupted. The agent's first words come `opening_delay_seconds`
+    after that, or when the customer has said something. `filler_messages` are said when an answer takes longer than
+    `filler_after_seconds`, `apology_message` when none can be given. `idle_seconds` of quiet make the agent ask
+    whether somebody is there, with `idle_messages`, else in its own words, `idle_checks` times in a row at most;
+    `silence_hangup_seconds` of it end the call. `goodbye_phrases` of the customer end it politely.
+    `screening_message` is said when a phone's call screening asks who calls and why.
     `transfer_to` is a number for who wants a person; `transfer_warm`: its owner is briefed first, and takes the call
     or not. `transfer_message` is said when an operator or a program asks for such a transfer,
     `transfer_failed_message` when nobody took the call, `transfer_over_message` after the person has hung up.
@@ -83,11 +99,14 @@ class Call(BaseModel):
     hearing: Hearing = Hearing()
     speaking: Speaking = Speaking()
     turn_taking: TurnTaking = TurnTaking()
+    keypad: Keypad = Keypad()
+    opening_delay_seconds: float = Field(default=0, ge=0, le=30)
     opening_interruptible: bool = True
     consent_message: str = Field(default="", max_length=1_000)
     record: bool = True
     backchannel_enabled: bool = False
     backchannel_words: list[str] = Field(default=["mm-hm", "I see", "right"], max_length=20)
+    filler_after_seconds: float = Field(default=1.5, ge=0.3, le=4)
     filler_messages: list[str] = Field(default=["One moment, please.", "Let me see."], max_length=20)
     repeat_messages: list[str] = Field(
         default=["Sorry, I did not catch that. Could you say it again?", "Could you repeat that, please?"],
@@ -98,12 +117,15 @@ class Call(BaseModel):
         max_length=1_000,
     )
     idle_seconds: float = Field(default=10, ge=2, le=600)
+    idle_messages: list[str] = Field(default=[], max_length=20)
+    idle_checks: int = Field(default=5, ge=0, le=50)
     silence_hangup_seconds: float = Field(default=60, ge=5, le=3_600)
     goodbye_phrases: list[str] = Field(default=[], max_length=50)
     max_duration_seconds: int = Field(default=1_800, ge=10, le=4 * 3_600)
     wrap_up_seconds: int = Field(default=60, ge=0, le=600)
     wrap_up_message: str = Field(default="We are almost out of time for this call.", max_length=500)
     time_up_message: str = Field(default="Our time is up, so I have to end the call here. Goodbye!", max_length=500)
+    screening_message: str = Field(default="", max_length=500)
     voicemail_message: str = Field(default="", max_length=2_000)
     hold_message: str = Field(default="A colleague will be with you shortly. Please stay on the line.", max_length=500)
     transfer_to: str = Field(default="", max_length=40)

@@ -1,14 +1,12 @@
 """Agents, skills, and the addresses they answer at."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Address, Agent, Skill, Workspace
+from hub.models import Address, Agent, AgentVersion, Skill, Workspace
 
 
 async def agent(db: AsyncSession, workspace_id: UUID, agent_id: UUID) -> Agent | None:
@@ -23,17 +21,27 @@ async def agents(db: AsyncSession, workspace_id: UUID, *, archived: bool = False
     return (await db.exec(query)).all()
 
 
-async def change_definition(
-    db: AsyncSession, workspace_id: UUID, agent_id: UUID, definition: dict[str, Any], now: datetime
-) -> Agent | None:
-    """Store a new definition under the next version number."""
-    found = await agent(db, workspace_id, agent_id)
-    if found is None:
-        return None
-    found.definition, found.name = definition, definition["name"]
-    found.version += 1
-    found.updated_at = now
-    return found
+async def held(db: AsyncSession, workspace_id: UUID, agent_id: UUID) -> Agent | None:
+    """The agent, held until this writing transaction ends."""
+    query = select(Agent).where(Agent.id == agent_id, Agent.workspace_id == workspace_id).with_for_update()
+    return (await db.exec(query)).first()
+
+
+async def version(db: AsyncSession, workspace_id: UUID, agent_id: UUID, number: int) -> AgentVersion | None:
+    query = select(AgentVersion).where(
+        AgentVersion.workspace_id == workspace_id, AgentVersion.agent_id == agent_id, AgentVersion.number == number
+    )
+    return (await db.exec(query)).first()
+
+
+async def versions(
+    db: AsyncSession, workspace_id: UUID, agent_id: UUID, *, before: int | None = None, limit: int = 100
+) -> Sequence[AgentVersion]:
+    """What was published, the newest first; older than number `before`, if given."""
+    query = select(AgentVersion).where(AgentVersion.workspace_id == workspace_id, AgentVersion.agent_id == agent_id)
+    if before is not None:
+        query = query.where(AgentVersion.number < before)
+    return (await db.exec(query.order_by(col(AgentVersion.number).desc()).limit(limit))).all()
 
 
 async def reached_by(db: AsyncSession, channels: Sequence[str], limit: int = 20) -> Sequence[Agent]:

@@ -75,6 +75,7 @@ class Conversation:
         self.last_customer_at = self.began_at
         self._interrupted_at = 0.0
         self._misses = 0
+        self.to_open = False
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.room: Room | None = None
@@ -104,9 +105,20 @@ class Conversation:
             return
         self.speaking.can_speak()
         self.spawn(self.speaking.prepare(self._at_hand()))
-        if cue is not None:
+        if cue == "opened" and self.settings.opening_delay_seconds:
+            self.to_open = True
+            await asyncio.sleep(self.settings.opening_delay_seconds)
+            if not self.hearing.under_way:
+                self._open()
+        elif cue is not None:
             self.answers.ask(cue)
         self.show()
+
+    def _open(self) -> None:
+        """The agent's first words, if they are still to come."""
+        if self.to_open:
+            self.to_open = False
+            self.answers.ask("opened")
 
     def _at_hand(self) -> list[str]:
         """What must come at once when it is wanted."""
@@ -256,7 +268,8 @@ class Conversation:
             self._confirm()
 
     def likely_over(self, text: str) -> None:
-        self.answers.likely_over(text)
+        if not self.to_open:
+            self.answers.likely_over(text)
 
     def goes_on(self) -> None:
         if not self.noisy:
@@ -271,9 +284,10 @@ class Conversation:
         self.line.tell({"type": "caption", "role": "customer", "text": turn.text, "final": True})
         ms = self.speaking.ms
         self.journal.customer_said(turn.text, ms(turn.began_at), ms(turn.ended_at), turn.timing(), turn.keys)
-        if acknowledged or not self.answers.allowed:
+        if acknowledged or not self.answers.allowed or self.to_open:
             self.mind.remember("customer", turn.text)
             self.answers.drop_eager()
+            self._open()
             return
         self.answers.turn_over(turn)
         self.watch.turn_over()
@@ -283,6 +297,9 @@ class Conversation:
         if self.speaking.held:
             return  # the doubt about an interruption resolves itself
         self.answers.drop_eager()
+        if self.to_open:
+            self._open()
+            return
         self._misses += 1
         if (deaf or self._misses >= MOST_MISSES) and (opened := self._ears.engine) is not None:
             self._misses = 0
@@ -291,6 +308,7 @@ class Conversation:
             self.watch.ask_again()
 
     def nothing(self) -> None:
+        self._open()
         self.answers.drop_eager()
         self.answers.again()
 

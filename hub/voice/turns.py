@@ -65,6 +65,8 @@ class Turns:
         sensitivity = self.settings.interruption_sensitivity
         if sensitivity <= 0 or (text and self.acknowledges(text)):
             return False
+        if len(text.split()) < self.settings.interruption_words:
+            return False
         needed = (1 - sensitivity) * SLOWEST_INTERRUPTION_MS
         if text and len(text.split()) >= 2:
             needed /= 2

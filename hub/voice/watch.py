@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("hub.voice")
 
 TICK_SECONDS = 0.1
-FILLER_SECONDS = 1.5
 NEXT_FILLER_SECONDS = 3.0
 FALLBACK_SECONDS = 4.0
 APOLOGY_SECONDS = 7.0
@@ -21,7 +20,6 @@ NOISE_SECONDS = 4.0
 """Who makes sound for so long without a word is a noise, such as a fan or traffic."""
 QUIET_AGAIN_SECONDS = 2.0
 """After a noise it must be quiet for so long until sound alone interrupts again."""
-DIGITS_SETTLED_SECONDS = 1.5
 BACKCHANNEL_AFTER_SECONDS, BACKCHANNEL_EVERY_SECONDS = 3.5, 4.0
 BREATH_MS = (200, 500)
 """A pause of this length in a long turn is one for a sign that we listen."""
@@ -43,6 +41,8 @@ class Watch:
         words = settings.backchannel_words if settings.backchannel_enabled else []
         self._signs = itertools.cycle(words) if words else None
         self._sign_at = 0.0
+        self._checks, self._checked_at = 0, 0.0
+        self._idle = itertools.cycle(settings.idle_messages) if settings.idle_messages else None
         self._again = itertools.cycle(settings.repeat_messages) if settings.repeat_messages else None
 
     async def run(self) -> None:
@@ -119,7 +119,9 @@ class Watch:
         hopeless = waited if not reply.kept else waited - HOPELESS_SECONDS
         if hopeless >= APOLOGY_SECONDS:
             self.apologise()
-        elif call.now - answered_at >= (FILLER_SECONDS if not self._filled else NEXT_FILLER_SECONDS):
+        elif call.now - answered_at >= (
+            call.settings.filler_after_seconds if not self._filled else NEXT_FILLER_SECONDS
+        ):
             self._filled = True
             if self._fillers is not None:
                 speaking.say(next(self._fillers), filler=True, first=True)
@@ -162,13 +164,26 @@ class Watch:
     def _quiet(self) -> None:
         call = self._call
         speaks = call.hearing.under_way and not call.noisy
-        if call.silent or call.reply is not None or call.speaking.busy or speaks:
+        if call.silent or call.to_open or call.reply is not None or call.speaking.busy or speaks:
             return
         quiet = call.now - max(call.last_customer_at, call.speaking.quiet_since)
         longest = call.settings.silence_hangup_seconds
         if call.now - call.last_customer_at >= longest and quiet >= min(call.settings.idle_seconds, longest):
             call.end("silence")  # never right after we have spoken for long
         elif quiet >= call.settings.idle_seconds:
+            self._ask_who_is_there()
+
+    def _ask_who_is_there(self) -> None:
+        call = self._call
+        if call.last_customer_at > self._checked_at:
+            self._checks = 0
+        if self._checks >= call.settings.idle_checks:
+            return
+        self._checks += 1
+        self._checked_at = call.now
+        if self._idle is not None:
+            call.say(next(self._idle))
+        else:
             call.answers.ask("silence")
 
     def _listens(self) -> None:
@@ -201,11 +216,14 @@ class Watch:
             call.speaking.say(settings.wrap_up_message)
 
     def _typed(self) -> None:
-        """Keys are taken as words when no more of them come, or at #."""
-        call = self._call
+        """Keys are taken as words when no more of them come, at the key that ends them, or when there are enough."""
+        call, keypad = self._call, self._call.settings.keypad
         if not self._digits:
             return
-        if self._digits.endswith("#") or call.now - self._digit_at >= DIGITS_SETTLED_SECONDS:
-            digits, self._digits = self._digits.rstrip("#"), ""
+        ended = bool(keypad.end_key) and keypad.end_key in self._digits
+        enough = len(self._digits) >= keypad.most_keys
+        if ended or enough or call.now - self._digit_at >= keypad.timeout_seconds:
+            typed, self._digits = self._digits, ""
+            digits = typed.partition(keypad.end_key)[0] if ended else typed
             if digits:
                 call.typed(digits, self._first_digit_at)

@@ -196,6 +196,39 @@ def at(path: str) -> Callable[[World, Page], None]:
     return go
 
 
+def draft(world: World, page: Page) -> None:
+    """The agent with a draft, as it is compared with what is published."""
+    page.goto(world.agent)
+    page.fill("[name=prompt]", "Be kind.\nBe brief.")
+    page.fill("[name=description]", "Books visits.")
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.locator(".version-bar")).to_contain_text("Draft of")
+    page.goto(f"{world.agent}/diff")
+
+
+def publishing(world: World, page: Page) -> None:
+    draft(world, page)
+    page.get_by_role("button", name="Publish").click()
+    expect(page.locator("#publish")).to_be_visible()
+
+
+def keeping(world: World, page: Page) -> None:
+    page.goto(f"{world.agent}/playground")
+    page.get_by_role("button", name="Start chat").click()
+    page.fill("#say", "Where can I park?")
+    page.press("#say", "Enter")
+    expect(page.locator("[data-again-turn]")).to_be_visible()
+    page.get_by_role("button", name="Save as test").click()
+    page.fill("#keep-name", "Parks")
+
+
+def kept(world: World, page: Page) -> None:
+    keeping(world, page)
+    page.locator("#keep-test").get_by_role("button", name="Save").click()
+    page.goto(f"{world.agent}/tests")
+    page.locator(".test-list summary").first.click()
+
+
 PAGES: dict[str, Callable[[World, Page], None]] = {
     "interaction": interaction,
     "sharing": sharing,
@@ -214,6 +247,12 @@ PAGES: dict[str, Callable[[World, Page], None]] = {
     "tools": at("{agent}/tools"),
     "knowledge": at("{agent}/knowledge"),
     "playground": at("{agent}/playground"),
+    "playground, phone": at("{agent}/playground?mode=phone"),
+    "playground, keeping a test": keeping,
+    "agent's tests": kept,
+    "agent's versions": at("{agent}/versions"),
+    "agent's draft": draft,
+    "agent, publishing": publishing,
     "customers": at("/customers"),
     "customer": at("/customers/{customer}"),
     "customer, sending": sending,

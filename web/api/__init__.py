@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Router
 
 from web.api.addresses import Addresses
+from web.api.agent_versions import AgentVersions
 from web.api.agents import Agents
 from web.api.calls import Calls
 from web.api.changes import Changes
@@ -46,6 +47,7 @@ RESOURCES: list[Any] = [
     Events,
     Agents,
     AgentTools,
+    AgentVersions,
     KnowledgeItems,
     Skills,
     Customers,

@@ -1,14 +1,17 @@
 """Agents: the stored definitions of AI workers."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from pydantic import Field, ValidationError
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub import versions
 from hub.models import Agent, AgentDefinition
 from hub.store import agents, listing
 from web import call_settings
@@ -17,6 +20,8 @@ from web.api.refusals import Malformed, Refusal, missing, pointer
 from web.api.request import ApiRequest, invalid
 from web.api.shapes import PathId, patching, shown
 
+VERSION = "^(published|draft|[1-9][0-9]{0,8})$"
+_NO_DEFINITION = {"publish", "note", "revision"}
 _EXAMPLE = {
     "name": "Front desk",
     "prompt": "You answer for a dental clinic. Be brief and friendly.",
@@ -26,6 +31,9 @@ _EXAMPLE = {
 _STORED = {
     "id": "0198c0de-0000-7000-8000-000000000001",
     "version": 1,
+    "published_version": 1,
+    "has_draft": False,
+    "revision": 1,
     "created_at": "2026-01-31T09:00:00Z",
     "updated_at": "2026-01-31T09:00:00Z",
     "archived_at": None,
@@ -41,16 +49,26 @@ class AgentCreate(AgentDefinition):
 class AgentUpdate(AgentDefinition):
     """Fields to replace; a field left out stays as it is."""
 
-    model_config = patching({"prompt": "Answer in one sentence.", "opening_message": None})
+    model_config = patching({"prompt": "Answer in one sentence.", "opening_message": None, "note": "Shorter answers"})
     name: str = Field(default="", min_length=1, max_length=120)
+    publish: bool = Field(default=True, description="They are the next version at once; false: they go into the draft.")
+    note: str = Field(
+        default="", max_length=versions.MOST_NOTE_CHARACTERS, description="Why, for the list of versions."
+    )
+    revision: int | None = Field(
+        default=None, description="The revision that you have seen: 409 if somebody changed the agent since."
+    )
 
 
 class AgentPublic(AgentDefinition):
-    """An agent. Each change of its definition makes the next `version`."""
+    """An agent. `version` is the number of the definition shown, null of a draft; each publication makes the next."""
 
     model_config = shown(_EXAMPLE | _STORED)
     id: UUID
-    version: int
+    version: int | None
+    published_version: int = Field(description="The version that new interactions meet.")
+    has_draft: bool = Field(description="Whether changes wait to be published.")
+    revision: int = Field(description="Counts all changes, of the draft and of what is published.")
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
@@ -60,11 +78,15 @@ class AgentPage(Page[AgentPublic]):
     """Some of the agents."""
 
 
-def public(agent: Agent) -> AgentPublic:
+def public(agent: Agent, definition: Mapping[str, Any] | None = None, version: int | None = None) -> AgentPublic:
+    """As it is published, or with another definition of it; `version` is that one's number."""
     return AgentPublic(
-        **agent.definition,
+        **(agent.definition if definition is None else definition),
         id=agent.id,
-        version=agent.version,
+        version=agent.version if definition is None else version,
+        published_version=agent.version,
+        has_draft=agent.draft is not None,
+        revision=agent.revision,
         created_at=agent.created_at,
         updated_at=agent.updated_at,
         archived_at=agent.archived_at,
@@ -80,6 +102,31 @@ def check(definition: AgentDefinition, *location: object) -> None:
         raise Malformed(errors[0]["detail"], errors)
 
 
+def _merged(definition: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole definition with these fields in it. Raises `Malformed`."""
+    try:
+        merged = AgentDefinition.model_validate({**definition, **given})
+    except ValidationError as error:
+        raise invalid(error) from None
+    check(merged)
+    return merged.model_dump(mode="json")
+
+
+async def held(db: AsyncSession, request: ApiRequest, agent_id: UUID, revision: int | None = None) -> Agent:
+    """An agent that may be changed, held until the transaction ends. Raises `Refusal`, `Outdated`."""
+    found = await agents.held(db, request.workspace_id, agent_id)
+    if found is None:
+        raise missing("agent")
+    if found.archived_at is not None:
+        raise Refusal(409, "This agent is archived; create a new one.", code="archived")
+    versions.seen(found, revision)
+    return found
+
+
+def no_version(version: str) -> Refusal:
+    return Refusal(404, f"This agent has no version {version}; see GET .../versions.", code="not_found")
+
+
 class Agents(Controller):
     """Agents."""
 
@@ -88,18 +135,10 @@ class Agents(Controller):
 
     @post(opt={"scope": "write"}, summary="Create an agent")
     async def create_agent(self, request: ApiRequest, data: JSONBody[AgentCreate]) -> AgentPublic:
-        """Store a definition. Bind the agent to an address to let it answer there."""
+        """Store a definition, published as version 1. Bind the agent to an address to let it answer there."""
         check(data)
-        now = request.clock.now()
-        made = Agent(
-            workspace_id=request.workspace_id,
-            name=data.name,
-            definition=data.model_dump(mode="json"),
-            created_at=now,
-            updated_at=now,
-        )
         async with request.store.write() as db:
-            db.add(made)
+            made = await versions.create(db, request.workspace_id, data, request.user.name, request.clock.now())
         return public(made)
 
     @get(opt={"scope": "read"}, summary="List agents")
@@ -117,33 +156,45 @@ class Agents(Controller):
         return AgentPage(**page(rows, limit, public, lambda row: row.id))
 
     @get("/{agent_id:uuid}", opt={"scope": "read"}, summary="Get an agent")
-    async def get_agent(self, request: ApiRequest, agent_id: PathId) -> AgentPublic:
-        """One agent, archived or not."""
+    async def get_agent(
+        self,
+        request: ApiRequest,
+        agent_id: PathId,
+        version: Annotated[
+            str, QueryParameter(pattern=VERSION, description="published, draft, or the number of a version.")
+        ] = versions.PUBLISHED,
+    ) -> AgentPublic:
+        """One agent, archived or not: as it is published, as it is being worked on, or as it once was."""
         async with request.store.read() as db:
-            found = await agents.agent(db, request.workspace_id, agent_id)
-        if found is None:
-            raise missing("agent")
-        return public(found)
-
-    @patch("/{agent_id:uuid}", opt={"scope": "write"}, summary="Change an agent")
-    async def update_agent(self, request: ApiRequest, agent_id: PathId, data: JSONBody[AgentUpdate]) -> AgentPublic:
-        """Replace the given fields. Interactions that are going on keep the definition they began with."""
-        async with request.store.write() as db:
             found = await agents.agent(db, request.workspace_id, agent_id)
             if found is None:
                 raise missing("agent")
-            if found.archived_at is not None:
-                raise Refusal(409, "This agent is archived; create a new one.", code="archived")
-            given = data.model_dump(mode="json", exclude_unset=True)
-            try:
-                merged = AgentDefinition.model_validate({**found.definition, **given})
-            except ValidationError as error:
-                raise invalid(error) from None
-            check(merged)
-            await agents.change_definition(
-                db, request.workspace_id, agent_id, merged.model_dump(mode="json"), request.clock.now()
-            )
-        return public(found)
+            definition = await versions.called(db, found, version)
+        if definition is None:
+            raise no_version(version)
+        if version == versions.PUBLISHED or (version == versions.DRAFT and found.draft is None):
+            return public(found)
+        return public(found, definition, int(version) if version.isdigit() else None)
+
+    @patch("/{agent_id:uuid}", opt={"scope": "write"}, summary="Change an agent")
+    async def update_agent(self, request: ApiRequest, agent_id: PathId, data: JSONBody[AgentUpdate]) -> AgentPublic:
+        """Replace the given fields, in what is published and in the draft, if there is one; then the answer shows what
+        is published. With `publish: false` only the draft changes, and is shown.
+
+        Interactions that are going on keep the definition they began with.
+        """
+        async with request.store.write() as db:
+            found = await held(db, request, agent_id, data.revision)
+            given = data.model_dump(mode="json", exclude_unset=True, exclude=_NO_DEFINITION)
+            fields = _merged(found.definition if data.publish else found.edited, given)
+            by, now = request.user.name, request.clock.now()
+            if data.publish:
+                if found.draft is not None:
+                    _merged(found.draft, given)
+                versions.replace(db, found, {name: fields[name] for name in given}, by, now, data.note)
+            else:
+                versions.draft(found, fields, by, now)
+        return public(found) if data.publish or found.draft is None else public(found, found.draft)
 
     @delete("/{agent_id:uuid}", opt={"scope": "write"}, summary="Archive an agent")
     async def delete_agent(self, request: ApiRequest, agent_id: PathId) -> None:

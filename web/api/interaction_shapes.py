@@ -143,6 +143,8 @@ class InteractionCreate(Said):
     model_config = shown(
         _START,
         {"channel": "sms", "to": "+12025550141", "text": "Your parcel is here."},
+        {"channel": "call", "to": "+12025550141", "overrides": {"opening_message": "Hello {{name}}!"},
+         "parameters": {"name": "Ana"}},
         {"channel": "email", "to": "ana@example.com", "subject": "Your parcel", "text": "It is here.",
          "cc": ["ben@example.com"], "media": [{"file_id": "0198c0de-0000-7000-8000-000000000023"}]},
     )  # fmt: skip
@@ -151,6 +153,12 @@ class InteractionCreate(Said):
     name: str = Field(default="", max_length=200, description="What the person is called, if not known yet.")
     agent_id: UUID | None = Field(default=None, description="Who answers; default the agent of the address.")
     agent: AgentDefinition | None = Field(default=None, description="A definition for this interaction alone.")
+    overrides: dict[str, Any] = Field(
+        default={},
+        max_length=100,
+        description="Fields of the agent's definition for this interaction alone, such as "
+        '`{"call": {"speaking": {"speed": 1.2}}}`: objects are merged, lists and other values replaced.',
+    )
     skill_ids: list[UUID] = Field(default=[], max_length=20, description="Skills to start with.")
     address_id: UUID | None = Field(default=None, description="Where from; default your oldest of this channel.")
     text: str = Field(default="", max_length=10_000, description="Said first; default the agent's opening message.")
@@ -207,6 +215,18 @@ class InteractionPublic(Shape):
     success: str = Field(default="", description="yes, no, unknown.")
     cost: list[Money] | None = Field(
         default=None, description="By currency; null in lists and where it was just changed. See `GET .../cost`."
+    )
+
+
+class InteractionBegun(InteractionPublic):
+    """An exchange that has begun, and what its agent's texts make of the parameters."""
+
+    model_config = shown(_INTERACTION | {"missing_parameters": ["order"], "unused_parameters": []})
+    missing_parameters: list[str] = Field(
+        description="Names that the agent's texts ask for and that have no value: they are left out of what is said."
+    )
+    unused_parameters: list[str] = Field(
+        description="Parameters given here that no text of the agent asks for: perhaps a misspelt name."
     )
 
 

@@ -1,19 +1,25 @@
 """Interactions: begin one, find them, end one, tag one."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Response, get, post, put
 from litestar.params import JSONBody, QueryParameter
+from pydantic import ValidationError
 
+from hub.core.known import known
 from hub.core.templates import filled
-from hub.models import Address, Agent, Skill
+from hub.dialogue.asked import unfilled, unused
+from hub.models import Address, Agent, AgentDefinition, Skill
 from hub.models.interaction import Owner, Status
+from hub.overrides import overridden, paths
 from hub.store import agents, interactions, listing
 from hub.store.listing import Wanted
 from web.api.addresses import ChannelName
 from web.api.agents import check
 from web.api.interaction_shapes import (
+    InteractionBegun,
     InteractionCreate,
     InteractionPage,
     InteractionPublic,
@@ -24,7 +30,7 @@ from web.api.interaction_shapes import (
 from web.api.messages import carried
 from web.api.paging import Cursor, Limit, Time, before, page, time
 from web.api.refusals import Refusal, missing, pointer
-from web.api.request import ApiRequest
+from web.api.request import ApiRequest, invalid
 from web.api.shapes import PathId
 
 Direction = Annotated[str, QueryParameter(pattern="^(|inbound|outbound)$", description="inbound or outbound.")]
@@ -39,14 +45,16 @@ class Interactions(Controller):
     @post(opt={"scope": "write"}, summary="Begin an interaction")
     async def create_interaction(
         self, request: ApiRequest, data: JSONBody[InteractionCreate]
-    ) -> Response[InteractionPublic]:
+    ) -> Response[InteractionBegun]:
         """Write to a person, or call them. What is said first is `text`, else the agent's opening message.
 
         The answer comes once it is stored; delivery follows and shows in the events. A call is `queued` until the
         carrier rings; it takes no `text`. A `web_call` waits for the person's browser: give it a ticket.
+
+        With `agent` or `overrides` it is always a new one: 409 while another with the same person is open.
         """
-        agent, address, known = await _chosen(request, data)
-        given = {"agent_definition": data.agent.model_dump(mode="json")} if data.agent else {}
+        agent, address, skills = await _chosen(request, data)
+        given = await _definition(request, data, agent, address)
         text, (media, content) = data.text, await carried(request, data.channel, data, data.text)
         if not (text or media) and content:
             raise Refusal(422, "Write the text that goes with it.", pointer=pointer("text"), code="empty")
@@ -54,11 +62,18 @@ class Interactions(Controller):
             context = request.hub.context
             text, content = await filled(context, data.channel, data.template.id, data.template.variables)
         begun = await request.hub.start(
-            request.workspace_id, data.channel, data.to, agent=agent, address=address, skills=known,
+            request.workspace_id, data.channel, data.to, agent=agent, address=address, skills=skills,
             text=text, content=content, media=media, name=data.name, parameters=dict(data.parameters),
             meta=data.metadata, retry=data.retry_context, **given,
         )  # fmt: skip
-        return Response(interaction_public(begun), headers={"location": f"/v1/interactions/{begun.id}"})
+        async with request.store.read() as db:
+            about = await known(db, begun)
+        shown = InteractionBegun(
+            **interaction_public(begun).model_dump(),
+            missing_parameters=unfilled(begun.agent, about.values),
+            unused_parameters=unused(begun.agent, data.parameters),
+        )
+        return Response(shown, headers={"location": f"/v1/interactions/{begun.id}"})
 
     @get(opt={"scope": "read"}, summary="List interactions")
     async def list_interactions(
@@ -113,6 +128,33 @@ class Interactions(Controller):
         return interaction_public(await request.hub.tag(request.workspace_id, interaction_id, data.tags, None))
 
 
+async def _definition(
+    request: ApiRequest, data: InteractionCreate, agent: Agent | None, address: Address | None
+) -> dict[str, Any]:
+    """The definition for this interaction alone, as `hub.start` takes it. Raises `Refusal`, `Malformed`."""
+    if data.agent is not None:
+        return {"agent_definition": data.agent.model_dump(mode="json")}
+    if not data.overrides:
+        return {}
+    async with request.store.read() as db:
+        if agent is None:
+            at = address or next(iter(await agents.addresses(db, request.workspace_id, data.channel)), None)
+            agent = await agents.agent(db, request.workspace_id, at.agent_id) if at and at.agent_id else None
+    if agent is None:
+        words = "There is no agent to override: give agent_id, or an address that has one."
+        raise Refusal(422, words, pointer=pointer("overrides"), code="no_agent")
+    try:
+        text = json.dumps(overridden(agent.definition, data.overrides))
+        made = AgentDefinition.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        raise invalid(error, "overrides") from None
+    check(made, "overrides")
+    return {
+        "agent_definition": made.model_dump(mode="json"), "version": agent.version,
+        "overridden": sorted(paths(data.overrides)),
+    }  # fmt: skip
+
+
 async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent | None, Address | None, list[Skill]]:
     """The agent, the address and the skills that were asked for. Raises `Refusal`."""
     if data.channel not in request.hub.context.channels:
@@ -126,15 +168,18 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
     if data.agent is not None:
         if data.agent_id is not None:
             raise Refusal(422, "Give agent_id or agent, not both.", pointer=pointer("agent"), code="ambiguous")
+        if data.overrides:
+            words = "Write it into agent: overrides are for a stored one."
+            raise Refusal(422, words, pointer=pointer("overrides"), code="ambiguous")
         check(data.agent, "agent")
     async with request.store.read() as db:
         agent = await agents.agent(db, request.workspace_id, data.agent_id) if data.agent_id else None
         address = await agents.address(db, request.workspace_id, data.address_id) if data.address_id else None
         others = [] if address else await agents.addresses(db, request.workspace_id, data.channel)
-        known = [found for one in data.skill_ids if (found := await agents.skill(db, request.workspace_id, one))]
+        skills = [found for one in data.skill_ids if (found := await agents.skill(db, request.workspace_id, one))]
     if data.agent_id and agent is None:
         raise missing("agent")
-    if len(known) != len(data.skill_ids):
+    if len(skills) != len(data.skill_ids):
         raise missing("skill")
     if agent is not None and agent.archived_at is not None:
         raise Refusal(409, "This agent is archived.", pointer=pointer("agent_id"), code="archived")
@@ -152,4 +197,4 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
         )  # fmt: skip
     if is_live and data.agent is None and not (agent or any(one.agent_id for one in [address, *others[:1]] if one)):
         raise Refusal(422, "Nobody would speak: give agent_id or agent.", pointer=pointer("agent_id"), code="no_agent")
-    return agent, address, known
+    return agent, address, skills

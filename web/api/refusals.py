@@ -15,11 +15,12 @@ from hub.identity import NotAnIdentity
 from hub.ownership import NotYours, Taken
 from hub.policy import NotAllowed
 from hub.store.replays import Fenced
+from hub.versions import NothingToPublish, Outdated
 from web.problems import http_problem, problem
 
 AnyRequest = Request[Any, Any, Any]
 Handlers = dict[int | type[Exception], Callable[[Any, Any], Response[Any]]]
-_CONFLICTS = {"ended", "templates_unavailable"}
+_CONFLICTS = {"ended", "open", "templates_unavailable"}
 
 
 class Refusal(Exception):
@@ -114,6 +115,15 @@ def _not_live(request: AnyRequest, error: NotLive) -> Response[Any]:
     return problem(request, 409, words, code="not_live")
 
 
+def _outdated(request: AnyRequest, error: Outdated) -> Response[Any]:
+    words = f"{error} Get it again, and send your change with that revision."
+    return problem(request, 409, words, code="outdated")
+
+
+def _nothing_to_publish(request: AnyRequest, error: NothingToPublish) -> Response[Any]:
+    return problem(request, 409, str(error), code="nothing_to_publish")
+
+
 def _fenced(request: AnyRequest, error: Fenced) -> Response[Any]:
     return problem(request, 409, "Another request under this Idempotency-Key is being carried out.", code="concurrent")
 
@@ -152,6 +162,8 @@ REFUSALS: Handlers = {
     NotYours: _not_yours,
     NotFound: _not_found,
     NotLive: _not_live,
+    Outdated: _outdated,
+    NothingToPublish: _nothing_to_publish,
     Fenced: _fenced,
     ValidationException: _validation,
     HTTPException: _http,

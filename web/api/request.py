@@ -81,10 +81,10 @@ def parse(shape: type[BaseModel], body: bytes) -> BaseModel:
         raise invalid(error) from None
 
 
-def invalid(error: ValidationError) -> Malformed:
-    """What Pydantic found, by field."""
+def invalid(error: ValidationError, *above: object) -> Malformed:
+    """What Pydantic found, by field; `above` is where in the body it was found."""
     errors = [
-        {"pointer": pointer(*found["loc"]), "detail": _WORDS.get(found["type"], _plain(found["msg"]))}
+        {"pointer": pointer(*above, *found["loc"]), "detail": _WORDS.get(found["type"], _plain(found["msg"]))}
         for found in error.errors(include_url=False, include_input=False, include_context=False)[:_MOST_ERRORS]
     ]
     return Malformed("The body does not have the right shape; see errors.", errors)

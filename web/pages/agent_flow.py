@@ -46,7 +46,7 @@ async def save_flow(request: AnyRequest, agent_id: str) -> Response[Any] | Templ
     given = {name: form.text(name) for name in form.names() if name.startswith("flow.")}
     if given and form.text("shape") != _shape(agent.definition):
         notice = (
-            f"Someone changed the steps meanwhile: this is version {agent.version} now. "
+            f"{agent.changed_by or 'Somebody'} changed the steps meanwhile. "
             "Nothing of yours is saved; what you typed is listed below to copy from."
         )
         typed = [text for text in given.values() if len(text) > 12 and " " in text]

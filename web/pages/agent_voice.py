@@ -1,6 +1,8 @@
 """How an agent listens and speaks on calls: engines, patience, quiet, recording, what it says when it is stuck."""
 
 import copy
+from collections.abc import Mapping
+from functools import partial, reduce
 from typing import Any
 
 from litestar import Response, get, post
@@ -43,7 +45,13 @@ async def _voice(request: AnyRequest, agent: Agent, draft: Draft | None = None, 
         request, agent, "voice", draft, status,
         hearing=[(name, HEARING_WORDS.get(name, name)) for name in TRANSCRIBERS],
         speaking=[(name, SPEAKING_WORDS.get(name, name)) for name in VOICES], ends=ENDS,
+        usual=partial(_usual, Call().model_dump()),
     )  # fmt: skip
+
+
+def _usual(defaults: Mapping[str, Any], path: str) -> Any:
+    """The default of a setting."""
+    return reduce(lambda found, name: found[name], path.split("."), defaults)
 
 
 @post("/agents/{agent_id:str}/voice", opt={"roles": auth.BUILDERS}, status_code=200)

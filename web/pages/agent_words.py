@@ -9,6 +9,7 @@ from litestar.response import Template
 
 from hub.engines import ENGINES
 from hub.models import Agent
+from hub.models.agent import Thinking
 from web import auth
 from web.pages.definition import apply, check, wanted
 from web.pages.editor import Draft, agent_of, save, saved, show
@@ -22,6 +23,9 @@ ENGINE_WORDS = {
 }
 
 
+TIERS = [("turbo", "Turbo: the quickest and cheapest"), ("balanced", "Balanced"), ("max", "Max: the most thorough")]
+
+
 @get("/agents/{agent_id:str}", opt={"roles": auth.BUILDERS})
 async def words(request: AnyRequest, agent_id: str) -> Template:
     """Who the agent is and what it says."""
@@ -30,17 +34,21 @@ async def words(request: AnyRequest, agent_id: str) -> Template:
 
 async def _words(request: AnyRequest, agent: Agent, draft: Draft | None = None, status: int = 200) -> Template:
     parameters = agent.definition.get("parameters", {})
+    thinking = Thinking.model_validate(agent.definition.get("thinking") or {})
+    agent.definition = {**agent.definition, "thinking": thinking.model_dump(mode="json")}
     return await show(
         request, agent, "words", draft, status,
         engines=[(name, ENGINE_WORDS.get(name, name)) for name in ["", *ENGINES]],
         parameters="\n".join(f"{key} = {'' if text is None else text}" for key, text in parameters.items()),
-        wanted=wanted(agent.definition),
+        wanted=wanted(agent.definition), tiers=TIERS, usual=Thinking(),
     )  # fmt: skip
 
 
 _WORDS = {
     "name", "description", "engine", "language", "prompt", "opening_message",
-    "fallback_message", "human_message", "goodbye_message", "error_message",
+    "fallback_message", "human_message", "goodbye_message", "error_message", "engine_fallbacks",
+    "thinking.tier", "thinking.model", "thinking.model_fallbacks", "thinking.temperature", "thinking.top_p",
+    "thinking.max_tokens",
 }  # fmt: skip
 
 
@@ -50,6 +58,7 @@ async def save_words(request: AnyRequest, agent_id: str) -> Response[Any] | Temp
     form, agent = await read(request), await agent_of(request, agent_id)
     given = {name: form.text(name) for name in form.names()}
     tree, errors = copy.deepcopy(agent.definition), {}
+    tree["thinking"] = Thinking.model_validate(tree.get("thinking") or {}).model_dump(mode="json")
     for name in _WORDS & given.keys():
         apply(tree, {name: given[name]})
     if form.on("customer_first"):

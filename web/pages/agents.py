@@ -1,6 +1,5 @@
 """Agents: the list, making, duplicating, archiving."""
 
-import copy
 import json
 from importlib import resources
 from typing import Any
@@ -9,6 +8,7 @@ from litestar import Response, get, post
 from litestar.response import Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub import versions
 from hub.models import Agent, AgentDefinition, Knowledge, KnowledgeAgent
 from hub.store import agents, knowledge, overview
 from web import auth
@@ -55,7 +55,7 @@ async def create(request: AnyRequest) -> Response[Any] | Template:
     """Make an agent and open it."""
     form = await read(request)
     name, start = form.text("name"), form.text("template", "blank")
-    workspace_id = request.user.workspace_id
+    workspace_id, by, now = request.user.workspace_id, request.user.name, request.app.state.clock.now()
     definition, errors = check({"name": name or _template_name(start), "opening_message": None})
     if definition is None or start not in ("blank", *TEMPLATES):
         return page(
@@ -64,14 +64,10 @@ async def create(request: AnyRequest) -> Response[Any] | Template:
         )  # fmt: skip
     async with request.app.state.store.write() as db:
         if start == "blank":
-            made = _blank(workspace_id, name or "New agent")
-            db.add(made)
+            made = await versions.create(db, workspace_id, _blank(name or "New agent"), by, now)
         else:
-            sandbox_url = request.app.state.settings.hub_sandbox_url
-            made = await add_agent(db, workspace_id, start, sandbox_url or "https://api.example.com")
-            made.definition = {**made.definition, "name": name or made.name}
-            made.name = made.definition["name"]
-        await db.flush()
+            sandbox_url = request.app.state.settings.hub_sandbox_url or "https://api.example.com"
+            made = await add_agent(db, workspace_id, start, sandbox_url, name=name, by=by, now=now)
     return go(request, f"/agents/{made.id}", f"{made.name} is ready. Try it on the right.")
 
 
@@ -82,29 +78,23 @@ def _template_name(start: str) -> str:
     return str(json.loads(text)["name"])
 
 
-def _blank(workspace_id: Any, name: str) -> Agent:
-    definition = AgentDefinition(
+def _blank(name: str) -> AgentDefinition:
+    return AgentDefinition(
         name=name,
         opening_message=f"Hi, I'm {name}. How can I help you?"[:4_000],
         prompt=f"You are {name}. Be friendly, brief and precise. Answer from the knowledge base only.",
     )
-    return Agent(workspace_id=workspace_id, name=name, definition=definition.model_dump())
 
 
 @post("/agents/{agent_id:str}/duplicate", opt={"roles": auth.BUILDERS}, status_code=200)
 async def duplicate(request: AnyRequest, agent_id: str) -> Response[Any]:
-    """A copy with its knowledge, bound to no address."""
+    """A copy of what is being worked on, with its knowledge, bound to no address."""
     workspace_id, wanted = request.user.workspace_id, uuid_or_404(agent_id)
     async with request.app.state.store.write() as db:
         original = found(await agents.agent(db, workspace_id, wanted), "agent")
         name = f"{original.name[:110]} (copy)"
-        made = Agent(
-            workspace_id=workspace_id,
-            name=name,
-            definition=copy.deepcopy(original.definition) | {"name": name},
-        )
-        db.add(made)
-        await db.flush()
+        definition = AgentDefinition.model_validate({**original.edited, "name": name})
+        made = await versions.create(db, workspace_id, definition, request.user.name, request.app.state.clock.now())
         await _copy_knowledge(db, original, made)
     return go(request, f"/agents/{made.id}", f"{name} was made.")
 

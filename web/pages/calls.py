@@ -10,12 +10,11 @@ from channels.webchat import Pace, Visitor, Webchat
 from hub.channel import Refused
 from hub.core import Hub
 from hub.core.live import warm_up
-from hub.models import Interaction
 from hub.store import Store, agents
 from web import auth
-from web.pages.form import found, read, uuid_or_404
+from web.pages.form import read
 from web.pages.page import AnyRequest
-from web.pages.playground import VISITOR, filled
+from web.pages.playground import VISITOR, filled, start_test, trial_of
 from web.webchat.arrival import called
 from web.webchat.calls import line_of
 
@@ -32,21 +31,16 @@ def web_call(hub: Hub) -> WebCall:
 
 @post("/agents/{agent_id:str}/playground/call", opt={"roles": auth.TESTERS}, status_code=200)
 async def try_by_voice(request: AnyRequest, agent_id: str) -> dict[str, Any]:
-    """A ticket for a call with the agent as it is stored now: `ticket`, `iceServers`, `interaction`."""
+    """A ticket for a call with the definition chosen: `ticket`, `iceServers`, `interaction`."""
     form = await read(request)
     hub: Hub = request.app.state.hub
     user = request.user.user
-    async with request.app.state.store.read() as db:
-        agent = found(await agents.agent(db, request.user.workspace_id, uuid_or_404(agent_id)), "agent")
-    parameters = filled(form.under("parameter."))
+    this = await trial_of(request, agent_id, form.text("version"))
     visitor = f"{VISITOR}{user.id.hex}"
-    started: Interaction = await hub.start(
-        agent.workspace_id, "web_call", visitor,
-        agent=agent, test=True, parameters=parameters, meta={"playground": str(user.id)},
-    )  # fmt: skip
+    started = await start_test(request, this, "web_call", visitor, filled(form.under("parameter.")))
     channel = web_call(hub)
     return {
-        "ticket": channel.ticket(visitor, str(agent.id), str(started.id)),
+        "ticket": channel.ticket(visitor, str(this.agent.id), str(started.id)),
         "iceServers": channel.ice_servers(str(user.id)),
         "interaction": str(started.id),
     }

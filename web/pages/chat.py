@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -32,11 +31,23 @@ class View:
     choices: list[str] = field(default_factory=list)
     latency_ms: int | None = None
     stage: str = ""
-    last_said: UUID | None = None
+    last_said: Message | None = None
 
     @property
     def light_words(self) -> str:
         return LIGHTS[self.light]
+
+    @property
+    def line_light(self) -> str:
+        """Of a phone call, as a colour of the light."""
+        return "ended" if not self.open else "speaking" if self.interaction.answered_at else "thinking"
+
+    @property
+    def line_words(self) -> str:
+        """How a phone call stands."""
+        status = self.interaction.status
+        words = {"queued": "Dialling", "ringing": "Ringing", "in_progress": "Connected", "paused": "Paused"}
+        return words.get(status, status.replace("_", " ").capitalize())
 
     @property
     def open(self) -> bool:
@@ -77,11 +88,17 @@ def _add_message(made: View, message: Message, asked: Message | None) -> Message
     latency = None
     if message.role == "agent" and asked is not None:
         latency = made.latency_ms = int((message.created_at - asked.created_at).total_seconds() * 1000)
-    made.items.append({"kind": "message", "message": message, "latency_ms": latency})
+    made.items.append({"kind": "message", "message": message, "latency_ms": latency, "cost": _cost(message)})
     if message.role == "customer":
-        made.last_said = message.id
+        made.last_said = message
         return asked or message
     return None
+
+
+def _cost(message: Message) -> str:
+    """What the turn cost, where that is known."""
+    cost = message.timing.get("cost_usd")
+    return f"${cost:.4f}" if isinstance(cost, int | float) else ""
 
 
 def _add_event(made: View, event: Event, stages: Mapping[str, Any]) -> None:

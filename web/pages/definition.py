@@ -1,6 +1,5 @@
 """An agent's definition edited by forms: values at dotted paths, validated whole, faults at their paths."""
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hub.dialogue.template import names
+from hub.dialogue.asked import asked
 from hub.models import AgentDefinition
 from web import call_settings
 from web.pages.form import Errors, complaints, storable
@@ -21,27 +20,30 @@ _EDITABLE = [
     for pattern, kind in {
         r"name|description|engine|language|prompt": "text",
         r"engine_fallbacks|thinking\.model_fallbacks": "lines",
-        r"thinking\.model": "text",
-        r"thinking\.(temperature|top_p)": "decimal",
+        r"thinking\.(model|tier)": "text",
+        r"thinking\.(temperature|top_p)": "decimal or none",
         r"thinking\.max_tokens": "number",
         r"(fallback|human|goodbye|error)_message": "text",
         r"opening_message": "optional",
         r"timing\.idle_close_seconds": "number",
         r"call\.(hearing|speaking)\.engine|call\.speaking\.voice|call\.turn_taking\.end_of_turn": "text",
-        r"call\.(consent|apology|wrap_up|time_up|voicemail|hold)_message|call\.transfer_to": "text",
+        r"call\.(consent|apology|wrap_up|time_up|screening|voicemail|hold)_message|call\.transfer_to": "text",
+        r"call\.hearing\.language|call\.keypad\.end_key": "text",
         r"call\.transfer_(failed_|over_)?message": "text",
         r"call\.(hearing|speaking)\.fallbacks|call\.hearing\.keywords": "lines",
-        r"call\.turn_taking\.acknowledgements|call\.goodbye_phrases|call\.(filler|repeat)_messages": "lines",
+        r"call\.turn_taking\.acknowledgements|call\.goodbye_phrases|call\.(filler|repeat|idle)_messages": "lines",
         r"call\.backchannel_words": "lines",
         r"call\.turn_taking\.(smart|eager)_turn_enabled": "switch",
         r"call\.(opening_interruptible|record|backchannel_enabled|transfer_warm)": "switch",
-        r"call\.speaking\.speed|call\.(idle|silence_hangup)_seconds": "decimal",
+        r"call\.speaking\.speed|call\.(idle|silence_hangup|opening_delay|filler_after)_seconds": "decimal",
+        r"call\.keypad\.timeout_seconds": "decimal",
         r"call\.turn_taking\.(interruption_sensitivity|resume_after_seconds)": "decimal",
         r"call\.turn_taking\.vad_config\.(confidence|start_secs|stop_secs|min_volume)": "decimal",
         r"call\.(max_duration|wrap_up)_seconds": "number",
         r"success_criteria|results\.\d+\.(name|type|description)": "text",
         r"summarize|results\.\d+\.required": "switch",
         r"results\.\d+\.enum": "choices",
+        r"call\.idle_checks|call\.keypad\.most_keys|call\.turn_taking\.interruption_words": "number",
         r"flow\.stages\.\d+\.(name|text|instructions|tool)": "text",
         r"flow\.stages\.\d+\.(global_intent|clear)": "lines",
         r"flow\.stages\.\d+\.confirm": "switch",
@@ -81,6 +83,9 @@ def _value(kind: str, text: str, before: Any) -> Any:
         return text or None
     if kind == "number":
         return int(text) if re.fullmatch(r"\d{1,12}", text) else text
+    if kind == "decimal or none":
+        found = _value("decimal", text, before)
+        return text if text and found is None else found
     if kind == "decimal":
         return float(text) if re.fullmatch(r"-?\d{1,12}(\.\d{1,12})?", text) else None
     if kind == "switch":
@@ -171,15 +176,8 @@ def _unstorable(tree: Any, path: str, depth: int = 0) -> Iterator[str]:
 
 
 def wanted(definition: Mapping[str, Any]) -> list[str]:
-    """The parameters that the texts ask for as `{{name}}` and that neither flow nor tools fill."""
-    filled = {"agent", "customer", "now", "name", "language", "known_as"}
-    for stage in definition.get("flow", {}).get("stages", []):
-        filled |= {spec["name"] for spec in stage.get("fields", [])}
-    for tool in definition.get("tools", []):
-        filled |= {tool["name"], *tool.get("arguments", {}).get("properties", {})}
-    asked = names(json.dumps(definition, ensure_ascii=False))
-    mine = [name for name in asked if name.partition(".")[0] not in filled and '"' not in name]
-    return list(dict.fromkeys([*definition.get("parameters", {}), *mine]))[:40]
+    """The parameters there are, and those that the texts ask for as `{{name}}`."""
+    return list(dict.fromkeys([*definition.get("parameters", {}), *asked(definition)]))[:40]
 
 
 def completions(definition: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Editing an agent's definition: what its tabs share. Each save is checked and makes a new version."""
+"""Editing an agent's definition: what its tabs share. Each save is checked and goes into the draft."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,17 +7,33 @@ from typing import Any
 from litestar import Response
 from litestar.response import Template
 
-from hub.models import Agent
+from hub import versions
+from hub.models import Agent, AgentVersion
 from hub.store import agents
 from web.pages import playground
 from web.pages.definition import Tree, check, completions
 from web.pages.form import Errors, Form, found, uuid_or_404
 from web.pages.page import AnyRequest, go, page
 
+MOST_NAMED = 6
 CONFLICT = (
-    "Someone saved version {now} while you were editing version {then}. "
-    "Your changes are below and not saved yet: saving again puts them on top of version {now}."
+    "{who} changed this agent while you were editing it. Your changes are below and not saved yet{fields}: "
+    "saving again puts them on top of what is stored now."
 )
+
+
+TABS = [
+    ("words", "Words", ""),
+    ("flow", "Flow", "/flow"),
+    ("tools", "Tools", "/tools"),
+    ("knowledge", "Knowledge", "/knowledge"),
+    ("voice", "Voice", "/voice"),
+    ("results", "Results", "/results"),
+    ("tests", "Tests", "/tests"),
+    ("versions", "Versions", "/versions"),
+    ("json", "JSON", "/json"),
+]
+"""The tabs of the editor: key, label, and path below the agent's."""
 
 
 @dataclass(slots=True)
@@ -31,9 +47,16 @@ class Draft:
 
 
 async def agent_of(request: AnyRequest, agent_id: str) -> Agent:
-    """The agent of this URL in the asker's workspace. Raises `NotFoundException`."""
+    """The agent of this URL in the asker's workspace, with the definition that is being worked on: its draft, if
+    there is one. Raises `NotFoundException`.
+    """
     async with request.app.state.store.read() as db:
-        return found(await agents.agent(db, request.user.workspace_id, uuid_or_404(agent_id)), "agent")
+        return edited(found(await agents.agent(db, request.user.workspace_id, uuid_or_404(agent_id)), "agent"))
+
+
+def edited(agent: Agent) -> Agent:
+    """A copy, never to be stored, with the definition that is being worked on."""
+    return agent.defined(agent.edited)
 
 
 async def show(
@@ -49,9 +72,30 @@ async def show(
 
     return page(
         request, f"agents/{tab}.html", "agents", status=status,
-        agent=agent, tab=tab, draft=draft, errors=draft.errors, value=value,
-        names=completions(agent.definition), test=await playground.pane(request, agent), **more,
+        agent=agent, tab=tab, tabs=TABS, draft=draft, errors=draft.errors, value=value,
+        state=await _state(request, agent), names=completions(agent.definition),
+        test=await playground.pane(request, agent.id), **more,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is published of an agent, by whom and when, and which fields of its draft differ from that."""
+
+    version: int
+    published: AgentVersion | None
+    changed: list[str]
+
+
+async def _state(request: AnyRequest, agent: Agent) -> State:
+    async with request.app.state.store.read() as db:
+        stored = found(await agents.agent(db, agent.workspace_id, agent.id), "agent")
+        published = await agents.version(db, agent.workspace_id, agent.id, stored.version)
+    changed: list[str] = []
+    if stored.draft is not None:
+        old, new = versions.normal(stored.definition), versions.normal(stored.draft)
+        changed = [name for name in new if new[name] != old.get(name)]
+    return State(stored.version, published, changed)
 
 
 def _look(tree: Any, path: str, default: Any) -> Any:
@@ -68,25 +112,40 @@ def _look(tree: Any, path: str, default: Any) -> Any:
 async def save(
     request: AnyRequest, agent: Agent, form: Form, tree: Tree, given: Mapping[str, str]
 ) -> tuple[Draft, int] | Agent:
-    """Store the definition under the next version, or say why not: what to show, and the HTTP status."""
+    """Store the definition as the draft, or say why not: what to show, and the HTTP status."""
     definition, errors = check(tree)
     if definition is None:
         return Draft(given, errors, "This is not saved yet. Mend what is marked below."), 422
     async with request.app.state.store.write() as db:
-        now = found(await agents.agent(db, agent.workspace_id, agent.id), "agent")
-        if form.text("version") != str(now.version):
-            words = CONFLICT.format(now=now.version, then=form.text("version") or "?")
-            return Draft(given, {}, words), 409
-        clock = request.app.state.clock
-        await agents.change_definition(db, agent.workspace_id, agent.id, definition, clock.now())
-        return now
+        now = found(await agents.held(db, agent.workspace_id, agent.id), "agent")
+        try:
+            versions.seen(now, int(form.text("revision") or 0))
+        except (ValueError, versions.Outdated):
+            typed = _typed(form, given)
+            return Draft(typed, {}, _conflict(now, typed)), 409
+        versions.draft(now, definition, request.user.name, request.app.state.clock.now())
+        return edited(now)
+
+
+def _typed(form: Form, given: Mapping[str, str]) -> Mapping[str, str]:
+    """What this person changed, where the browser tells; the rest may be older than what is stored."""
+    changed = form.text("changed").split("\n")
+    return {path: text for path, text in given.items() if path in changed} if "changed" in form else given
+
+
+def _conflict(now: Agent, given: Mapping[str, str]) -> str:
+    """That somebody was quicker, and which of the fields typed are others than stored."""
+    texts = {path: _look(now.edited, path, None) for path in given}
+    others = [path for path, text in texts.items() if isinstance(text, str) and text != given[path]]
+    shown = ", ".join(path.replace("_", " ") for path in others[:MOST_NAMED])
+    return CONFLICT.format(who=now.changed_by or "Somebody", fields=f" ({shown})" if shown else "")
 
 
 async def saved(request: AnyRequest, agent: Agent, form: Form, path: str, said: str = "") -> Response[Any]:
-    """Back to the tab; with "Save and test" in a fresh chat with the new version."""
-    said = said or f"Saved as version {agent.version}."
+    """Back to the tab; with "Save and test" in a fresh chat with the draft."""
+    said = said or ("Saved as a draft." if agent.draft is not None else "Saved: this is what is published.")
     if form.text("do") == "test":
-        chat = await playground.begin_again(request, agent, form.text("chat"))
+        chat = await playground.begin_again(request, agent.id, form.text("chat"))
         return go(request, f"{path}?chat={chat.id}", said)
     chat_id = form.text("chat")
     return go(request, f"{path}?chat={chat_id}" if chat_id.replace("-", "").isalnum() else path, said)

@@ -1,18 +1,20 @@
 """The playground: a chat or a call with an agent as a customer would have it, with its insides shown, live."""
 
-import asyncio
-import contextlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.exceptions import ClientException, NotFoundException
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub import versions
 from hub.channel import Inbound, Refused
-from hub.feed import Subscription
+from hub.core.chatting import caller_of
+from hub.core.rewinding import rewound
 from hub.models import Agent, Interaction
 from hub.models.voice import Call
 from hub.store import agents, interactions, knowledge
@@ -24,40 +26,94 @@ from web.pages.page import AnyRequest, go, is_htmx, page
 
 LONGEST_TEXT = 4_000
 VISITOR = "playground-"
-CALL = "web_call"
 MOST_PARAMETERS = 60
-MOST_REPEATED = 50
-LONGEST_TURN_SECONDS = 20
+MOST_VERSIONS = 20
+_MODES = {"web_call": "call", "call": "phone"}
+"""Which part of the live test a channel belongs to; all others are chats."""
 
 
-async def pane(request: AnyRequest, agent: Agent, chat_id: str = "", problem: str = "") -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is tested: a copy of the agent with the definition called `which`, and its version (0: a draft)."""
+
+    agent: Agent
+    which: str
+    number: int
+
+
+def trial(agent: Agent, which: str, definition: Mapping[str, Any]) -> Trial:
+    """`agent` is as it is stored."""
+    published = which in (versions.PUBLISHED, str(agent.version)) or (which == versions.DRAFT and agent.draft is None)
+    number = agent.version if published else int(which) if which.isdigit() else 0
+    return Trial(agent.defined(dict(definition)), which, number)
+
+
+async def trial_of(request: AnyRequest, agent_id: str, which: str = "") -> Trial:
+    """The agent of this URL with one of its definitions. Raises `NotFoundException`."""
+    which = which or versions.DRAFT
+    async with request.app.state.store.read() as db:
+        agent = found(await agents.agent(db, request.user.workspace_id, uuid_or_404(agent_id)), "agent")
+        definition = found(await versions.called(db, agent, which), "version")
+    return trial(agent, which, definition)
+
+
+async def pane(request: AnyRequest, agent_id: UUID, chat_id: str = "", problem: str = "") -> dict[str, Any]:
     """What the live test shows: the chat named in the URL or given, else how to begin one."""
     chat_id = chat_id or request.query_params.get("chat", "")
     workspace_id = request.user.workspace_id
     async with request.app.state.store.read() as db:
+        agent = found(await agents.agent(db, workspace_id, agent_id), "agent")
+        running = await _test_of(db, agent, chat_id)
+        which = str(running.meta.get("version", "")) if running else request.query_params.get("version", "")
+        definition = await versions.called(db, agent, which or versions.DRAFT)
+        this = trial(agent, which or versions.DRAFT, definition or agent.edited)
         known = await knowledge.of_agent(db, workspace_id, agent.id)
-        running = None
-        try:
-            if chat_id:
-                running = await interactions.interaction(db, workspace_id, UUID(chat_id))
-        except ValueError:
-            running = None
-        if running is not None and not (running.test and running.agent_id == agent.id):
-            running = None
+        published = await agents.versions(db, workspace_id, agent.id, limit=MOST_VERSIONS)
+        caller = await caller_of(db, request.app.state.hub.context, workspace_id)
         view = await chat.view(db, running) if running else None
-    is_call = running is not None and running.channel == CALL
-    parameters = {**agent.definition.get("parameters", {}), **(running.parameters if running else {})}
+    mode = _MODES.get(running.channel, "chat") if running else request.query_params.get("mode", "chat")
+    definition = this.agent.definition
+    parameters = {**definition.get("parameters", {}), **(running.parameters if running else {})}
     return {
-        "agent": agent,
-        "chat": None if is_call else view,
-        "call": view if is_call else None,
-        "mode": "call" if is_call or request.query_params.get("mode") == "call" else "chat",
-        "phrases_only": Call(**agent.definition.get("call", {})).hearing.engine == "sphinx",
-        "stale": running is not None and running.agent_version != agent.version,
-        "parameters": [(name, parameters.get(name)) for name in wanted(agent.definition)],
-        "suggestions": chat.suggestions(agent.definition, known),
+        "agent": this.agent,
+        "chat": view if mode == "chat" else None,
+        "call": view if mode == "call" else None,
+        "phone": view if mode == "phone" else None,
+        "running": running,
+        "mode": mode,
+        "which": this.which,
+        "choices": _choices(agent, [one.number for one in published]),
+        "version_words": version_words(running.agent_version) if running else "",
+        "phrases_only": Call(**definition.get("call", {})).hearing.engine == "sphinx",
+        "stale": running is not None and running.agent != definition,
+        "parameters": [(name, parameters.get(name)) for name in wanted(definition)],
+        "suggestions": chat.suggestions(definition, known),
+        "caller": caller.value if caller else "",
         "problem": problem,
+        "number": "",
     }
+
+
+async def _test_of(db: AsyncSession, agent: Agent, chat_id: str) -> Interaction | None:
+    """The test of this agent with this id, if there is one."""
+    try:
+        running = await interactions.interaction(db, agent.workspace_id, UUID(chat_id)) if chat_id else None
+    except ValueError:
+        return None
+    return running if running is not None and running.test and running.agent_id == agent.id else None
+
+
+def _choices(agent: Agent, numbers: Sequence[int]) -> list[tuple[str, str]]:
+    """The definitions that can be tested, by name."""
+    made = [(versions.DRAFT, "the draft" if agent.draft is not None else f"version {agent.version}, published")]
+    if agent.draft is not None:
+        made.append((versions.PUBLISHED, f"version {agent.version}, published"))
+    return [*made, *((str(number), f"version {number}") for number in numbers if number != agent.version)]
+
+
+def version_words(number: int) -> str:
+    """Which version a test is held with."""
+    return f"version {number}" if number else "the draft"
 
 
 def filled(given: Mapping[str, str]) -> dict[str, str]:
@@ -65,51 +121,60 @@ def filled(given: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in list(given.items())[:MOST_PARAMETERS] if text}
 
 
-async def begin(request: AnyRequest, agent: Agent, given: Mapping[str, str]) -> Interaction:
-    """A fresh chat with the agent as it is stored now."""
-    parameters = filled(given)
-    user = request.user.user
+async def begin(request: AnyRequest, this: Trial, given: Mapping[str, str], channel: str = "webchat") -> Interaction:
+    """A fresh test with the definition chosen, for whom only this page talks."""
+    return await start_test(request, this, channel, f"{VISITOR}{secrets.token_hex(8)}", filled(given))
+
+
+async def start_test(
+    request: AnyRequest, this: Trial, channel: str, to: str, parameters: Mapping[str, str], **more: Any
+) -> Interaction:  # fmt: skip
+    """Begin it. Raises what `Hub.start` raises."""
     started: Interaction = await request.app.state.hub.start(
-        agent.workspace_id, "webchat", f"{VISITOR}{secrets.token_hex(8)}",
-        agent=agent, test=True, parameters=parameters, meta={"playground": str(user.id)},
+        this.agent.workspace_id, channel, to, agent=this.agent, agent_definition=this.agent.definition,
+        version=this.number, test=True, parameters=dict(parameters),
+        meta={"playground": str(request.user.user.id), "version": this.which}, **more,
     )  # fmt: skip
     return started
 
 
-async def begin_again(request: AnyRequest, agent: Agent, chat_id: str) -> Interaction:
-    """A fresh chat with the parameters of this one, which is ended."""
+async def begin_again(request: AnyRequest, agent_id: UUID, chat_id: str) -> Interaction:
+    """A fresh chat with the draft and the parameters of this one, which is ended."""
+    this = await trial_of(request, str(agent_id))
     try:
-        before = await _chat(request, str(agent.id), chat_id)
+        before = await chat_of(request, str(agent_id), chat_id)
     except NotFoundException:
-        return await begin(request, agent, {})
+        return await begin(request, this, {})
     await request.app.state.hub.end(before.workspace_id, before.id, "operator_hangup")
-    return await begin(request, agent, {name: str(value) for name, value in before.parameters.items()})
+    return await begin(request, this, {name: str(value) for name, value in before.parameters.items()})
 
 
 @get("/agents/{agent_id:str}/playground", opt={"roles": auth.TESTERS})
 async def playground(request: AnyRequest, agent_id: str) -> Template:
-    """The chat on a page of its own."""
-    agent = await _agent(request, agent_id)
-    return page(request, "playground/page.html", "agents", agent=agent, test=await pane(request, agent))
+    """The live test on a page of its own."""
+    test = await pane(request, uuid_or_404(agent_id))
+    return page(request, "playground/page.html", "agents", agent=test["agent"], test=test)
 
 
 @post("/agents/{agent_id:str}/playground", opt={"roles": auth.TESTERS}, status_code=200)
 async def start(request: AnyRequest, agent_id: str) -> Response[Any] | Template:
     """Begin, or start over: what runs is ended."""
-    form, agent = await read(request), await _agent(request, agent_id)
+    form = await read(request)
+    this = await trial_of(request, agent_id, form.text("version"))
     if form.text("chat"):
-        running = await _chat(request, agent_id, form.text("chat"))
+        running = await chat_of(request, agent_id, form.text("chat"))
         await request.app.state.hub.end(running.workspace_id, running.id, "operator_hangup")
-    begun = await begin(request, agent, form.under("parameter."))
-    return await _shown(request, agent, begun)
+    begun = await begin(request, this, form.under("parameter."))
+    return await shown(request, begun)
 
 
-async def _shown(request: AnyRequest, agent: Agent, begun: Interaction) -> Response[Any] | Template:
-    """The chat in its place on the page, or on a page of its own."""
+async def shown(request: AnyRequest, begun: Interaction) -> Response[Any] | Template:
+    """The test in its place on the page, or on a page of its own."""
+    assert begun.agent_id is not None  # noqa: S101 - tests are of an agent
     if not is_htmx(request):
-        return go(request, f"/agents/{agent.id}/playground?chat={begun.id}")
+        return go(request, f"/agents/{begun.agent_id}/playground?chat={begun.id}")
     back = request.headers.get("hx-current-url", "").partition("?")[0]
-    fragment = page(request, "playground/pane.html", test=await pane(request, agent, str(begun.id)))
+    fragment = page(request, "playground/pane.html", test=await pane(request, begun.agent_id, str(begun.id)))
     fragment.headers |= {
         "HX-Replace-Url": f"{_path(back)}?chat={begun.id}",
         "HX-Retarget": "#live-test",
@@ -124,14 +189,17 @@ def _path(url: str) -> str:
 
 @post("/agents/{agent_id:str}/playground/{chat_id:str}", opt={"roles": auth.TESTERS}, status_code=200)
 async def say(request: AnyRequest, agent_id: str, chat_id: str) -> Response[Any] | Template:
-    """Say something as the customer. `key` makes a repeated sending count once."""
-    form, running = await read(request), await _chat(request, agent_id, chat_id)
-    if running.channel == CALL:
+    """Say something as the customer. `key` makes a repeated sending count once.
+
+    `again` is an earlier message of theirs that `text` takes the place of: all after it is left behind.
+    """
+    form, running = await read(request), await chat_of(request, agent_id, chat_id)
+    if running.channel != "webchat":
         raise ClientException("This is a call: what the customer says is spoken.")
     text = form.text("text")
     problem = _unsayable(text)
-    if form.on("again") and not problem:
-        return await _shown(request, await _agent(request, agent_id), await _again(request, running, text))
+    if form.text("again") and not problem:
+        return await shown(request, await _again(request, running, uuid_or_404(form.text("again")), text))
     if not problem:
         problem = await _receive(request, running, text, form.text("key"))
     if is_htmx(request):
@@ -154,34 +222,19 @@ async def _receive(request: AnyRequest, running: Interaction, text: str, key: st
     return ""
 
 
-async def _again(request: AnyRequest, before: Interaction, text: str) -> Interaction:
-    """A fresh chat in which everything is said again, and `text` in place of the last message."""
-    state = request.app.state
-    async with state.store.read() as db:
-        said = await interactions.messages(db, before.workspace_id, before.id, limit=chat.MOST_EVENTS)
-    texts = [message.text for message in said if message.role == "customer"][:-1][-MOST_REPEATED:]
-    agent = await _agent(request, str(before.agent_id))
-    fresh = await begin_again(request, agent, str(before.id))
-    async with state.bus.subscribe(f"interaction:{fresh.id}") as hints:
-        await _answered(request, fresh, hints)
-        for old in texts:
-            if await _receive(request, fresh, old):
-                break
-            await _answered(request, fresh, hints)
-        await _receive(request, fresh, text)
+async def _again(request: AnyRequest, before: Interaction, message_id: UUID, text: str) -> Interaction:
+    """The chat taken back to before this message, with `text` in its place, and with the definition as it is now."""
+    this = await trial_of(request, str(before.agent_id), str(before.meta.get("version", "")))
+    context = request.app.state.hub.context
+    try:
+        fresh, _ = await rewound(
+            context, before.workspace_id, before.id, message_id,
+            agent=this.agent, definition=this.agent.definition, version=this.number,
+        )  # fmt: skip
+    except LookupError as error:
+        raise NotFoundException(str(error)) from None
+    await _receive(request, fresh, text)
     return fresh
-
-
-async def _answered(request: AnyRequest, running: Interaction, hints: Subscription) -> None:
-    """Wait until the agent has had its turn, or for as long as a person would."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LONGEST_TURN_SECONDS):
-            while True:
-                async with request.app.state.store.read() as db:
-                    now = await interactions.interaction(db, running.workspace_id, running.id)
-                if now is None or chat.light(now) != "thinking":
-                    return
-                await hints.wait(1)
 
 
 def _unsayable(text: str) -> str:
@@ -195,7 +248,7 @@ def _unsayable(text: str) -> str:
 @get("/agents/{agent_id:str}/playground/{chat_id:str}/events", opt={"roles": auth.TESTERS})
 async def events(request: AnyRequest, agent_id: str, chat_id: str) -> ServerSentEvent:
     """The chat or the call, drawn anew at each change."""
-    running = await _chat(request, agent_id, chat_id)
+    running = await chat_of(request, agent_id, chat_id)
     return ServerSentEvent(_drawn(request, running.workspace_id, running.id))
 
 
@@ -214,7 +267,7 @@ async def _drawn(
                 view = await chat.view(db, interaction) if now != shown else None
             if view is not None:
                 shown = now
-                name = "playground/call_live.html" if interaction.channel == CALL else "playground/live.html"
+                name = "playground/live.html" if interaction.channel == "webchat" else "playground/call_live.html"
                 html = request.app.template_engine.get_template(name).render(request=request, chat=view)  # type: ignore[union-attr]
                 yield ServerSentEventMessage(data=html, id=str(interaction.last_seq))
             else:
@@ -222,12 +275,7 @@ async def _drawn(
             await hints.wait()
 
 
-async def _agent(request: Request[Any, Any, Any], agent_id: str) -> Agent:
-    async with request.app.state.store.read() as db:
-        return found(await agents.agent(db, request.user.workspace_id, uuid_or_404(agent_id)), "agent")
-
-
-async def _chat(request: AnyRequest, agent_id: str, chat_id: str) -> Interaction:
+async def chat_of(request: AnyRequest, agent_id: str, chat_id: str) -> Interaction:
     """The test chat of this URL. Raises `NotFoundException` for any other interaction."""
     async with request.app.state.store.read() as db:
         running = await interactions.interaction(db, request.user.workspace_id, uuid_or_404(chat_id))

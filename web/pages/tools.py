@@ -160,7 +160,7 @@ async def save_tool(request: AnyRequest, agent_id: str, name: str) -> Response[A
     given = {key: form.text(key, text) for key, text in stored.items()}
     if form.text("do") == "remove":
         tree["tools"] = others
-        said = f"The tool {name} was removed."
+        said = f"The tool {name} was removed from the draft."
     else:
         made, errors = tool_of(form)
         if made["name"] in {other["name"] for other in others} or made["name"] == NEW:
@@ -171,7 +171,7 @@ async def save_tool(request: AnyRequest, agent_id: str, name: str) -> Response[A
         tree["tools"] = [made if old["name"] == name else old for old in tree.get("tools", [])] + (
             [made] if name == NEW else []
         )
-        said = f"The tool {made['name']} was saved; the agent is version {agent.version + 1} now."
+        said = f"The tool {made['name']} was saved in the draft."
     outcome = await save(request, agent, form, tree, given)
     if isinstance(outcome, tuple):
         draft, status = outcome

@@ -13,8 +13,18 @@
   show();
   form.addEventListener("input", () => { dirty = true; show(); });
   addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
+  const fields = () => {
+    const found = {};
+    for (const [name, text] of new FormData(form)) (found[name] ??= []).push(text);
+    return found;
+  };
+  const before = fields();
+  const changed = Object.assign(document.createElement("input"), { type: "hidden", name: "changed" });
   form.addEventListener("submit", () => {
     dirty = false;
+    const now = fields();
+    changed.value = Object.keys(now).filter((name) => String(now[name]) !== String(before[name])).join("\n");
+    if (!document.querySelector(".editor-notice")) form.append(changed);
     sessionStorage.setItem("edit-scroll", JSON.stringify([location.pathname, scroller.scrollTop]));
   });
   try {

@@ -31,12 +31,14 @@
   });
   document.addEventListener("click", (event) => {
     const idea = event.target.closest("[data-idea]");
-    const edit = event.target.closest("[data-edit-last]");
+    const edit = event.target.closest("[data-edit-turn], [data-again-turn]");
     const area = document.getElementById("say");
     if (!area || !(idea || edit)) return;
     if (edit) {
-      area.value = edit.dataset.editLast;
-      area.form.elements.again.value = "1";
+      const id = edit.dataset.editTurn || edit.dataset.againTurn;
+      area.value = document.querySelector(`[data-edit-turn="${id}"]`).closest(".bubble-row").querySelector(".bubble").textContent;
+      area.form.elements.again.value = id;
+      if (edit.dataset.againTurn) return void area.form.requestSubmit();
       area.form.classList.add("again");
       area.focus();
       return;

@@ -40,6 +40,7 @@ def definition(agent: Mapping[str, Any], settings: Call) -> dict[str, Any]:
             "consent_message": "", "opening_interruptible": False, "backchannel_enabled": False,
             "idle_seconds": min(settings.idle_seconds, LONGEST_SILENCE_SECONDS), "silence_hangup_seconds": 3_600,
             "goodbye_phrases": [], "wrap_up_seconds": 0, "voicemail_message": "", "transfer_to": "",
+            "opening_delay_seconds": 0, "idle_messages": [], "idle_checks": 50, "screening_message": "",
         }
     )  # fmt: skip
     made = AgentDefinition(name="Briefing", language=str(agent.get("language", "en-US")), call=call)

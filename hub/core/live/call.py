@@ -22,6 +22,7 @@ from hub.core.live.taping import Tape, since
 from hub.core.live.warm import GUEST, Warm
 from hub.core.live.writer import Writer
 from hub.core.write import finish
+from hub.dialogue.template import filled_in
 from hub.dialogue.turn import Cue, Entry, HandToHuman, Piece
 from hub.feed import TICK_SECONDS
 from hub.models import Interaction, User
@@ -56,7 +57,7 @@ class LiveCall:
         self.hub, self.line = hub, line
         self.id, self.workspace_id, self.external_id = interaction.id, interaction.workspace_id, interaction.external_id
         self._connected_seq = interaction.last_seq
-        self.settings = Call(**interaction.agent.get("call", {}))
+        self.settings = Call(**filled_in(interaction.agent.get("call", {}), memory.values))
         self.resumed = resumed
         self.owner = interaction.owner
         self.operator_id = interaction.operator_id

@@ -39,7 +39,8 @@ class Engines:
             raise EngineFailed(f"there is no transcriber {name!r}")
         engine, spoken, hearing = transcriber(name), spoken or self._format, self._settings.hearing
         taken = spoken if spoken in engine.takes else engine.takes[0]
-        hints = Hints(self._language, self._topics, hearing.keywords, definition=self._agent)
+        language = hearing.language or self._language
+        hints = Hints(language, self._topics, hearing.keywords, definition=self._agent)
         options = hearing.options if name == hearing.engine else {}
         account = await self._account(engine.vendor)
         opened = await engine.open(taken, hints, options, account)

@@ -15,12 +15,14 @@ from hub.core.known import HISTORY, known
 from hub.core.metering import Meter
 from hub.core.thinking import failed, ready, worked
 from hub.core.toolbox import Tools
+from hub.dialogue.template import fill
 from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn, Usage
 from hub.engine import Account
 from hub.engines import brain, choice
 from hub.models import Interaction
 from hub.store import interactions, knowledge
 from hub.voice.mind import Thought
+from hub.voice.screening import MOST_TURNS, asks_who_calls
 
 MOST_TOPICS = 200
 
@@ -29,7 +31,8 @@ MOST_TOPICS = 200
 class Memory:
     """What stays the same for a call, and what is learnt in it.
 
-    `topics` are the titles of what the agent knows, `accounts` those at hand with vendors of engines.
+    `topics` are the titles of what the agent knows, `accounts` those at hand with vendors of engines; `ours`: we called
+    them.
     """
 
     interaction_id: UUID
@@ -45,6 +48,13 @@ class Memory:
     turns: int = 0
     topics: Sequence[str] = ()
     accounts: Mapping[str, Account] = field(default_factory=dict)
+    ours: bool = False
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What `{{name}}` stands for in the messages of the call."""
+        agent = {"name": self.agent.get("name", "")}
+        return {"agent": agent, "customer": dict(self.customer), **self.customer, **self.parameters}
 
 
 class LiveMind:
@@ -92,8 +102,8 @@ class LiveMind:
 
     async def pieces(self, turn: Turn, sure: asyncio.Event) -> AsyncIterator[Piece]:
         memory = self.memory
-        if ends := self._goodbye(turn):
-            for piece in ends:
+        if by_rule := self._by_rule(turn):
+            for piece in by_rule:
                 yield piece
             return
         key = f"{memory.interaction_id} call {memory.turns}"
@@ -126,11 +136,16 @@ class LiveMind:
             turn.spent.clear()
         worked(name)
 
-    def _goodbye(self, turn: Turn) -> list[Piece]:
-        phrases = turn.agent.get("call", {}).get("goodbye_phrases", [])
-        low = turn.said.lower()
-        if any(phrase.lower() in low for phrase in phrases if phrase.strip()):
-            return [Say(str(turn.agent.get("goodbye_message") or "Goodbye!")), Finish("goodbye")]
+    def _by_rule(self, turn: Turn) -> list[Piece]:
+        """What is answered without a thought: a goodbye, and a phone's call screening."""
+        call = turn.agent.get("call", {})
+        low, values = turn.said.lower(), self.memory.values
+        if any(phrase.lower() in low for phrase in call.get("goodbye_phrases", []) if phrase.strip()):
+            return [Say(fill(str(turn.agent.get("goodbye_message") or "Goodbye!"), values)), Finish("goodbye")]
+        screening = str(call.get("screening_message", ""))
+        first = self.memory.ours and sum(entry.role == "customer" for entry in turn.history) < MOST_TURNS
+        if screening and first and turn.cue == "message" and asks_who_calls(turn.said):
+            return [Say(fill(screening, values))]
         return []
 
     def keep(self, turn: Turn, shown: Sequence[str]) -> None:
@@ -211,4 +226,5 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
         state=dict(interaction.state),
         topics=topics,
         accounts=await hub.accounts.at_hand(interaction.workspace_id),
+        ours=interaction.direction == "outbound",
     )
