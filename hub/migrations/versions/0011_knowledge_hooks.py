@@ -1,0 +1,69 @@
+"""knowledge out of files and pages, known by several agents; hooks"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from hub.models.columns import JSON_TYPE, UtcDateTime
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    _knowledge()
+    _hooks()
+
+
+def _knowledge() -> None:
+    with op.batch_alter_table("knowledge") as table:
+        table.alter_column("agent_id", existing_type=sa.Uuid(), nullable=True)
+        table.add_column(sa.Column("kind", sa.String(), nullable=False, server_default="text"))
+        table.add_column(sa.Column("url", sa.String(), nullable=False, server_default=""))
+        table.add_column(sa.Column("refresh_hours", sa.Integer(), nullable=False, server_default="0"))
+        table.add_column(sa.Column("state", sa.String(), nullable=False, server_default="ready"))
+        table.add_column(sa.Column("fault", sa.String(), nullable=False, server_default=""))
+        table.add_column(sa.Column("etag", sa.String(), nullable=False, server_default=""))
+        table.add_column(sa.Column("modified", sa.String(), nullable=False, server_default=""))
+        table.add_column(sa.Column("read_at", UtcDateTime(), nullable=True))
+        table.add_column(sa.Column("due_at", UtcDateTime(), nullable=True))
+        table.add_column(sa.Column("updated_at", UtcDateTime(), nullable=True))
+    op.execute("UPDATE knowledge SET updated_at = created_at")
+    with op.batch_alter_table("knowledge") as table:
+        table.alter_column("updated_at", existing_type=UtcDateTime(), nullable=False)
+    some = sa.text("due_at IS NOT NULL")
+    op.create_index("ix_knowledge_due", "knowledge", ["due_at"], sqlite_where=some, postgresql_where=some)
+    op.create_table(
+        "knowledge_agent",
+        sa.Column("knowledge_id", sa.Uuid(), nullable=False),
+        sa.Column("agent_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["knowledge_id"], ["knowledge.id"]),
+        sa.ForeignKeyConstraint(["agent_id"], ["agent.id"]),
+        sa.PrimaryKeyConstraint("knowledge_id", "agent_id"),
+    )
+    op.create_index("ix_knowledge_agent_agent_id", "knowledge_agent", ["agent_id"])
+
+
+def _hooks() -> None:
+    op.add_column("interaction", sa.Column("hooks_due_at", UtcDateTime(), nullable=True))
+    op.add_column("interaction", sa.Column("hooked", JSON_TYPE, nullable=False, server_default="{}"))
+    some = sa.text("hooks_due_at IS NOT NULL")
+    op.create_index(
+        "ix_interaction_hooks_due", "interaction", ["hooks_due_at"], sqlite_where=some, postgresql_where=some
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_interaction_hooks_due", "interaction")
+    op.drop_column("interaction", "hooked")
+    op.drop_column("interaction", "hooks_due_at")
+    op.drop_table("knowledge_agent")
+    op.execute("DELETE FROM knowledge WHERE agent_id IS NULL")
+    op.drop_index("ix_knowledge_due", "knowledge")
+    with op.batch_alter_table("knowledge") as table:
+        for name in (
+            "kind", "url", "refresh_hours", "state", "fault", "etag", "modified", "read_at", "due_at", "updated_at",
+        ):  # fmt: skip
+            table.drop_column(name)
+        table.alter_column("agent_id", existing_type=sa.Uuid(), nullable=False)
