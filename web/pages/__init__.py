@@ -5,6 +5,7 @@ from typing import Any
 from web.pages import (
     addresses,
     agent_flow,
+    agent_hooks,
     agent_json,
     agent_results,
     agent_voice,
@@ -33,6 +34,7 @@ from web.pages import (
     recordings,
     results,
     saved_views,
+    secrets,
     settings,
     shared,
     sharing,
@@ -68,6 +70,7 @@ PAGES: list[Any] = [
     *agent_words.HANDLERS,
     *agent_voice.HANDLERS,
     *agent_flow.HANDLERS,
+    *agent_hooks.HANDLERS,
     *agent_json.HANDLERS,
     *agent_results.HANDLERS,
     *tools.HANDLERS,
@@ -81,6 +84,7 @@ PAGES: list[Any] = [
     *prices.HANDLERS,
     *users.HANDLERS,
     *keys.HANDLERS,
+    *secrets.HANDLERS,
     *skills.HANDLERS,
 ]
 """Every page's route handlers."""
