@@ -5,6 +5,7 @@ from typing import Any
 from web.pages import (
     addresses,
     agent_flow,
+    agent_hooks,
     agent_json,
     agent_results,
     agent_versions,
@@ -36,6 +37,7 @@ from web.pages import (
     results,
     saved_tests,
     saved_views,
+    secrets,
     settings,
     shared,
     sharing,
@@ -71,6 +73,7 @@ PAGES: list[Any] = [
     *agent_words.HANDLERS,
     *agent_voice.HANDLERS,
     *agent_flow.HANDLERS,
+    *agent_hooks.HANDLERS,
     *agent_json.HANDLERS,
     *agent_results.HANDLERS,
     *agent_versions.HANDLERS,
@@ -87,6 +90,7 @@ PAGES: list[Any] = [
     *prices.HANDLERS,
     *users.HANDLERS,
     *keys.HANDLERS,
+    *secrets.HANDLERS,
     *skills.HANDLERS,
 ]
 """Every page's route handlers."""

@@ -26,6 +26,7 @@ TABS = [
     ("words", "Words", ""),
     ("flow", "Flow", "/flow"),
     ("tools", "Tools", "/tools"),
+    ("hooks", "Hooks", "/hooks"),
     ("knowledge", "Knowledge", "/knowledge"),
     ("voice", "Voice", "/voice"),
     ("results", "Results", "/results"),

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,12 @@ from litestar.exceptions import NotFoundException
 from litestar.response import Template
 from pydantic import ValidationError
 
+from hub.core import tryout
+from hub.dialogue.builtins import BUILTINS
 from hub.dialogue.template import names
-from hub.dialogue.toolbox import Toolset
-from hub.models import Agent
+from hub.models import Agent, Event
 from hub.models.tool import Tool
+from hub.store import tool_calls
 from web import auth
 from web.pages.chat import pretty
 from web.pages.definition import Tree
@@ -23,15 +24,14 @@ from web.pages.form import Errors, Form, complaints, read
 from web.pages.page import AnyRequest, is_htmx, page
 
 NEW = "new"
-BUILTIN = {
-    "hand_to_human": "Passes the conversation to a person.",
-    "hang_up": "Ends the conversation.",
-    "verify_customer": "Sends a one-time code (`to` a number or mailbox, else whence they come), or checks a `code`.",
-    "record_refusal": "Writes down that they want no `what`: calls, texts, marketing, recording or everything.",
-    "send_text": "Sends a `text` by SMS, `to` a number or the one they call from.",
-    "send_mail": "Sends a `text` with a `subject` by email.",
-    "send_link": "Sends a `question` that is answered at a link, or a `url`; `by` email or SMS.",
-}
+KINDS = [
+    ("http", "HTTP request: asks a server"),
+    ("function", "Function: your system is told, and gives the result"),
+    ("builtin", "Built in: one of the hub's own"),
+    ("mcp", "MCP server: the tools that a server offers"),
+]
+REPLAYED = 10
+"""So many of the last real calls can be used as arguments."""
 _EMPTY = Tool(name="look_up", method="GET").model_dump() | {"name": ""}
 _MEANINGS = {
     "400": "The server did not understand the request: check the body and the query.",
@@ -47,14 +47,14 @@ _MEANINGS = {
 @get("/agents/{agent_id:str}/tools", opt={"roles": auth.BUILDERS})
 async def listing(request: AnyRequest, agent_id: str) -> Template:
     """The agent's tools."""
-    return await show(request, await agent_of(request, agent_id), "tools")
+    return await show(request, await agent_of(request, agent_id), "tools", builtin=BUILTINS)
 
 
 @get("/agents/{agent_id:str}/tools/{name:str}", opt={"roles": auth.BUILDERS})
 async def tool(request: AnyRequest, agent_id: str, name: str) -> Template:
     """One tool's form, or the empty one."""
     agent = await agent_of(request, agent_id)
-    return await _form(request, agent, name, fields(_tool(agent, name)))
+    return await _form(request, agent, name, fields(_tool(agent, name)), call=request.query_params.get("call", ""))
 
 
 def _tool(agent: Agent, name: str) -> Tree:
@@ -72,12 +72,32 @@ async def _form(
 ) -> Template:  # fmt: skip
     stored = _tool(agent, name)
     asked = [*stored["arguments"].get("properties", {}), *names(json.dumps(stored, ensure_ascii=False))]
-    parameters = agent.definition.get("parameters", {})
-    tryable = [(key, parameters.get(key)) for key in dict.fromkeys(asked) if '"' not in key]
-    return await show(
-        request, agent, "tool", draft, status,
-        **({"name": name, "values": values, "tryable": tryable, "outcome": None, "builtin": BUILTIN} | more),
-    )  # fmt: skip
+    calls = await _recorded(request, agent, stored) if name != NEW else []
+    chosen = next((one for one in calls if str(one.id) == more.get("call")), None)
+    known = {**agent.definition.get("parameters", {}), **(chosen.data.get("arguments") or {} if chosen else {})}
+    tryable = [
+        (key, known.get(key)) for key in dict.fromkeys(asked) if '"' not in key and not key.startswith("secret.")
+    ]
+    whole = json.dumps(chosen.data.get("arguments") or {}, indent=2, ensure_ascii=False) if chosen else "{}"
+    offered = await _offered(request, agent, stored) if name != NEW and stored["kind"] == "mcp" else []
+    given = {
+        "name": name, "values": values, "tryable": tryable, "outcome": None, "builtin": BUILTINS, "kinds": KINDS,
+        "calls": calls, "chosen": chosen, "whole": whole, "offered": [(one, one) for one in offered],
+    }  # fmt: skip
+    return await show(request, agent, "tool", draft, status, **(given | more))
+
+
+async def _recorded(request: AnyRequest, agent: Agent, stored: Tree) -> list[Event]:
+    """The last calls in real conversations; of a server, those of all its tools."""
+    async with request.app.state.store.read() as db:
+        names_of = stored["name"]
+        return list(await tool_calls.used(db, agent.workspace_id, agent.id, names_of, REPLAYED))
+
+
+async def _offered(request: AnyRequest, agent: Agent, stored: Tree) -> list[str]:
+    """What the server offers now, by the names that a model is told."""
+    told = await tryout.functions_of(request.app.state.hub.context, agent)
+    return [one.name for one in told if one.name.startswith(f"{stored['name']}_")]
 
 
 def fields(stored: Tree) -> dict[str, str]:
@@ -90,6 +110,8 @@ def fields(stored: Tree) -> dict[str, str]:
         "query": "\n".join(f"{key} = {text}" for key, text in stored["query"].items()),
         "body": "" if stored["body"] is None else json.dumps(stored["body"], indent=2, ensure_ascii=False),
         "arguments": json.dumps(stored["arguments"], indent=2, ensure_ascii=False) if stored["arguments"] else "",
+        "only": "\n".join(stored["only"]),
+        "speak_during_execution": "on" if stored["speak_during_execution"] else "",
         "timeout_seconds": f"{stored['timeout_ms'] / 1000:g}",
     }
 
@@ -105,13 +127,18 @@ def tool_of(form: Form) -> tuple[Tree, Errors]:
     made["query"] = _pairs(form.text("query"), "=", "query", errors)
     made["body"] = _object(form.text("body"), "body", errors, None)
     made["arguments"] = _object(form.text("arguments"), "arguments", errors, {})
+    made["only"] = [line.strip() for line in form.text("only").split("\n") if line.strip()]
+    made["speak_during_execution"] = "speak_during_execution" not in form or form.on("speak_during_execution")
     try:
         made["timeout_ms"] = round(float(form.text("timeout_seconds", "10")) * 1000)
     except (ValueError, OverflowError):
         errors["timeout_seconds"] = "A number of seconds is expected, such as 10."
         made["timeout_ms"] = 10_000
-    if made["kind"] == "http" and not made["url"].startswith(("http://", "https://", "{{")):
+    needs_url = made["kind"] in ("http", "mcp") or (made["kind"] == "function" and made["url"])
+    if needs_url and not made["url"].startswith(("http://", "https://", "{{")):
         errors["url"] = "Write the whole address, beginning with https:// or a {{parameter}}."
+    if made["kind"] == "builtin" and made["name"] not in BUILTINS:
+        errors["name"] = f"Built in are: {', '.join(BUILTINS)}."
     try:
         made = Tool.model_validate(made).model_dump()
     except ValidationError as error:
@@ -182,26 +209,28 @@ async def save_tool(request: AnyRequest, agent_id: str, name: str) -> Response[A
 
 @post("/agents/{agent_id:str}/tools/{name:str}/try", opt={"roles": auth.BUILDERS}, status_code=200)
 async def try_tool(request: AnyRequest, agent_id: str, name: str) -> Template:
-    """Call the stored tool with these arguments, for real, and show what came back."""
+    """Call the stored tool with these arguments, for real, and show what was sent and what came back."""
     form, agent = await read(request), await agent_of(request, agent_id)
     made = Tool.model_validate(_tool(agent, name))
-    outcome = await _tried(request, agent, made, {k: v for k, v in form.under("argument.").items() if v})
+    outcome = await _tried(request, agent, made, form)
     if is_htmx(request):
         return page(request, "agents/outcome.html", outcome=outcome)
     return await _form(request, agent, name, fields(made.model_dump()), outcome=outcome)
 
 
-async def _tried(request: AnyRequest, agent: Agent, made: Tool, arguments: Mapping[str, str]) -> dict[str, Any]:
-    async def nothing(query: str, limit: int) -> list[Any]:
-        return []
-
+async def _tried(request: AnyRequest, agent: Agent, made: Tool, form: Form) -> dict[str, Any]:
+    errors: Errors = {}
+    given: Tree = {key: text for key, text in form.under("argument.").items() if text}
+    whole = _object(form.text("whole"), "whole", errors, {}) if form.text("whole") else {}
+    if errors:
+        return {"good": False, "error": errors["whole"], "meaning": "", "took_ms": 0, "text": "", "empty": True}
     properties = made.arguments.get("properties", {})
-    parameters = {**agent.definition.get("parameters", {}), **arguments}
-    outside = request.app.state.hub.context.outside
-    anyone = made.model_copy(update={"requires": ""})
-    box = Toolset([anyone], outside, nothing, parameters, key=f"try {time.time_ns()}")
-    began = time.perf_counter()
-    result = await box.call(made.name, {k: v for k, v in arguments.items() if k in properties or not properties})
+    arguments = {key: value for key, value in given.items() if key in properties or not properties} | whole
+    called = form.text("function") or made.name
+    tried = await tryout.run(request.app.state.hub.context, agent, called, arguments, given)
+    if tried is None:
+        raise NotFoundException("There is no such tool. It may have been renamed or removed.")
+    result = tried.result
     status = result.error.split(" ", 1)[0] if result.error else ""
     meaning = _MEANINGS.get(status, "")
     if not meaning and status.isdigit():
@@ -210,7 +239,9 @@ async def _tried(request: AnyRequest, agent: Agent, made: Tool, arguments: Mappi
         "good": not result.error,
         "error": result.error,
         "meaning": meaning,
-        "took_ms": int((time.perf_counter() - began) * 1000),
+        "took_ms": tried.took_ms,
+        "request": tried.request,
+        "sent": pretty(tried.request.body, 20_000) if tried.request and tried.request.body is not None else "",
         "text": pretty(result.data, 20_000),
         "empty": result.data is None,
     }
