@@ -14,6 +14,7 @@ from hub.core import results as core_results
 from hub.core.concluding import MOST_ATTEMPTS, PAUSES, conclude
 from hub.core.recover import sweep
 from hub.core.results import NoResult, NotFitting, NotOver, correct, shown, take_again
+from hub.core.stories import lines_of
 from hub.core.write import finish
 from hub.dialogue.results import Extraction, Taken
 from hub.engine import EngineFailed, Fault
@@ -131,6 +132,27 @@ async def rows(records: Records, table: type[T]) -> list[T]:
     """All rows of a table without an id of its own."""
     async with records.store.read() as db:
         return list((await db.exec(select(table))).all())
+
+
+def test_only_what_was_heard_and_arrived_is_a_line() -> None:
+    """Notes, tools, what failed to be delivered and the words after a cut are none."""
+    given: list[dict[str, Any]] = [
+        {"role": "agent", "text": "Shall we say Friday?", "heard": "Shall we say"},
+        {"role": "agent", "text": "Nobody heard this.", "heard": ""},
+        {"role": "customer", "text": "Yes."},
+        {"role": "operator", "text": "They want Friday.", "note": True},
+        {"role": "agent", "text": "Did not arrive.", "status": "failed"},
+        {"role": "tool", "text": "Friday"},
+        {"role": "system", "text": "Friday"},
+        {"role": "operator", "text": "Hello.", "status": "delivered"},
+    ]
+    one = UUID(int=1)
+    said = [
+        Message(workspace_id=one, interaction_id=one, customer_id=one, seq=seq, channel="call", **fields)
+        for seq, fields in enumerate(given)
+    ]
+    lines = [(line.role, line.text) for line in lines_of(said)]
+    assert lines == [("agent", "Shall we say"), ("customer", "Yes."), ("operator", "Hello.")]
 
 
 # a model that fails

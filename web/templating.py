@@ -36,6 +36,7 @@ def environment() -> Environment:
     made.filters["size"] = size
     made.filters["money"] = pricing.money
     made.filters["price"] = price
+    made.filters["units"] = units
     return made
 
 
@@ -48,6 +49,14 @@ def plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {plain(one)}" for name, one in value.items())
     return "" if value is None else str(value)
+
+
+def units(quantity: int, unit: str) -> str:
+    """So many units in words; milliseconds as minutes and seconds."""
+    if not unit.endswith("_ms"):
+        return f"{quantity:,} {pricing.UNITS.get(unit, unit)}"
+    minutes, seconds = divmod(quantity / 1000, 60)
+    return f"{int(minutes):,} min {seconds:.1f} s" if minutes else f"{seconds:.1f} s"
 
 
 def price(rate: pricing.Rate) -> str:

@@ -58,14 +58,16 @@ def located(quote: str, lines: Iterable[Line]) -> Evidence | None:
         at = _exact(wanted, said)
         at = _nearly(wanted, said) if at is None else at
         if at is not None:
-            return evidence(line, said[at][1], _end(line.text, quote, said[at + len(wanted) - 1][2]))
+            return evidence(line, *_with_signs(line.text, quote, said[at][1], said[at + len(wanted) - 1][2]))
     return None
 
 
-def _end(text: str, quote: str, end: int) -> int:
-    """What follows the last word in the quote, such as a point, if it follows it in the text too."""
-    tail = re.search(r"[^\w\s]*$", quote.strip())
-    return end + len(tail[0]) if tail and text[end:].startswith(tail[0]) else end
+def _with_signs(text: str, quote: str, start: int, end: int) -> tuple[int, int]:
+    """With what stands before and behind the words in the quote, such as $, if it does in the text."""
+    head, tail = re.match(r"[^\w\s]*", quote.strip()), re.search(r"[^\w\s]*$", quote.strip())
+    start -= len(head[0]) if head and text[:start].endswith(head[0]) else 0
+    end += len(tail[0]) if tail and text[end:].startswith(tail[0]) else 0
+    return start, end
 
 
 _Said = Sequence[tuple[str, int, int]]

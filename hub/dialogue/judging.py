@@ -69,9 +69,15 @@ def judged(story: Story, values: Mapping[str, Taken]) -> Extraction:
     return Extraction(values, summary, mood(story.lines), success, why)
 
 
+def _no_talk(story: Story) -> bool:
+    """Whether it never came to a conversation."""
+    spoke = any(line.role == "customer" for line in story.lines)
+    return story.status in _NO_TALK and not (story.status == "failed" and spoke)
+
+
 def succeeded(story: Story, values: Mapping[str, Taken]) -> tuple[Success, str]:
     """Yes, no or unknown, and why."""
-    if story.status in _NO_TALK:
+    if _no_talk(story):
         return "no", _NO_TALK[story.status]
     if not any(line.role == "customer" for line in story.lines):
         return "no", "The customer said nothing."
@@ -117,7 +123,7 @@ def _score(text: str) -> float:
 
 def summed_up(story: Story, values: Mapping[str, Taken]) -> str:
     """What it was about, what was noted, how it ended."""
-    if story.status in _NO_TALK:
+    if _no_talk(story):
         return story.failure or _NO_TALK[story.status]
     theirs = [line.text for line in story.lines if line.role == "customer" and line.text.strip()]
     if not theirs:

@@ -64,6 +64,11 @@ class Completions:
                         break
                     await asyncio.sleep(wait_seconds(error))
 
+    async def close(self) -> None:
+        """Let go of the connections of this event loop."""
+        for client in self._clients.pop(asyncio.get_running_loop(), OrderedDict()).values():
+            await client.close()
+
     def _client(self, account: Account) -> "_Client":
         known = self._clients.setdefault(asyncio.get_running_loop(), OrderedDict())
         if account not in known:
@@ -86,6 +91,9 @@ class _Client:
             max_retries=0,
         )
         self._listed: list[str] = []
+
+    async def close(self) -> None:
+        await self._sdk.close()
 
     @property
     def _theirs(self) -> bool:

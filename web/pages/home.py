@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Interaction, Workspace
 from hub.models.customer import called
-from hub.store import access, agents, overview, people
+from hub.store import access, agents, overview, people, usages
 from web import auth
 from web.pages.page import AnyRequest, page
 
@@ -33,11 +33,12 @@ async def home(request: AnyRequest) -> Template:
         addresses = await agents.addresses(db, workspace_id)
         chart = await _chart(db, workspace, request.app.state.clock.now())
         steps = await _steps(db, request, workspace_id)
+        spent = await _spent(db, workspace_id, request.app.state.clock.now())
         now = await _now(db, request, workspace_id)
     bound = {row.id: [a for a in addresses if a.agent_id == row.id] for row in rows}
     return page(
         request, "home/home.html", "home",
-        workspace=workspace, agents=rows, bound=bound, chart=chart, steps=steps, **now,
+        workspace=workspace, agents=rows, bound=bound, chart=chart, steps=steps, spent=spent, **now,
     )  # fmt: skip
 
 
@@ -76,6 +77,20 @@ async def _chart(db: AsyncSession, workspace: Workspace, now: datetime) -> list[
         {"day": day, "count": count, "height": round(BAR_HEIGHT * count / most)}
         for day, count in zip(days, counts, strict=False)
     ]
+
+
+async def _spent(db: AsyncSession, workspace_id: UUID, now: datetime) -> dict[str, dict[str, dict[str, int]]]:
+    """What the last days cost, by channel and by agent; what cost nothing is left out."""
+    since = now - timedelta(days=DAYS)
+    names = {str(row.id): row.name for row in await agents.agents(db, workspace_id, archived=True)}
+    by_channel = await usages.usage(db, workspace_id, since, now, "channel")
+    by_agent = await usages.usage(db, workspace_id, since, now, "agent_id")
+    return {
+        "By channel": {name: cost.totals for name, cost in sorted(by_channel.items()) if any(cost.totals.values())},
+        "By agent": {
+            names.get(key, "no agent"): cost.totals for key, cost in by_agent.items() if any(cost.totals.values())
+        },
+    }
 
 
 async def _steps(db: AsyncSession, request: AnyRequest, workspace_id: UUID) -> list[dict[str, Any]]:

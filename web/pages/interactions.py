@@ -9,7 +9,7 @@ from litestar.response import Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Interaction
-from hub.pricing import KINDS, UNITS
+from hub.pricing import KINDS
 from hub.store import calls, interactions, timeline, usages
 from web import auth
 from web.headers import with_waveform
@@ -64,7 +64,7 @@ async def _spent(db: AsyncSession, interaction: Interaction) -> dict[str, Any]:
     """What each turn cost, and the words it answered."""
     said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=_TURNS)
     turns = {message.seq: message.text[:_WORDS_OF_TURN] for message in said if message.role == "customer"}
-    return {"turns": await usages.cost_by_turn(db, interaction), "said": turns, "kinds": KINDS, "units": UNITS}
+    return {"turns": await usages.cost_by_turn(db, interaction), "said": turns, "kinds": KINDS}
 
 
 async def recorded(db: AsyncSession, interaction: Interaction) -> str:
