@@ -17,7 +17,7 @@ import uvicorn
 
 from hub.clock import Clock
 from hub.feed import Bus
-from hub.models import Interaction, Recording, User, Workspace
+from hub.models import Interaction, Recording, ToolCall, User, Workspace
 from hub.models.columns import utcnow
 from hub.store import Store
 from hub.voice.wav import header
@@ -194,6 +194,23 @@ def begin(client: httpx.Client, **more: Any) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
     begun: dict[str, Any] = answer.json()
     return begun
+
+
+def called(api: Api, interaction_id: str, name: str = "look_up") -> str:
+    """A function call of this interaction that waits for its result."""
+
+    async def make(store: Store) -> str:
+        async with store.write() as db:
+            interaction = await db.get(Interaction, UUID(interaction_id))
+            assert interaction is not None
+            call = ToolCall(
+                workspace_id=interaction.workspace_id, interaction_id=interaction.id, key=uuid4().hex, name=name,
+                due_at=utcnow() + timedelta(hours=1),
+            )  # fmt: skip
+            db.add(call)
+        return str(call.id)
+
+    return str(api.database(make))
 
 
 def recorded(api: Api, interaction_id: str) -> str:

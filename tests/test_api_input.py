@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.api_fixtures import Api, api, begin, mine, recorded, uploaded
+from tests.api_fixtures import Api, api, begin, called, mine, recorded, uploaded
 from tests.api_routes import Operation, operations
 
 __all__ = ["api", "mine"]
@@ -39,6 +39,8 @@ def ids(api: Api, mine: httpx.Client) -> dict[str, str]:
         "address_id": mine.post("/v1/addresses", json={"channel": "webchat", "value": uuid4().hex}).json()["id"],
         "api_key_id": str(uuid4()),
         "interaction_id": begun["id"],
+        "secret_id": str(uuid4()),
+        "call_id": called(api, begun["id"]),
         "recording_id": recorded(api, begun["id"]),
         "file_id": uploaded(mine),
     }

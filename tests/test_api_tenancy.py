@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.api_fixtures import Api, api, begin, everything, mine, other, recorded, uploaded
+from tests.api_fixtures import Api, api, begin, called, everything, mine, other, recorded, uploaded
 from tests.api_routes import Operation, operations
 
 __all__ = ["api", "mine", "other"]
@@ -44,6 +44,8 @@ def furnish(api: Api, client: httpx.Client, users: dict[str, str], mark: str) ->
         begun = begin(client, text=mark, metadata={"mark": mark}, agent_id=agent)
         client.put(f"/v1/interactions/{begun['id']}/tags", json={"tags": [mark]})
         ids.setdefault("interaction_id", []).append(begun["id"])
+        add("secret_id", "/v1/tool_secrets", {"name": f"{mark}-{n}", "value": mark})
+        ids.setdefault("call_id", []).append(called(api, begun["id"], mark))
         ids.setdefault("recording_id", []).append(recorded(api, begun["id"]))
         ids.setdefault("file_id", []).append(uploaded(client, mark.encode(), mark))
     return ids
@@ -66,6 +68,7 @@ def all_there_is(client: httpx.Client, ids: Ids) -> list[Any]:
     inside = [f"/v1/agents/{one}/knowledge" for one in ids["agent_id"]]
     inside += [f"/v1/customers/{one}/consents" for one in ids["customer_id"]]
     inside += [f"/v1/interactions/{one}/messages" for one in ids["interaction_id"]]
+    inside += [f"/v1/interactions/{one}/tool-calls" for one in ids["interaction_id"]]
     inside += [f"/v1/interactions/{one}/recordings" for one in ids["interaction_id"]]
     inside += [f"/v1/customers/{one}/changes" for one in ids["customer_id"]]
     seen = [everything(client, path) for path in (*(f"/v1/{name}" for name in lists), *inside)]

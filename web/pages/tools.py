@@ -223,7 +223,8 @@ async def _tried(request: AnyRequest, agent: Agent, made: Tool, form: Form) -> d
     given: Tree = {key: text for key, text in form.under("argument.").items() if text}
     whole = _object(form.text("whole"), "whole", errors, {}) if form.text("whole") else {}
     if errors:
-        return {"good": False, "error": errors["whole"], "meaning": "", "took_ms": 0, "text": "", "empty": True}
+        nothing = {"meaning": "", "took_ms": 0, "request": None, "sent": "", "text": "", "empty": True}
+        return {"good": False, "error": errors["whole"], **nothing}
     properties = made.arguments.get("properties", {})
     arguments = {key: value for key, value in given.items() if key in properties or not properties} | whole
     called = form.text("function") or made.name
