@@ -20,7 +20,7 @@ from hub.dialogue.results import Extraction, Taken
 from hub.engine import EngineFailed, Fault
 from hub.models import Event, Interaction, Message, Outcome, ResultCase, ResultValue, UsageEntry
 from hub.models.columns import utcnow
-from hub.store import Store
+from hub.store import Store, interactions
 from tests.bench.processes import OUR_NUMBER
 from tests.fakes import FakeClock
 from tests.result_world import ACCOUNTS, acme, definition, thursday
@@ -327,7 +327,7 @@ async def test_killed_at_every_step_the_outcome_is_made_once(
 async def end_in(store: Store, interaction_id: UUID) -> None:
     """The interaction ends by another process, which then does nothing more."""
     async with store.write() as db:
-        found = await db.get(Interaction, interaction_id)
+        found = await interactions.locked(db, interaction_id)
         assert found is not None
         finish(db, found, "completed", "api_hangup", utcnow())
 
