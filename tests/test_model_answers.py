@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hub.core.thinking import minds
 from hub.models import AgentDefinition, Event, Interaction
 from hub.models.agent import Thinking
 from hub.models.flow import Flow, Stage, Transition
@@ -174,12 +172,3 @@ async def test_the_log_says_why_in_words(opens: Opens, made: Vendor) -> None:
         (failed,) = await failures(home)
     assert "quota" in failed.data["why"]
     assert failed.data["fault"] == "refused"
-
-
-def test_engines_are_tried_in_their_order_and_a_flow_has_the_embedded_one_behind_it() -> None:
-    flow: dict[str, Any] = {"flow": {"stages": [{"id": "start"}]}}
-    assert minds({}, []) == ["script"]
-    assert minds({}, ["openai"]) == ["openai"]
-    assert minds({"engine": "script"}, ["openai"]) == ["script"]
-    assert minds(flow, ["openai", "deepgram"]) == ["openai", "script"]
-    assert minds({"engine": "openai", "engine_fallbacks": ["script", "openai"]} | flow, []) == ["openai", "script"]
