@@ -107,6 +107,8 @@ class Acts:
 
     async def _refuse(self, interaction: Interaction, arguments: Mapping[str, Any]) -> ToolResult:
         """They want no `what`: calls, texts, marketing, recording, or everything."""
+        if self._turn is not None and not recipients.said_so(self._turn, str(arguments.get("words") or "")):
+            return ToolResult(error="The customer has not said this. Give their own words as `words`.")
         what = str(arguments.get("what") or _EVERYTHING)
         purpose = {_CALLS: "calls", "marketing": "marketing", "recording": "recording"}.get(what, "messages")
         channel = "" if what != "texts" else interaction.channel if self._texts(interaction) else "sms"

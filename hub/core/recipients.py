@@ -1,4 +1,4 @@
-"""Whom an agent may send something to: the customer where they are known, or where they themselves say they are.
+"""What an agent may do in the customer's name: send something where they are known or say they are, refuse for them.
 
 It is decided here and not by the prompt: what a tool, a document or a mail names is nobody's wish.
 """
@@ -12,7 +12,7 @@ from hub import identity
 from hub.core.context import Context
 from hub.core.customers import NotPossible
 from hub.dialogue.contacts import find_email, find_phone
-from hub.dialogue.text import Found
+from hub.dialogue.text import Found, clean, fold
 from hub.dialogue.turn import Turn
 from hub.models import Interaction
 from hub.store import people, reaching
@@ -62,6 +62,12 @@ async def may_be_asked(hub: Context, interaction: Interaction, kind: str, to: st
         person = identity.normal(kind, to, workspace.default_region)
         if not await _theirs(db, interaction, person):
             _said_by_them(turn, kind, person, workspace.default_region)
+
+
+def said_so(turn: Turn, words: str) -> bool:
+    """Whether these are the customer's own words, just said."""
+    given = fold(clean(words)).strip(" .!?\"'")
+    return bool(given) and given in fold(clean(turn.said))
 
 
 async def _theirs(db: AsyncSession, interaction: Interaction, person: str) -> bool:

@@ -32,6 +32,10 @@ class Llm:
         self.vendor = model.vendor
         self._model, self._plans = model, Plans()
 
+    async def close(self) -> None:
+        """Let go of the model's connections."""
+        await self._model.close()
+
     async def reply(self, turn: Turn, tools: Toolbox) -> Pieces:
         """Pieces of the answer; `turn.state` is brought up to date before the last of them."""
         talk = Exchange(turn, self._plans.of(turn.agent), asks=False)
@@ -132,20 +136,26 @@ class _Thought:
             models=[name for name in [thinking.get("model"), *thinking.get("model_fallbacks", [])] if name],
             tier=str(thinking.get("tier") or ""),
             temperature=thinking.get("temperature"), top_p=thinking.get("top_p"),
-            max_tokens=thinking.get("max_tokens"), spent=talk.turn.spent,
+            max_tokens=thinking.get("max_tokens"),
         )  # fmt: skip
         saying.begin(self._labels() if not holds else ())
         why = "done"
-        async with contextlib.aclosing(self._model.stream(asked, talk.turn.account)) as parts:
-            async for part in parts:
-                match part:
-                    case Words():
-                        for piece in saying.take(part.text, hold=holds):
-                            yield piece
-                    case Call():
-                        calls.append(part)
-                    case Ended():
-                        why = part.why
+        try:
+            async with contextlib.aclosing(self._model.stream(asked, talk.turn.account)) as parts:
+                async for part in parts:
+                    match part:
+                        case Words():
+                            for piece in saying.take(part.text, hold=holds):
+                                yield piece
+                        case Call():
+                            calls.append(part)
+                        case Ended():
+                            why = part.why
+        except BaseException:
+            talk.turn.spent.extend(asked.spent)
+            raise
+        for usage in asked.spent:
+            yield usage
         if why == "filtered":
             calls.clear()
             saying.drop()

@@ -9,7 +9,7 @@ from hub.dialogue.turn import Say
 
 _END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+(?=[\"'(\[]?[^\W_a-z]|[¿¡])|\n+")
 _WHOLE = re.compile(r"[.!?…](?=\s|$)")
-_ABBREVIATED = re.compile(r"(?:^|\b)(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nr|vs|etc|e\.g|i\.e|a\.m|p\.m|[A-Z]|\d{1,2})\.$")
+_ABBREVIATED = re.compile(r"(?:^|\b)(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nr|vs|etc|e\.g|i\.e|a\.m|p\.m|[A-Z])\.$")
 _SHORTEST = 4
 _MARKS = (
     (re.compile(r"\*\*([^*\n]+)\*\*"), r"\1"),

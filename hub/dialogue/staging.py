@@ -25,6 +25,9 @@ _KINDS = {
 }  # fmt: skip
 
 
+_BY_WHICH_PEOPLE_ARE_KNOWN = ("email", "phone")
+
+
 class Refused(Exception):
     """A call that cannot be taken; the text tells the model why."""
 
@@ -171,6 +174,9 @@ class Staging:
             return {"error": "This cannot be taken. Say so, and ask again.", "say": words}
         if talk.memory.fields.get(spec.name) == found.value:
             return {"kept": _shown(found.value)}
+        evidence = self._evidence(spec, found.value)
+        if not evidence and spec.type in _BY_WHICH_PEOPLE_ARE_KNOWN and found.value not in self._known_of_them():
+            raise Refused("The customer has not said this. Take it from their own words only.")
         if spec.confirm:
             if talk.memory.confirming == spec.name and talk.memory.proposed == found.value:
                 raise Refused(f"It is being read back. Call {CONFIRM} when they have answered.")
@@ -179,7 +185,7 @@ class Staging:
             self._asked_before = ""
             return {"kept": False, "why": "It is read back first: ask whether it is right."}
         changed = spec.name in talk.memory.fields
-        talk.keep(spec, found.value, self._evidence(spec, found.value, given))
+        talk.keep(spec, found.value, evidence or given)
         if changed:
             look_up_again(talk, {spec.name})
             # what was read back as a whole is read back again
@@ -208,15 +214,20 @@ class Staging:
         value = self.talk.reader.moment(halves)
         return self.talk.reader.problem(spec, value) or Found(value, found.start, found.end)
 
-    def _evidence(self, spec: FieldSpec, value: Any, given: str) -> str:
-        """The customer's words that say it, where they can be found: those just said, else those before."""
+    def _known_of_them(self) -> set[str]:
+        """What we know of the customer, or were given to work with."""
+        known = [*self.talk.turn.customer.values(), *self.talk.turn.parameters.values()]
+        return {str(value).removeprefix("whatsapp:") for value in known}
+
+    def _evidence(self, spec: FieldSpec, value: Any) -> str:
+        """The customer's words that say it: those just said, else those before; empty where there are none."""
         talk, history = self.talk, self.talk.turn.history
         earlier = [entry.text for entry in reversed(history) if entry.role == "customer"]
         for words in [talk.raw, *earlier[:20]]:
             found = talk.reader.find(spec, words[:1_500], asked=True, options=talk.offers(spec))
             if isinstance(found, Found) and found.value == value:
                 return words[found.start : found.end].strip()
-        return given
+        return ""
 
     def _skip(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         spec = self._spec(arguments)

@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -24,10 +25,17 @@ MODELS = {"turbo": "gpt-4.1-nano", "balanced": MODEL, "max": "gpt-4.1"}
 """By tier, unless the agent names one. A server of another kind is asked which models it has, and its first is taken
 where it has none of these.
 """
-CONNECT_SECONDS = 3.0
-FIRST_SECONDS, BETWEEN_SECONDS, WHOLE_SECONDS = 20.0, 10.0, 60.0
-"""Until the first piece of an answer, until each further one, until the last one."""
 MOST_CLIENTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds until there is a connection, the first piece of an answer, each further one, and the last one."""
+
+    connect: float = 3.0
+    first: float = 20.0
+    between: float = 10.0
+    whole: float = 60.0
 
 
 def openai() -> Llm:
@@ -36,11 +44,12 @@ def openai() -> Llm:
 
 
 class Completions:
-    """A `Model`. It keeps one client for each account, so that connections are used again."""
+    """A `Model`. It keeps one client for each account, so that connections are used again, until `close`."""
 
     vendor = VENDOR
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience = Patience()) -> None:
+        self._patience = patience
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[Account, _Client]]
         self._clients = WeakKeyDictionary()
 
@@ -72,22 +81,27 @@ class Completions:
     def _client(self, account: Account) -> "_Client":
         known = self._clients.setdefault(asyncio.get_running_loop(), OrderedDict())
         if account not in known:
-            known[account] = _Client(account)
+            known[account] = _Client(account, self._patience)
         known.move_to_end(account)
-        while len(known) > MOST_CLIENTS:
+        while len(known) > MOST_CLIENTS:  # what it has open ends with it
             known.popitem(last=False)
         return known[account]
+
+    async def close(self) -> None:
+        """Close the connections of this event loop."""
+        for client in self._clients.pop(asyncio.get_running_loop(), OrderedDict()).values():
+            await client.close()
 
 
 class _Client:
     """One account's connections."""
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
+    def __init__(self, account: Account, patience: Patience) -> None:
+        self._account, self._patience = account, patience
         self._sdk = AsyncOpenAI(
             api_key=account.key or "none",  # a local server wants no key, the SDK some text
             base_url=account.base_url or "https://api.openai.com/v1",
-            timeout=Timeout(WHOLE_SECONDS, connect=CONNECT_SECONDS),
+            timeout=Timeout(patience.whole, connect=patience.connect),
             max_retries=0,
         )
         self._listed: list[str] = []
@@ -107,21 +121,21 @@ class _Client:
             return wanted
         if not self._listed:
             with contextlib.suppress(OpenAIError, ValueError, TypeError, AttributeError, TimeoutError):
-                async with asyncio.timeout(CONNECT_SECONDS):
+                async with asyncio.timeout(self._patience.connect):
                     self._listed = [one.id for one in (await self._sdk.models.list()).data]
         return next((name for name in (wanted, MODEL, *self._listed) if name in self._listed), MODEL)
 
     async def answer(self, asked: Asked, model: str) -> AsyncGenerator[Part, None]:
         """The parts of one request's answer. Raises `EngineFailed`."""
-        time = asyncio.get_running_loop().time
+        time, patience = asyncio.get_running_loop().time, self._patience
         began, answer, stream = time(), Answer(asked, model), None
         try:
-            async with asyncio.timeout(FIRST_SECONDS):
+            async with asyncio.timeout(patience.first):
                 stream = await self._sdk.chat.completions.create(**self._request(asked, model))
             chunks = aiter(stream)
             while True:
-                allowed = BETWEEN_SECONDS if answer.begun else began + FIRST_SECONDS - time()
-                async with asyncio.timeout(min(allowed, began + WHOLE_SECONDS - time())):
+                allowed = patience.between if answer.begun else began + patience.first - time()
+                async with asyncio.timeout(min(allowed, began + patience.whole - time())):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     break
