@@ -16,6 +16,7 @@ from hub.models.replay import Replay
 from hub.models.result import Outcome, ResultCase, ResultField, ResultValue
 from hub.models.share import Share
 from hub.models.skill import Skill
+from hub.models.team import Team, TeamDefinition
 from hub.models.tool_call import Callback, ToolCall, ToolSecret
 from hub.models.transit import FetchEntry, InboxEntry, Node, OutboxEntry
 from hub.models.usage import Price, UsageEntry
@@ -26,6 +27,6 @@ __all__ = [
     "Customer", "CustomerChange", "CustomerImport", "Event", "FetchEntry", "Identity", "InboxEntry", "Interaction",
     "Knowledge", "KnowledgeAgent", "Mail", "Mention", "Message", "Node", "OutboxEntry", "Outcome", "Price",
     "Question", "Recording", "Replay", "ResultCase", "ResultField", "ResultValue", "SavedView", "Share",
-    "SignInAttempt", "Skill", "StoredFile", "Tag", "Tombstone", "ToolCall", "ToolSecret", "UsageEntry", "User",
-    "UserSession", "Verification", "Workspace",
+    "SignInAttempt", "Skill", "StoredFile", "Tag", "Team", "TeamDefinition", "Tombstone", "ToolCall", "ToolSecret",
+    "UsageEntry", "User", "UserSession", "Verification", "Workspace",
 ]  # fmt: skip

@@ -1,15 +1,15 @@
 """Interactions: begin one, find them, end one, tag one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Response, get, post, put
 from litestar.params import JSONBody, QueryParameter
 
 from hub.core.templates import filled
-from hub.models import Address, Agent, Skill
+from hub.models import Address, Agent, Skill, Team
 from hub.models.interaction import Owner, Status
-from hub.store import agents, interactions, listing
+from hub.store import agents, interactions, listing, teams
 from hub.store.listing import Wanted
 from web.api.addresses import ChannelName
 from web.api.agents import check
@@ -45,8 +45,8 @@ class Interactions(Controller):
         The answer comes once it is stored; delivery follows and shows in the events. A call is `queued` until the
         carrier rings; it takes no `text`. A `web_call` waits for the person's browser: give it a ticket.
         """
-        agent, address, known = await _chosen(request, data)
-        given = {"agent_definition": data.agent.model_dump(mode="json")} if data.agent else {}
+        agent, team, address, known = await _chosen(request, data)
+        given: dict[str, Any] = {"agent_definition": data.agent.model_dump(mode="json")} if data.agent else {}
         text, (media, content) = data.text, await carried(request, data.channel, data, data.text)
         if not (text or media) and content:
             raise Refusal(422, "Write the text that goes with it.", pointer=pointer("text"), code="empty")
@@ -54,7 +54,7 @@ class Interactions(Controller):
             context = request.hub.context
             text, content = await filled(context, data.channel, data.template.id, data.template.variables)
         begun = await request.hub.start(
-            request.workspace_id, data.channel, data.to, agent=agent, address=address, skills=known,
+            request.workspace_id, data.channel, data.to, agent=agent, team=team, address=address, skills=known,
             text=text, content=content, media=media, name=data.name, parameters=dict(data.parameters),
             meta=data.metadata, retry=data.retry_context, **given,
         )  # fmt: skip
@@ -113,8 +113,10 @@ class Interactions(Controller):
         return interaction_public(await request.hub.tag(request.workspace_id, interaction_id, data.tags, None))
 
 
-async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent | None, Address | None, list[Skill]]:
-    """The agent, the address and the skills that were asked for. Raises `Refusal`."""
+async def _chosen(
+    request: ApiRequest, data: InteractionCreate
+) -> tuple[Agent | None, Team | None, Address | None, list[Skill]]:
+    """The agent, the team, the address and the skills that were asked for. Raises `Refusal`."""
     if data.channel not in request.hub.context.channels:
         raise Refusal(
             422, f"The channel {data.channel} is not set up here.", pointer=pointer("channel"), code="channel"
@@ -123,21 +125,27 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
     if is_live and (data.text or data.media):
         words = "A call begins with the agent's opening message. Change that, or use POST .../say during the call."
         raise Refusal(422, words, pointer=pointer("text"), code="live")
+    who = [name for name in ("agent_id", "agent", "team_id") if getattr(data, name) is not None]
+    if len(who) > 1:
+        raise Refusal(422, f"Give {' or '.join(who)}, not both.", pointer=pointer(who[1]), code="ambiguous")
     if data.agent is not None:
-        if data.agent_id is not None:
-            raise Refusal(422, "Give agent_id or agent, not both.", pointer=pointer("agent"), code="ambiguous")
         check(data.agent, "agent")
     async with request.store.read() as db:
         agent = await agents.agent(db, request.workspace_id, data.agent_id) if data.agent_id else None
+        team = await teams.team(db, request.workspace_id, data.team_id) if data.team_id else None
         address = await agents.address(db, request.workspace_id, data.address_id) if data.address_id else None
         others = [] if address else await agents.addresses(db, request.workspace_id, data.channel)
         known = [found for one in data.skill_ids if (found := await agents.skill(db, request.workspace_id, one))]
     if data.agent_id and agent is None:
         raise missing("agent")
+    if data.team_id and team is None:
+        raise missing("team")
     if len(known) != len(data.skill_ids):
         raise missing("skill")
     if agent is not None and agent.archived_at is not None:
         raise Refusal(409, "This agent is archived.", pointer=pointer("agent_id"), code="archived")
+    if team is not None and team.archived_at is not None:
+        raise Refusal(409, "This team is archived.", pointer=pointer("team_id"), code="archived")
     if data.address_id and address is None:
         raise missing("address")
     if address is not None and address.channel != data.channel:
@@ -150,6 +158,8 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
             422, f"You have no {data.channel} address to send from. Add one by POST /v1/addresses.",
             pointer=pointer("channel"), code="no_address",
         )  # fmt: skip
-    if is_live and data.agent is None and not (agent or any(one.agent_id for one in [address, *others[:1]] if one)):
-        raise Refusal(422, "Nobody would speak: give agent_id or agent.", pointer=pointer("agent_id"), code="no_agent")
-    return agent, address, known
+    answered = any(one.answered for one in [address, *others[:1]] if one)
+    if is_live and not (who or answered):
+        words = "Nobody would speak: give agent_id, agent or team_id."
+        raise Refusal(422, words, pointer=pointer("agent_id"), code="no_agent")
+    return agent, team, address, known
