@@ -1,4 +1,4 @@
-"""A small workshop whose agents hand customers over to one another: Maya at the front, Ben for bills, Zoe for repairs."""
+"""A workshop whose agents hand customers over to one another: Maya at the front, Ben for bills, Zoe for repairs."""
 
 from typing import Any
 from uuid import UUID
