@@ -26,7 +26,6 @@ from web.app import create_app
 from web.auth import new_api_key
 from web.settings import Settings
 
-
 TEAM = {"name": "x", "members": [{"key": "front", "agent": {"name": "Maya"}}]}
 """A team of one."""
 

@@ -215,8 +215,8 @@ async def test_what_is_in_use_is_not_archived(office: Office) -> None:
     ("role", "path", "allowed"),
     [
         ("viewer", "/teams", True), ("support", "/teams", True), ("viewer", "/teams/{id}", False),
-        ("support", "/teams/{id}", False), ("builder", "/teams/{id}", True), ("viewer", "/teams/{id}/playground", False),
-        ("support", "/teams/{id}/playground", True),
+        ("support", "/teams/{id}", False), ("builder", "/teams/{id}", True),
+        ("viewer", "/teams/{id}/playground", False), ("support", "/teams/{id}/playground", True),
     ],
 )  # fmt: skip
 async def test_who_may_see_what(office: Office, role: str, path: str, allowed: bool) -> None:
