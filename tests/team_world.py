@@ -1,8 +1,10 @@
 """A workshop whose agents hand customers over to one another: Maya at the front, Ben for bills, Zoe for repairs."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+from hub.dialogue.turn import HandOver, Piece, Say, Toolbox, Turn
 from hub.models import Address, Agent, AgentDefinition, Team, TeamDefinition
 from hub.models.flow import Choice, FieldSpec, Flow, Stage, Transition
 from hub.store import Store
@@ -24,10 +26,10 @@ def _front() -> Flow:
     return Flow(
         stages=[
             Stage(id="start", type="start", transitions=[
-                Transition(to="call_back", on="intent", phrases=["call me back", "ring me"]),
+                Transition(to="ask", on="intent", phrases=["leave my name"]),
             ]),
-            Stage(id="call_back", fields=[name], transitions=[Transition(to="noted")]),
-            Stage(id="noted", text="We will call you, {{name}}."),
+            Stage(id="ask", fields=[name], transitions=[Transition(to="noted")]),
+            Stage(id="noted", text="I wrote down {{name}}."),
         ]
     )  # fmt: skip
 
@@ -84,6 +86,53 @@ def workshop(agents: dict[str, UUID] | None = None, **definitions: AgentDefiniti
     return {"name": "Workshop", "members": members, "first": "front"}
 
 
+class Passing:
+    """A brain that hands over as the customer says, and tells what it was asked. `ASKED` has all its turns."""
+
+    vendor = ""
+
+    async def reply(self, turn: Turn, tools: Toolbox) -> AsyncIterator[Piece]:
+        ASKED.append(turn)
+        name, said = str(turn.agent["name"]), turn.said.strip().lower()
+        turn.state["turns"] = turn.state.get("turns", 0) + 1
+        if turn.cue == "opened":
+            yield Say(f"{name} greets.")
+        elif said == "round" and turn.colleagues:
+            yield HandOver(turn.colleagues[0].member, "they go round")
+        elif said == "to nobody":
+            yield HandOver("nobody")
+        elif said == "talk and pass" and turn.cue == "message":
+            yield Say(f"{name} thinks.")
+            yield HandOver(turn.colleagues[0].member)
+            yield Say(f"{name} adds this.")
+        elif said == "dealt with" and turn.cue == "message":
+            yield HandOver(turn.colleagues[0].member, "they are done here", answered=True)
+        elif said == "break" and turn.cue == "message":
+            yield HandOver(turn.colleagues[0].member)
+        elif said == "break":
+            raise ConnectionError("the engine is gone")
+        elif turn.cue == "handed_back":
+            yield Say(f"{name} is here again.")
+        else:
+            yield Say(f"{name} heard {said or 'nothing'}.")
+
+
+ASKED: list[Turn] = []
+
+
+def ring(*names: str, message: str = "", **more: Any) -> dict[str, Any]:
+    """A team of such brains, in which each hands over to the next one and the last one to the first."""
+    members = [
+        {
+            "key": name.lower(),
+            "agent": {"name": name, "engine": "passing", "opening_message": None, **more},
+            "transitions": [ways(names[(at + 1) % len(names)].lower(), message=message)],
+        }
+        for at, name in enumerate(names)
+    ]
+    return {"name": "Ring", "members": members}
+
+
 async def stored(
     store: Store, workspace_id: UUID, *, number: str = "", channel: str = "sms", **definitions: AgentDefinition
 ) -> Team:  # fmt: skip
@@ -96,8 +145,17 @@ async def stored(
         }
         db.add_all(rows.values())
         await db.flush()
-        made = TeamDefinition.model_validate(workshop({key: row.id for key, row in rows.items()}))
-        team = Team(workspace_id=workspace_id, name=made.name, definition=made.model_dump(mode="json"))
+    made = workshop({key: row.id for key, row in rows.items()})
+    return await kept(store, workspace_id, made, number=number, channel=channel)
+
+
+async def kept(
+    store: Store, workspace_id: UUID, made: dict[str, Any], *, number: str = "", channel: str = "sms"
+) -> Team:  # fmt: skip
+    """This team in the database, at this number if one is given."""
+    definition = TeamDefinition.model_validate(made).model_dump(mode="json")
+    async with store.write() as db:
+        team = Team(workspace_id=workspace_id, name=definition["name"], definition=definition)
         db.add(team)
         await db.flush()
         if number:

@@ -54,7 +54,8 @@ async def _converse(talk: Exchange, tools: Toolbox, turn: Turn) -> AsyncIterator
     else:
         if first:
             _greet(talk)
-        if not memory.entered and talk.stage.type in ("start", "dialogue"):
+        back = turn.cue == "handed_over" and memory.visited  # and the next step begins with its own words
+        if not memory.entered and talk.stage.type in ("start", "dialogue") and not back:
             talk.enter(talk.stage.id)
         if turn.cue == "told":
             talk.say(talk.vary(_GOT_IT))
