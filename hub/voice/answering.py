@@ -261,7 +261,7 @@ class Answers:
         if not reply.kept:
             reply.kept = True
             reply.thought.keep()
-            if reply.said:
+            if reply.said and reply.cue != "handed_over":  # else it was when the colleague dealt with it
                 self._call.mind.remember("customer", reply.said)
                 self._unanswered.clear()
         acts, reply.acts = reply.acts, []
