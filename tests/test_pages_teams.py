@@ -104,7 +104,7 @@ async def test_members_and_ways_are_added_and_removed_before_anything_is_saved(o
     bea = await office.person("builder")
     answer = await bea.post(f"/teams/{team.id}", **given | {"do": "add_way:3"})
     given = form_of(answer.text, f"/teams/{team.id}") | {"do": "save", "members.3.agent_id": str(office.agent)}
-    assert given["members.3.transitions.0.function"] == "to_front"
+    assert given["members.3.transitions.0.function"] == "hand_over_to_front"
     assert (await bea.post(f"/teams/{team.id}", **given)).status_code == 303
     after = await now(office, team.id)
     assert [member["key"] for member in after.definition["members"]] == ["front", "billing", "repairs", "member_4"]

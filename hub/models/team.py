@@ -44,7 +44,9 @@ class MemberTransition(BaseModel):
     @classmethod
     def _not_reserved(cls, function: str) -> str:
         if function in RESERVED or function.startswith(RESERVED_BEGINNINGS):
-            raise ValueError(f"{function!r} is the name of a function of the hub. Choose another, such as to_billing")
+            raise ValueError(
+                f"{function!r} is the name of a function of the hub. Choose another, such as hand_over_to_billing"
+            )
         return function
 
 

@@ -29,7 +29,7 @@ _EXAMPLE: dict[str, Any] = {
             "transitions": [
                 {
                     "to": "billing",
-                    "function": "to_billing",
+                    "function": "hand_over_to_billing",
                     "description": "The customer has a question about a bill or a payment.",
                     "message": "I'll pass you to Ben, who knows all about bills.",
                     "phrases": ["question about my bill", "I was charged twice"],

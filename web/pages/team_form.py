@@ -124,7 +124,9 @@ def _add_way(tree: Tree, at: int) -> str:
     led = {way.get("to") for way in member["transitions"]}
     others = [one["key"] for one in tree["members"] if one["key"] != member["key"]]
     to = next((key for key in others if key not in led), others[0] if others else "")
-    member["transitions"].append({"to": to, "function": f"to_{to}", "description": "", "message": "", "phrases": ""})
+    member["transitions"].append(
+        {"to": to, "function": f"hand_over_to_{to}", "description": "", "message": "", "phrases": ""}
+    )
     return "A way was added. Say when it is taken."
 
 
