@@ -397,8 +397,6 @@ class BrowserCaller:
 
 def vendor_settings(sandbox: str) -> dict[str, str]:
     """The environment in which the vendors are the sandbox's."""
-    return {
-        f"{vendor.upper()}_{name}": value
-        for vendor in ("openai", "deepgram", "elevenlabs")
-        for name, value in (("API_KEY", "sandbox"), ("BASE_URL", f"{sandbox}/{vendor}"))
-    }
+    paths = {"OPENAI": "/openai/v1", "DEEPGRAM": "/deepgram", "ELEVENLABS": "/elevenlabs"}
+    keys = {f"{vendor}_API_KEY": "sandbox" for vendor in paths}
+    return keys | {f"{vendor}_BASE_URL": sandbox + path for vendor, path in paths.items()}

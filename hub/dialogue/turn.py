@@ -76,6 +76,13 @@ class Colleague:
     message: str = ""
     phrases: tuple[str, ...] = ()
 
+    @property
+    def when(self) -> str:
+        """When to hand over, as a model is told."""
+        like = f"The customer says something like: {'; '.join(self.phrases[:5])}" if self.phrases else ""
+        told = f"Hand the customer over to {self.name or self.member}."
+        return " ".join(part for part in (told, self.description, like) if part)
+
 
 class Toolbox(Protocol):
     """What a brain may do beside talking. None raises for trouble outside: it is in the result."""
