@@ -185,6 +185,24 @@ async def test_a_colleague_takes_over_with_a_voice_of_their_own(
         assert CLOSED.count("maya") == OPENED.count("maya"), "a voice that is not needed any more is let go"
 
 
+async def test_an_announcement_that_was_held_up_is_gone_on_with_by_the_same_voice(
+    sqlite_url: str, clock: FakeClock, tmp_path: Path
+) -> None:  # fmt: skip
+    """What seemed to be an interruption was none, and somebody else has the customer already."""
+    made = circle("Al", "Bo", message=" ".join(["I pass you on now."] * 30))
+    async with phone(sqlite_url, clock, tmp_path, made) as ana:
+        await ana.hears("Al greets.")
+        ana.line.says("round")
+        (live,) = ana.core.context.calls.values()
+        await until(lambda: live.mind.memory.member == "bo")
+        speaking = live.conversation.speaking
+        assert await speaking.hold() is not None
+        speaking.resume()
+        await ana.hears("Bo heard round.")
+        assert ana.line.heard.count("<al>") >= 30
+        assert ana.line.heard.count("<bo>") == 1
+
+
 async def test_there_is_no_gap_between_who_leaves_and_who_takes_over(
     sqlite_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:  # fmt: skip
