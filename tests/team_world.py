@@ -125,7 +125,7 @@ def ring(*names: str, message: str = "", **more: Any) -> dict[str, Any]:
     members = [
         {
             "key": name.lower(),
-            "agent": {"name": name, "engine": "passing", "opening_message": None, **more},
+            "agent": {"name": name, "engine": "teams-passing", "opening_message": None, **more},
             "transitions": [ways(names[(at + 1) % len(names)].lower(), message=message)],
         }
         for at, name in enumerate(names)

@@ -68,9 +68,9 @@ NAME = "tests.test_calls_teams"
 
 @pytest.fixture(autouse=True)
 def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(TRANSCRIBERS, "reader", f"{NAME}:Ears")
-    monkeypatch.setitem(VOICES, "writer", f"{NAME}:Voice")
-    monkeypatch.setitem(ENGINES, "passing", "tests.team_world:Passing")
+    monkeypatch.setitem(TRANSCRIBERS, "teams-ears", f"{NAME}:Ears")
+    monkeypatch.setitem(VOICES, "teams-voice", f"{NAME}:Voice")
+    monkeypatch.setitem(ENGINES, "teams-passing", "tests.team_world:Passing")
     for seen in (HINTS, OPENED, CLOSED, ASKED):
         seen.clear()
     BREAKER.__init__()  # type: ignore[misc]
@@ -80,8 +80,8 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def voiced(voice: str, **hearing: Any) -> dict[str, Any]:
     """The settings of calls of who speaks with this voice."""
-    speaking = {"engine": "writer", "voice": voice, "fallbacks": []}
-    return {"hearing": {"engine": "reader", **hearing}, "speaking": speaking, "record": False}
+    speaking = {"engine": "teams-voice", "voice": voice, "fallbacks": []}
+    return {"hearing": {"engine": "teams-ears", **hearing}, "speaking": speaking, "record": False}
 
 
 HASTY = {"turn_taking": {"interruption_sensitivity": 1}}
@@ -233,9 +233,8 @@ async def test_the_ears_learn_whom_they_hear_for(sqlite_url: str, clock: FakeClo
 async def test_with_ears_that_do_not_open_the_former_ones_go_on(
     sqlite_url: str, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.core.live.engines.EARS", "reader")
-    deaf = ben(call=voiced("ben", options={"deaf": True}, engine="deaf"))
-    monkeypatch.setitem(TRANSCRIBERS, "deaf", f"{NAME}:Ears")
+    monkeypatch.setattr("hub.engines.choice.EARS", ("teams-ears",))  # not even the embedded ones
+    deaf = ben(call=voiced("ben", options={"deaf": True}))
     async with phone(sqlite_url, clock, tmp_path, shop(billing=deaf)) as ana:
         await ana.hears("How can I help?")
         await ana.says(BILL, "number of the bill?")
@@ -245,9 +244,9 @@ async def test_with_ears_that_do_not_open_the_former_ones_go_on(
 async def test_a_voice_that_does_not_open_is_replaced(
     sqlite_url: str, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(VOICES, "other", f"{NAME}:Voice")
+    monkeypatch.setitem(VOICES, "teams-other", f"{NAME}:Voice")
     call = voiced("mute")
-    call["speaking"]["fallbacks"] = ["other"]
+    call["speaking"]["fallbacks"] = ["teams-other"]
     async with phone(sqlite_url, clock, tmp_path, shop(billing=ben(call=call))) as ana:
         await ana.hears("How can I help?")
         await ana.says(BILL, "number of the bill?")

@@ -26,10 +26,10 @@ BEN_ASKS = ("Ben", "Hello, I'm Ben from billing. What is the number of the bill?
 
 @pytest.fixture(autouse=True)
 def passing() -> Iterator[None]:
-    ENGINES["passing"] = "tests.team_world:Passing"
+    ENGINES["teams-passing"] = "tests.team_world:Passing"
     ASKED.clear()
     yield
-    ENGINES.pop("passing")
+    ENGINES.pop("teams-passing")
 
 
 class Desk:
