@@ -26,6 +26,9 @@ from web.app import create_app
 from web.auth import new_api_key
 from web.settings import Settings
 
+TEAM = {"name": "x", "members": [{"key": "front", "agent": {"name": "Maya"}}]}
+"""A team of one."""
+
 
 class MovedClock(Clock):
     """Real time, moved by `offset`; or the time it was stopped at."""

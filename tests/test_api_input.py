@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.api_fixtures import Api, api, begin, called, mine, recorded, uploaded
+from tests.api_fixtures import TEAM, Api, api, begin, called, mine, recorded, uploaded
 from tests.api_routes import Operation, operations
 
 __all__ = ["api", "mine"]
@@ -35,6 +35,7 @@ def ids(api: Api, mine: httpx.Client) -> dict[str, str]:
         "identity_id": str(uuid4()),
         "change_id": str(uuid4()),
         "skill_id": mine.post("/v1/skills", json={"name": "x"}).json()["id"],
+        "team_id": mine.post("/v1/teams", json=TEAM).json()["id"],
         "customer_id": begun["customer_id"],
         "address_id": mine.post("/v1/addresses", json={"channel": "webchat", "value": uuid4().hex}).json()["id"],
         "api_key_id": str(uuid4()),

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.api_fixtures import Api, api, begin, called, mine, recorded, uploaded
+from tests.api_fixtures import TEAM, Api, api, begin, called, mine, recorded, uploaded
 
 __all__ = ["api", "mine"]
 
@@ -90,6 +90,7 @@ def test_the_server_does_what_the_document_says(api: Api, mine: httpx.Client, do
         "agent_id": mine.post("/v1/agents", json={"name": "x"}).json()["id"],
         "skill_id": mine.post("/v1/skills", json={"name": "x"}).json()["id"],
         "call_id": called(api, begun["id"]),
+        "team_id": mine.post("/v1/teams", json=TEAM).json()["id"],
         "recording_id": recorded(api, begun["id"]),
         "file_id": uploaded(mine),
     }

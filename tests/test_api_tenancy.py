@@ -33,6 +33,7 @@ def furnish(api: Api, client: httpx.Client, users: dict[str, str], mark: str) ->
         agent = add("agent_id", "/v1/agents", {"name": mark, "prompt": mark})
         add("knowledge_id", f"/v1/agents/{agent}/knowledge", {"title": mark, "text": mark})
         add("skill_id", "/v1/skills", {"name": mark})
+        add("team_id", "/v1/teams", {"name": mark, "members": [{"key": "front", "agent_id": agent}]})
         person = {"kind": "email", "value": f"{mark}-{n}-{uuid4().hex}@example.com"}
         customer = add("customer_id", "/v1/customers", {"name": mark, "identities": [person]})
         phone = {"kind": "crm", "value": f"{mark}-{n}-{uuid4().hex}"}
@@ -56,6 +57,7 @@ def all_there_is(client: httpx.Client, ids: Ids) -> list[Any]:
     lists = (
         "agents",
         "skills",
+        "teams",
         "customers",
         "consents",
         "audit",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.models import TeamDefinition
 from hub.models.agent import AgentDefinition
 from web.settings import Settings
 
@@ -19,6 +20,13 @@ def test_the_agent_in_the_docs_is_a_valid_definition() -> None:
     assert example is not None
     definition = AgentDefinition(**json.loads(example.group(1)))
     assert definition.flow.start is not None
+
+
+def test_the_team_in_the_docs_is_a_valid_definition() -> None:
+    text = (ROOT / "docs" / "teams.md").read_text()
+    example = re.search(r"```json\n(.*?)```", text, re.DOTALL)
+    assert example is not None
+    assert TeamDefinition(**json.loads(example.group(1))).doubts() == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

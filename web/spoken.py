@@ -43,7 +43,7 @@ _COMMANDS = {
     "voicemail": "An answering machine: the agent leaves its message",
     "hang_up": "{by} hung up",
 }
-_HANDOVER = ("interaction.needs_human", "interaction.taken_over", "interaction.handed_back")
+_HANDOVER = ("interaction.needs_human", "interaction.taken_over", "interaction.handed_back", "member.changed")
 MARKED = (
     "call.interrupted", "tool.called", "call.digit", "call.transferring", "call.transferred", "call.transfer_failed",
     "call.commanded", "call.joined", "call.left", "engine.failed", *_FAULTS, *_HANDOVER,
@@ -175,7 +175,7 @@ def quantiles(said: Iterable[Message]) -> tuple[int, int, int] | None:
 
 
 def told(type: str, data: Mapping[str, Any]) -> Told | None:
-    """An event of a call in plain words; None when it is no such event."""
+    """An event of a call, or of a team, in plain words; None when it is no such event."""
     match type:
         case "call.connected":
             return Told("note", "call", "Answered")
@@ -200,6 +200,9 @@ def told(type: str, data: Mapping[str, Any]) -> Told | None:
             return Told("handover", "user", f"{data.get('operator') or 'A colleague'} joined the call")
         case "call.left":
             return Told("handover", "user", f"{data.get('operator') or 'A colleague'} left the call")
+        case "member.changed":
+            why = f": {data['reason']}" if data.get("reason") else ""
+            return Told("handover", "agents", f"{data.get('from_name')} handed over to {data.get('to_name')}{why}")
         case "recording.deleted":
             return Told("note", "trash", f"{data.get('by') or 'A program'} deleted the recording")
         case "recording.started":

@@ -16,6 +16,7 @@ from hub.core.metering import Keyed, Meter
 from hub.core.thinking import think
 from hub.core.toolbox import Tools
 from hub.core.write import decided_in, finish, owe, park, say_in
+from hub.dialogue import team
 from hub.dialogue.turn import (
     Collected,
     Cue,
@@ -23,6 +24,7 @@ from hub.dialogue.turn import (
     Entry,
     Failure,
     Finish,
+    HandOver,
     HandToHuman,
     Piece,
     Say,
@@ -41,14 +43,18 @@ TURN_KEPT = "turn.kept"
 @dataclass(slots=True)
 class Draft:
     """A turn, the interaction as it stood, what the brain made of it and what that took; `heard` is the provider's id
-    of what is answered.
+    of what is answered, `cue` why it is. `member` has the customer, `had` are those who had them before in this turn.
     """
 
     interaction: Interaction
     turn: Turn
+    cue: Cue
     heard: str = ""
     pieces: Sequence[Piece] = ()
     used: Sequence[Keyed] = ()
+    member: str = ""
+    agent_id: UUID | None = None
+    had: tuple[str, ...] = ()
 
 
 async def answer(hub: Context, interaction_id: UUID, cue: Cue = "message") -> None:
@@ -80,7 +86,8 @@ async def _read(hub: Context, interaction_id: UUID, cue: Cue) -> Draft | None:
             said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
             turn = await _turn(hub, db, interaction, said, owed)
             heard = next((m.external_id for m in said if m.seq == interaction.heard_seq), "")
-            return Draft(interaction, turn, heard if turn.said else "")
+            heard = heard if turn.said else ""
+            return Draft(interaction, turn, turn.cue, heard, member=interaction.member, agent_id=interaction.agent_id)
     async with hub.store.write() as db:
         held = await interactions.locked(db, interaction_id)
         if held is not None and await _owed(db, held, cue) is None:
@@ -120,17 +127,36 @@ async def _turn(hub: Context, db: AsyncSession, interaction: Interaction, said: 
         channel=interaction.channel,
         parameters=about.parameters,
         customer=about.customer,
+        colleagues=team.colleagues(interaction.team, interaction.member),
     )
 
 
 async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
-    interaction = draft.interaction
+    """The answer of who has the customer, and of those whom they are handed to."""
+    pieces: list[Piece] = []
+    while True:
+        pieces += (answered := await _think_alone(hub, draft))
+        if not answered or not isinstance(over := answered[-1], HandOver):
+            return pieces
+        _pass_on(draft, over)
+
+
+def _pass_on(draft: Draft, over: HandOver) -> None:
+    """The next member goes on, in the same turn."""
+    interaction, leaving = draft.interaction, draft.member
+    draft.had, draft.member = (*draft.had, leaving), over.member
+    draft.agent_id = team.agent_id(interaction.team, over.member)
+    offered = team.colleagues(interaction.team, over.member, draft.had) if len(draft.had) < team.MOST_HAND_OVERS else ()
+    draft.turn = team.next_turn(
+        interaction.team, draft.turn, leaving, over, interaction.parameters, colleagues=offered
+    )  # fmt: skip
+
+
+async def _think_alone(hub: Context, draft: Draft) -> list[Piece]:
+    interaction, turn = draft.interaction, draft.turn
     # The same for every try at this turn, so that a tool is not carried out twice for it.
     key = f"{interaction.id} {interaction.answered_seq}"
-    turn = draft.turn
-    tools = Tools(
-        hub, interaction.workspace_id, interaction.id, interaction.agent_id, turn.agent, turn.parameters, key, turn
-    )
+    tools = Tools(hub, interaction.workspace_id, interaction.id, draft.agent_id, turn.agent, turn.parameters, key, turn)
     return await think(hub, interaction.workspace_id, turn, tools)
 
 
@@ -157,7 +183,7 @@ async def _commit(hub: Context, draft: Draft) -> bool:
             return False
         if interaction.answered_seq != draft.interaction.answered_seq:
             return True
-        if await _owed(db, interaction, draft.turn.cue) is None:
+        if await _owed(db, interaction, draft.cue) is None:
             return True
         channel = hub.channels[interaction.channel]
         silent = await policy.refuses(db, interaction, channel.identity, channel.limits)
@@ -181,7 +207,7 @@ async def _write_down(
                 pass
             case Say() if not silent and piece.text.strip():
                 _say(db, interaction, piece, limits, refusal, now)
-            case UsedTool() | EnterStage() | Collected() | Failure():
+            case UsedTool() | EnterStage() | Collected() | Failure() | HandOver():
                 await decided_in(db, interaction, piece, now)
             case HandToHuman():
                 ownership.queue(db, interaction, piece.reason, now)

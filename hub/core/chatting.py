@@ -18,7 +18,7 @@ from hub.core.recipients import costly
 from hub.core.write import finish, open_interaction, say_in
 from hub.models import Address, Identity, Interaction, User, Workspace
 from hub.models.interaction import FINAL
-from hub.store import agents, hint, interactions, lock, people, transit
+from hub.store import agents, hint, interactions, lock, people, teams, transit
 
 SCORES = range(1, 6)
 MOST_WORDS = 1_000
@@ -65,12 +65,13 @@ async def call_back(hub: Hub, workspace_id: UUID, interaction_id: UUID, number: 
         if await _being_called(db, workspace_id, chat, phone):
             raise policy.NotAllowed("We are calling you already. One call after the other.", "calling")
         await _remember(db, chat, "phone", phone)
-        agent = await agents.agent(db, workspace_id, chat.agent_id) if chat.agent_id else None
+        team = await teams.team(db, workspace_id, chat.team_id) if chat.team_id else None
+        agent = await agents.agent(db, workspace_id, chat.agent_id) if chat.agent_id and team is None else None
         summary = await summary_of(db, chat)
         now = context.clock.now()
         interactions.log(db, chat, "interaction.call_requested", now, number=phone)
     return await hub.start(
-        workspace_id, "call", phone, agent=agent, address=address,
+        workspace_id, "call", phone, agent=agent, team=team, member=chat.member, address=address,
         parameters={**chat.parameters, "chat_summary": summary}, meta={"chat": str(chat.id)},
         summary=summary[:500], state={"fields": dict(chat.state.get("fields") or {})},
     )  # fmt: skip
@@ -80,7 +81,7 @@ async def caller_of(db: AsyncSession, hub: Context, workspace_id: UUID) -> Addre
     """The address calls are placed from, if there is one."""
     if "call" not in hub.channels:
         return None
-    return next((one for one in await agents.addresses(db, workspace_id, "call") if one.agent_id), None)
+    return next((one for one in await agents.addresses(db, workspace_id, "call") if one.answered), None)
 
 
 async def mailbox_of(db: AsyncSession, hub: Context, workspace_id: UUID) -> Address | None:

@@ -20,11 +20,12 @@ from hub.core.mentions import mention
 from hub.core.reactions import reaction
 from hub.core.receive import Receipt
 from hub.core.report import report
+from hub.core.teams import definitions
 from hub.core.write import finish, idle_after, owe_turn, say_in
 from hub.dialogue.asked import unfilled
 from hub.dialogue.retry import state_of
 from hub.dialogue.turn import Cue
-from hub.models import Address, Agent, Command, Interaction, Message, Skill, User
+from hub.models import Address, Agent, Command, Interaction, Message, Skill, Team, User
 from hub.models.call import Verb
 from hub.models.interaction import FINAL
 from hub.models.retry import RetryContext
@@ -84,6 +85,7 @@ class Hub:
         to: str,
         *,
         agent: Agent | None = None,
+        team: Team | None = None,
         address: Address | None = None,
         skills: Sequence[Skill] = (),
         text: str = "",
@@ -99,8 +101,8 @@ class Hub:
 
         An open interaction of the same thread is gone on with, by the agent it has; a call is always a new one, which
         the carrier is asked to place, or, where people come to us, waits for its line. `skills` join the
-        agent's instructions and tools. `given` are further columns (parameters, meta, test) and what
-        `open_interaction` takes; a test in the browser belongs to no address.
+        instructions and tools of the agent, or of all of the team. `given` are further columns (parameters, meta, test,
+        member) and what `open_interaction` takes; a test in the browser belongs to no address.
         `retry` is what a further attempt starts from.
         Raises `NotAnIdentity`, `NotAllowed`, `Refused`, `NoSuchStage`.
         """
@@ -120,7 +122,7 @@ class Hub:
             is_live = context.channels[channel].limits.live
             interaction, fresh = await reach.exchange(
                 db, context, workspace, customer, channel, person,
-                address=address, agent=agent, skills=skills, now=now, **given,
+                address=address, agent=agent, team=team, skills=skills, now=now, **given,
             )  # fmt: skip
             if retry is not None and fresh:
                 interaction.state = state_of(interaction.agent, retry)
@@ -138,7 +140,7 @@ class Hub:
                 await self._check(db, interaction, "opening")
                 owe_turn(db, interaction, "opened", now)
         if is_live:
-            context.spawn(live.warm_up(context, interaction.workspace_id, interaction.agent))
+            context.spawn(live.warm_up(context, interaction.workspace_id, *definitions(interaction)))
         if text or media or is_live:
             context.spawn(deliver(context, interaction.id))
         elif fresh:

@@ -12,7 +12,7 @@ from hub.channel import Media
 from hub.core import files
 from hub.core.context import Context
 from hub.core.write import open_interaction, owe, say_in
-from hub.models import Address, Agent, Customer, Interaction, Message, Skill, Workspace
+from hub.models import Address, Agent, Customer, Interaction, Message, Skill, Team, Workspace
 from hub.models.columns import new_id
 from hub.store import agents, interactions
 
@@ -32,7 +32,8 @@ def thread_of(address: Address | None, person: str) -> str:
 
 async def exchange(
     db: AsyncSession, hub: Context, workspace: Workspace, customer: Customer, channel: str, person: str, *,
-    address: Address | None, now: datetime, agent: Agent | None = None, skills: Sequence[Skill] = (), **given: Any,
+    address: Address | None, now: datetime, agent: Agent | None = None, team: Team | None = None,
+    skills: Sequence[Skill] = (), **given: Any,
 ) -> tuple[Interaction, bool]:  # fmt: skip
     """The open exchange with them at this address, or a new one of ours, and whether it is new. A call always is.
 
@@ -49,7 +50,7 @@ async def exchange(
         return found, False
     made = await open_interaction(
         db, workspace, customer, channel, thread, person,
-        address=address, agent=agent, skills=skills, now=now, direction="outbound", **given,
+        address=address, agent=agent, team=team, skills=skills, now=now, direction="outbound", **given,
     )  # fmt: skip
     return made, True
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from hub.core.context import Context
+from hub.dialogue import team
 from hub.dialogue.template import fill
 from hub.dialogue.turn import Failure, HandToHuman, Piece, Say, Toolbox, Turn, Usage, UsedTool
 from hub.engine import EngineFailed
@@ -54,7 +55,7 @@ async def think(hub: Context, workspace_id: UUID, turn: Turn, tools: Toolbox) ->
         try:
             engine = brain(name)
             turn.account = await hub.accounts.of(workspace_id, engine.vendor)
-            async for piece in engine.reply(turn, tools):
+            async for piece in team.told(engine.reply(turn, tools), turn):
                 if isinstance(piece, Usage):
                     turn.spent.append(piece)
                 else:

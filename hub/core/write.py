@@ -3,16 +3,19 @@
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import identity, ownership
-from hub.dialogue.turn import Collected, EnterStage, Failure, UsedTool
-from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Skill, Workspace
+from hub.core import teams
+from hub.dialogue.turn import Collected, EnterStage, Failure, HandOver, UsedTool
+from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Skill, Team, Workspace
 from hub.models.agent import Timing
 from hub.models.columns import new_id
 from hub.store import agents, interactions, people, results
+from hub.store import teams as stored_teams
 
 PREVIEW_CHARACTERS = 140
 IDLE_SECONDS = Timing().idle_close_seconds
@@ -28,30 +31,35 @@ async def open_interaction(
     *,
     address: Address | None = None,
     agent: Agent | None = None,
+    team: Team | None = None,
     skills: Sequence[Skill] = (),
     now: datetime,
     **given: Any,
 ) -> Interaction:
-    """A new interaction with the agent's definition frozen into it; without an agent it waits for a person.
+    """A new interaction with the definition of the agent, or the team, frozen into it; with neither it waits for a
+    person.
 
     `given` are further columns; a definition given as `agent_definition` is used instead of the stored one, `version`
-    is its number (0: it has none) and `overridden` names the fields in which it differs from that version.
+    is its number (0: it has none) and `overridden` names the fields in which it differs from that version; `member`
+    begins instead of the first one of the team.
     """
-    definition: dict[str, Any] | None = given.pop("agent_definition", None)
+    definition, member = given.pop("agent_definition", None), str(given.pop("member", ""))
     version: int | None = given.pop("version", None)
     overridden: list[str] = given.pop("overridden", [])
-    if agent is None and address is not None and address.agent_id is not None:
-        agent = await agents.agent(db, workspace.id, address.agent_id)
-    if definition is None and agent is not None:
-        definition = agent.definition
-    if definition is not None and skills:
-        definition = with_skills(definition, skills)
+    if agent is None and team is None and address is not None:
+        if address.agent_id is not None:
+            agent = await agents.agent(db, workspace.id, address.agent_id)
+        elif address.team_id is not None and definition is None:
+            team = await stored_teams.team(db, workspace.id, address.team_id)
+    if team is not None:
+        who = await teams.seated(db, team, member, partial(with_skills, skills=skills))
+    else:
+        who = _alone(agent, definition, skills, version)
     interaction = Interaction(
         workspace_id=workspace.id, customer_id=customer.id, channel=channel, thread=thread, person=person,
         address_id=address.id if address else None, ours=address.value if address else "",
-        agent_id=agent.id if agent else None, agent=definition or {}, agent_version=_number(agent, version),
-        owner="ai" if definition else "queue", trace_id=secrets.token_hex(16),
-        created_at=now, last_message_at=now, **given,
+        owner="ai" if who["agent"] else "queue", trace_id=secrets.token_hex(16),
+        created_at=now, last_message_at=now, **who, **given,
     )  # fmt: skip
     db.add(interaction)
     await db.flush()
@@ -63,11 +71,15 @@ async def open_interaction(
     return interaction
 
 
-def _number(agent: Agent | None, version: int | None) -> int:
-    """The version of the agent that the interaction is held with."""
-    if version is not None:
-        return version
-    return agent.version if agent is not None else 0
+def _alone(
+    agent: Agent | None, definition: dict[str, Any] | None, skills: Sequence[Skill], version: int | None
+) -> dict[str, Any]:
+    """The columns that say which agent answers, and by which version."""
+    definition = definition or (agent.definition if agent else {})
+    if definition and skills:
+        definition = with_skills(definition, skills)
+    number = version if version is not None else agent.version if agent else 0
+    return {"agent": definition, "agent_id": agent.id if agent else None, "agent_version": number}
 
 
 def with_skills(definition: dict[str, Any], skills: Sequence[Skill]) -> dict[str, Any]:
@@ -165,10 +177,15 @@ def finish(db: AsyncSession, interaction: Interaction, status: str, reason: str,
 
 
 async def decided_in(
-    db: AsyncSession, interaction: Interaction, piece: UsedTool | EnterStage | Collected | Failure, now: datetime
+    db: AsyncSession,
+    interaction: Interaction,
+    piece: UsedTool | EnterStage | Collected | Failure | HandOver,
+    now: datetime,
 ) -> None:
     """What the agent did beside talking, in the log of an interaction held by this transaction."""
     match piece:
+        case HandOver():
+            teams.hand_over(db, interaction, piece, now)
         case UsedTool():
             interactions.log(
                 db, interaction, "tool.called", now, name=piece.name, arguments=dict(piece.arguments),

@@ -136,6 +136,8 @@ class Answering:
         talk, memory, got = self.talk, self.memory, self.got
         if got.unknown and not memory.asked and open_fields(talk.stage, talk.facts()):
             return True
+        if got.unknown and talk.turn.cue == "handed_over":  # whoever gave them to us has understood it
+            return True
         memory.misses += 0 if got.problem and got.problem.choices else 1
         spec = got.problem_of or self.talk.spec(self.memory.asked)
         if memory.misses >= 3:

@@ -47,10 +47,7 @@ class Calling:
     async def offer(self) -> list[Function]:
         """What may be called now. The flow's own functions go before tools of the same name."""
         theirs = await self._tools.functions(self._talk.stage.tools)
-        colleagues = [
-            Function(one.function, one.description or f"Hand the customer over to {one.member}.", _REASON)
-            for one in self._colleagues.values()
-        ]
+        colleagues = [Function(one.function, one.when, _REASON) for one in self._colleagues.values()]
         given = [*(one for one in theirs if not self._staging.knows(one.name)), *colleagues]
         self._offered = {one.name: one for one in [*given, *self._staging.functions()]}
         return list(self._offered.values())

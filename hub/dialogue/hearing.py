@@ -13,7 +13,7 @@ from hub.dialogue.knowledge import KNOWN, answer
 from hub.dialogue.left_in_peace import left_in_peace
 from hub.dialogue.phrasing import listed
 from hub.dialogue.text import Found, Problem, blank, fold
-from hub.dialogue.turn import HandToHuman, Toolbox
+from hub.dialogue.turn import HandOver, HandToHuman, Toolbox
 from hub.dialogue.walking import ask_pending, changeable
 from hub.models.flow import FieldSpec
 
@@ -33,7 +33,7 @@ class Hearing(Filling):
 
     async def hear(self) -> bool:
         """Whether the walk goes on; False when all is said for this turn."""
-        if await left_in_peace(self.talk, self.tools) or self._acts():
+        if await left_in_peace(self.talk, self.tools) or self._acts() or self._hands_over():
             return False
         if self._restarts():
             return True
@@ -76,6 +76,19 @@ class Hearing(Filling):
                 talk.say("What can I do for you?")
             return True
         return talk.over
+
+    def _hands_over(self) -> bool:
+        """What they want is nearer to what a colleague does than to any step of the flow."""
+        talk, said = self.talk, intents.line(self.text)
+        offered = [(intents.closeness(said, one.phrases), one.colleague) for one in self.plan.colleagues_of(talk.turn)]
+        nearest, colleague = max(offered, key=lambda pair: pair[0], default=(0.0, None))
+        own = max((intents.closeness(said, one.phrases) for one in self.plan.intents_of(talk.stage)), default=0.0)
+        if colleague is None or nearest <= own or self._is_answer():
+            return False
+        talk.flush()
+        talk.pieces.append(HandOver(colleague.member))
+        talk.over = True
+        return True
 
     def _restarts(self) -> bool:
         """Forgets everything if that is wanted."""
@@ -248,12 +261,16 @@ class Hearing(Filling):
             self.got.small_talk = (
                 "I'm sorry about that. If you'd rather have a person, just say so and I'll pass you on."
             )
-        elif not asked and len(low) < 60 and (yes := find_yes_no(low, asked=False)):
+        elif not asked and self._asked_something(low) and (yes := find_yes_no(low, asked=False)):
             self.got.small_talk = "Sure." if yes.value else "All right."
         elif not self.got.problem and low and (found := await self._know(low)):
             self.got.answers.append(found)
         else:
             self.got.unknown = not self.got.problem
+
+    def _asked_something(self, low: str) -> bool:
+        """Whether a yes or no may be meant for what we said last; a colleague's customers say it to them."""
+        return len(low) < 60 and self.talk.turn.cue != "handed_over"
 
     def _options(self, spec: FieldSpec) -> str:
         labels = [option.label for option in self.talk.offers(spec)]

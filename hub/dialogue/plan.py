@@ -4,10 +4,12 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from hub.dialogue.choices import Option, options
 from hub.dialogue.intents import Meant, meant
+from hub.dialogue.turn import Colleague, Turn
 from hub.models.flow import FieldSpec, Flow, Stage, Transition
 from hub.models.tool import Tool
 
@@ -22,6 +24,14 @@ class Intent:
     to: str
     phrases: Meant
     transition: Transition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A colleague, and the phrases that lead to them."""
+
+    colleague: Colleague
+    phrases: Meant
 
 
 @dataclass(slots=True)
@@ -51,6 +61,13 @@ class Plan:
     def intents_of(self, stage: Stage) -> list[Intent]:
         """What may be meant in a stage: its own intents and those that lead there from anywhere."""
         return [intent for intent in self.intents if intent.source in ("", stage.id)]
+
+    def colleagues_of(self, turn: Turn) -> list[Reached]:
+        """Those of the team whom what is said may lead to."""
+        return [Reached(one, _meant(one.phrases)) for one in turn.colleagues if one.phrases]
+
+
+_meant = lru_cache(_KEEP)(meant)
 
 
 def _build(agent: Mapping[str, Any]) -> Plan:

@@ -70,6 +70,8 @@ def _cue(turn: Turn) -> list[str]:
             return ["Their last words were written to you beside the call. Say that you have got them."]
         case "handed_back":
             return ["A colleague has talked with the customer and gives them back to you. Go on from there."]
+        case "handed_over":
+            return ["A colleague of your team has just handed the customer over to you. Go on without asking again."]
     return []
 
 

@@ -42,7 +42,8 @@ class Script:
 async def _converse(talk: Exchange, tools: Toolbox, turn: Turn) -> AsyncIterator[Piece]:
     memory = talk.memory
     memory.silences = 0
-    first = not memory.greeted and not any(entry.role == "agent" for entry in turn.history)
+    new_here = turn.cue == "handed_over" or not any(entry.role == "agent" for entry in turn.history)
+    first = not memory.greeted and new_here
     memory.greeted = True
     if not talk.raw and turn.cue == "message" and memory.entered:
         talk.say("I can only read text here, I'm afraid. Could you put it in words?")
@@ -53,7 +54,8 @@ async def _converse(talk: Exchange, tools: Toolbox, turn: Turn) -> AsyncIterator
     else:
         if first:
             _greet(talk)
-        if not memory.entered and talk.stage.type in ("start", "dialogue"):
+        back = turn.cue == "handed_over" and memory.visited  # and the next step begins with its own words
+        if not memory.entered and talk.stage.type in ("start", "dialogue") and not back:
             talk.enter(talk.stage.id)
         if turn.cue == "told":
             talk.say(talk.vary(_GOT_IT))

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from hub.engine import NOBODY, Account
 
-Cue = Literal["opened", "message", "handed_back", "silence", "told"]
+Cue = Literal["opened", "message", "handed_back", "handed_over", "silence", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,23 @@ class Function:
 class Colleague:
     """Another member of the team whom this agent may hand the customer to.
 
-    `function` is how that is called where a model decides, `description` when it is right to do so.
+    `function` is how that is called where a model decides, `description` when it is right to do so, `phrases` what a
+    customer says then. `message` is said by the hub when it happens: the brain need not say so itself.
     """
 
     member: str
     function: str
     description: str = ""
+    name: str = ""
+    message: str = ""
+    phrases: tuple[str, ...] = ()
+
+    @property
+    def when(self) -> str:
+        """When to hand over, as a model is told."""
+        like = f"The customer says something like: {'; '.join(self.phrases[:5])}" if self.phrases else ""
+        told = f"Hand the customer over to {self.name or self.member}."
+        return " ".join(part for part in (told, self.description, like) if part)
 
 
 class Toolbox(Protocol):
@@ -93,7 +104,8 @@ class Turn:
     """What the agent is asked.
 
     `agent` is the frozen agent definition (`hub.models.agent`), `cue` what just happened (`told`: on a call, something
-    they wrote came in another way), `said`
+    they wrote came in another way; `handed_over`: a colleague gave this agent the customer in this very turn, the last
+    of the history says why, and `said` may be empty), `said`
     what the customer said that is not answered yet (several messages are joined by newlines),
     `history` everything before it. `state` belongs to the brain: a JSON-able dictionary kept with
     the interaction; changes are saved with the reply and thrown away with it. `now` is aware and in
@@ -165,10 +177,14 @@ class HandToHuman:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """A colleague of the team goes on from here, knowing what was said."""
+    """A colleague of the team goes on from here, knowing what was said; the last piece of an answer.
+
+    `answered`: what the customer said has been dealt with, and the colleague begins by themselves.
+    """
 
     member: str
     reason: str = ""
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from hub.dialogue.exchange import Exchange
 from hub.dialogue.flow import HOPS, depends_on, follow, names_another_fault, open_fields
 from hub.dialogue.phrasing import returning
 from hub.dialogue.template import fill_tree
-from hub.dialogue.turn import Collected, Finish, HandToHuman, Piece, Say, Toolbox, ToolResult, UsedTool
+from hub.dialogue.turn import Collected, Finish, HandOver, HandToHuman, Piece, Say, Toolbox, ToolResult, UsedTool
 from hub.models.flow import FieldSpec, Stage
 
 _HUMAN_TOOLS = ("hand_to_human", "transfer")
@@ -178,6 +178,9 @@ async def _use_tool(talk: Exchange, tools: Toolbox, stage: Stage) -> AsyncIterat
     if stage.tool in (*_HUMAN_TOOLS, *_END_TOOLS) and (tool is None or tool.kind == "builtin"):
         _builtin(talk, stage, arguments)
         return
+    if (colleague := next((one for one in talk.turn.colleagues if one.function == stage.tool), None)) is not None:
+        _hand_over(talk, stage, HandOver(colleague.member, str(arguments.get("reason") or ""), answered=True))
+        return
     if tool and tool.waiting_message and tool.speak_during_execution:
         yield Say(talk.write(tool.waiting_message), waiting=True)
     for piece in talk.take():
@@ -233,6 +236,16 @@ def _builtin(talk: Exchange, stage: Stage, arguments: dict[str, Any]) -> None:
     else:
         talk.flush()
         talk.pieces.append(Finish(str(arguments.get("reason") or "goodbye")))
+    talk.over = True
+
+
+def _hand_over(talk: Exchange, stage: Stage, over: HandOver) -> None:
+    """A colleague goes on. Should the customer come back, the flow is behind this stage, or at its beginning."""
+    start = talk.plan.flow.start
+    talk.memory.stage = follow(stage, talk.facts()) or (start.id if start else "")
+    talk.memory.entered = False
+    talk.flush()
+    talk.pieces.append(over)
     talk.over = True
 
 

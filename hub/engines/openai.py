@@ -87,11 +87,6 @@ class Completions:
             known.popitem(last=False)
         return known[account]
 
-    async def close(self) -> None:
-        """Close the connections of this event loop."""
-        for client in self._clients.pop(asyncio.get_running_loop(), OrderedDict()).values():
-            await client.close()
-
 
 class _Client:
     """One account's connections."""

@@ -17,6 +17,7 @@ from hub.models.result import Outcome, ResultCase, ResultField, ResultValue
 from hub.models.saved_test import SavedTest
 from hub.models.share import Share
 from hub.models.skill import Skill
+from hub.models.team import Team, TeamDefinition
 from hub.models.tool_call import Callback, ToolCall, ToolSecret
 from hub.models.transit import FetchEntry, InboxEntry, Node, OutboxEntry
 from hub.models.usage import Price, UsageEntry
@@ -27,6 +28,6 @@ __all__ = [
     "Command", "Consent", "Customer", "CustomerChange", "CustomerImport", "Event", "FetchEntry", "Identity",
     "InboxEntry", "Interaction", "Knowledge", "KnowledgeAgent", "Mail", "Mention", "Message", "Node", "OutboxEntry",
     "Outcome", "Price", "Question", "Recording", "Replay", "ResultCase", "ResultField", "ResultValue", "SavedTest",
-    "SavedView", "Share", "SignInAttempt", "Skill", "StoredFile", "Tag", "Tombstone", "ToolCall", "ToolSecret",
-    "UsageEntry", "User", "UserSession", "Verification", "Workspace",
+    "SavedView", "Share", "SignInAttempt", "Skill", "StoredFile", "Tag", "Team", "TeamDefinition", "Tombstone",
+    "ToolCall", "ToolSecret", "UsageEntry", "User", "UserSession", "Verification", "Workspace",
 ]  # fmt: skip

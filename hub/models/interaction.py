@@ -48,9 +48,10 @@ class Interaction(SQLModel, table=True):
     `heard_seq` is the newest customer message, `answered_seq` the newest one that was answered.
     `read_seq` is the newest one that somebody of ours has seen, `rating` what the person thought of it, 1 to 5.
     `waiting_since` is when the oldest unanswered customer message came. `agent` is the frozen
-    definition, `state` belongs to its brain, `hooked` to its hooks, which look again at `hooks_due_at`. `idle_at` is
-    when quiet closes it. Of a live one, `node` is the process that holds it, `external_id` the carrier's id,
-    `answered_at` when the line opened.
+    definition, `state` belongs to its brain, `hooked` to its hooks, which look again at `hooks_due_at`. Of one with a
+    team, `team` is all of it, frozen; `member` is the key of the one who has the customer now, and `agent`, `agent_id`
+    and `agent_version` are theirs. `idle_at` is when quiet closes it. Of a live one, `node` is the process that holds
+    it, `external_id` the carrier's id, `answered_at` when the line opened.
     """
 
     __table_args__ = (
@@ -88,6 +89,8 @@ class Interaction(SQLModel, table=True):
     customer_id: UUID = Field(foreign_key="customer.id")
     address_id: UUID | None = Field(default=None, foreign_key="address.id")
     agent_id: UUID | None = Field(default=None, foreign_key="agent.id")
+    team_id: UUID | None = Field(default=None, foreign_key="team.id")
+    member: str = ""
     channel: str
     direction: str = "inbound"
     thread: str
@@ -127,6 +130,7 @@ class Interaction(SQLModel, table=True):
     parameters: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     meta: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE, sa_column_kwargs={"name": "metadata"})
     agent: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
+    team: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
 
 
 class Tag(SQLModel, table=True):

@@ -12,7 +12,7 @@ from hub.models import Event, Interaction, Message
 from hub.store import interactions
 
 SHOWN_EVENTS = (
-    "tool.called", "stage.entered", "field.collected", "interaction.started", "interaction.ended",
+    "tool.called", "stage.entered", "member.changed", "field.collected", "interaction.started", "interaction.ended",
     "interaction.needs_human", "interaction.taken_over", "interaction.handed_back", "interaction.assigned",
     "interaction.snoozed", "interaction.tagged", "interaction.rated", "interaction.call_requested",
     "interaction.left_email", "consent.revoked", "consent.granted", "message.unsure", "message.parked",

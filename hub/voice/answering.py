@@ -6,7 +6,18 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hub.dialogue.turn import Collected, Cue, EnterStage, Failure, Finish, HandToHuman, Piece, Say, UsedTool
+from hub.dialogue.turn import (
+    Collected,
+    Cue,
+    EnterStage,
+    Failure,
+    Finish,
+    HandOver,
+    HandToHuman,
+    Piece,
+    Say,
+    UsedTool,
+)  # fmt: skip
 from hub.voice.hearing import CustomerTurn
 from hub.voice.mind import Thought
 from hub.voice.speaking import Said
@@ -24,7 +35,8 @@ Acts = UsedTool | EnterStage | Collected
 class Reply:
     """One answer under way. Until its first sound it may be thrown away without a trace.
 
-    `after` is the answer before it, where that is still being said and was not to be interrupted.
+    `after` is the answer before it, where that is still being said and was not to be interrupted; `behind` what a
+    colleague is still saying who handed the customer over.
     """
 
     cue: Cue
@@ -39,10 +51,11 @@ class Reply:
     spoken: Said | None = None
     words: list[str] = field(default_factory=list)
     acts: list[Acts] = field(default_factory=list)
-    last: Finish | HandToHuman | None = None
+    last: Finish | HandToHuman | HandOver | None = None
     failure: Failure | None = None
     task: "asyncio.Task[None] | None" = None
     after: "Reply | None" = None
+    behind: Said | None = None
 
     @property
     def waits(self) -> bool:
@@ -218,7 +231,7 @@ class Answers:
                             interruptible=reply.cue != "opened" or self._call.settings.opening_interruptible,
                         )
                     await self._call.speaking.add(reply.spoken, sentence)
-            case Finish() | HandToHuman():
+            case Finish() | HandToHuman() | HandOver():
                 reply.last = piece
             case Failure():
                 reply.failure = piece
@@ -236,8 +249,9 @@ class Answers:
         reply.timing |= {
             "model_ms": max(round((reply.first_piece_at - reply.asked_at) * 1000), 0),
             "voice_ms": round((said.first_chunk_at - max(said.first_request_at, reply.asked_at)) * 1000),
-            "response_ms": round((now - reply.ended_at) * 1000),
         }
+        if reply.behind is None:  # else nobody waited for it
+            reply.timing["response_ms"] = round((now - reply.ended_at) * 1000)
         said.timing = reply.timing
         self._call.line.tell({"type": "latency", **reply.timing})
         self._keep(reply)
@@ -247,7 +261,7 @@ class Answers:
         if not reply.kept:
             reply.kept = True
             reply.thought.keep()
-            if reply.said:
+            if reply.said and reply.cue != "handed_over":  # else it was when the colleague dealt with it
                 self._call.mind.remember("customer", reply.said)
                 self._unanswered.clear()
         acts, reply.acts = reply.acts, []
@@ -264,6 +278,11 @@ class Answers:
                 self._call.watch.ask_again()
             return
         self._keep(reply)
+        if isinstance(reply.last, HandOver):
+            if reply.spoken is not None:
+                await reply.spoken.sounded.wait()
+            self._hand_over(reply, reply.last)
+            return
         self._expect(reply)
         if reply.spoken is not None:
             await reply.spoken.over.wait()
@@ -273,6 +292,17 @@ class Answers:
             self._call.decide(reply.last)
             if isinstance(reply.last, Finish):
                 self._call.end(reply.last.reason)
+
+    def _hand_over(self, reply: Reply, over: HandOver) -> None:
+        """A colleague thinks from now on, and begins while the words that announce them are still being said."""
+        call = self._call
+        call.decide(over)
+        cue: Cue = "handed_over"
+        timing = {} if reply.spoken is not None else reply.timing
+        said = "" if over.answered else reply.said
+        self.reply = self._think(cue, said, reply.ended_at, timing)
+        self.reply.behind = reply.spoken
+        call.watch.turn_over()
 
     def _expect(self, reply: Reply) -> None:
         """Tell the ears what was said and offered: it is what the customer will speak about."""

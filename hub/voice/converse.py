@@ -24,6 +24,7 @@ from hub.voice.watch import Watch
 
 log = logging.getLogger("hub.voice")
 
+SETTLED_SECONDS = 0.05
 MOST_MISSES = 2
 """Turns in a row that the ears made nothing of, until others take their place."""
 
@@ -67,6 +68,7 @@ class Conversation:
         self.speaking = Speaking(line, self.format, self.ledger, mouths, journal, self.answered_at)
         self.hearing = Hearing(self.format, self.turns, self)
         self._mouths = mouths
+        self._opened: list[Chain[OpenEars] | Chain[OpenMouth]] = [ears, mouths]
         self.watch = Watch(self)
         self.answers = Answers(self)
         self.silent = False
@@ -134,8 +136,8 @@ class Conversation:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.record()
         await self.speaking.aclose(heard_until)
-        await self._ears.close()
-        await self._mouths.close()
+        for chain in self._opened:
+            await chain.close()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run it as long as the call; its failure is logged and ends nothing else."""
@@ -341,6 +343,44 @@ class Conversation:
         """Keys count as said."""
         now = self.now
         self.turn_over(CustomerTurn(digits, began_at, now, now, now, keys=True))
+
+    # colleagues
+
+    def hand_to(
+        self, settings: Call, language: str, ears: Chain[OpenEars], mouths: Chain[OpenMouth]
+    ) -> None:  # fmt: skip
+        """Another member of the team talks from now on: their voice, their ears, their patience.
+
+        What is being said is finished by the voice that began it. How speech is told from noise stays as it was.
+        """
+        self.settings = settings
+        self.turns.use(settings.turn_taking, language)
+        self.watch.use(settings)
+        self._opened += [ears, mouths]
+        former, self._mouths = self._mouths, mouths
+        self.speaking.use(mouths)
+        self.spawn(self._speak_with(mouths, former))
+        self.spawn(self._listen_with(ears))
+
+    async def _speak_with(self, mouths: Chain[OpenMouth], former: Chain[OpenMouth]) -> None:
+        await mouths.open()
+        self.speaking.can_speak()  # or notice that there is no voice left
+        await self.speaking.prepare(self._at_hand())
+        await self.speaking.done_with(former)
+        await former.close()
+
+    async def _listen_with(self, ears: Chain[OpenEars]) -> None:
+        """Hear with these as soon as nobody is in the midst of a sentence; if none opens, with those there are."""
+        if await ears.open() is None:
+            return
+        while self.hearing.under_way:  # noqa: ASYNC110 - the hearing knows nothing of us
+            await asyncio.sleep(SETTLED_SECONDS)
+        if self._opened[-2] is not ears:  # handed over once more meanwhile
+            await ears.close()
+            return
+        former, self._ears = self._ears, ears
+        self.spawn(self._hear())
+        await former.close()
 
     # silence and people
 

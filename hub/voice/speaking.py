@@ -24,6 +24,7 @@ class Said:
     """An utterance under way: what is left to say, and who wants to know of its first sound and its end."""
 
     utterance: Utterance
+    mouths: Chain[OpenMouth]
     interruptible: bool = True
     filler: bool = False
     waiting: deque[str] = field(default_factory=deque)
@@ -33,6 +34,7 @@ class Said:
     timing: dict[str, Any] = field(default_factory=dict)
     first_request_at: float = 0.0
     first_chunk_at: float = 0.0
+    sounded: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -109,7 +111,7 @@ class Speaking:
     ) -> Said:
         """A new utterance behind those there are, or `first` before those that have not begun."""
         self._numbers += 1
-        said = Said(Utterance(self._numbers, author), interruptible, filler, begun=begun, ended=ended)
+        said = Said(Utterance(self._numbers, author), self._mouths, interruptible, filler, begun=begun, ended=ended)
         if first:
             at = next((i for i, other in enumerate(self._queue) if not other.utterance.begun_at), len(self._queue))
             self._queue.insert(at, said)
@@ -141,6 +143,15 @@ class Speaking:
     def mute(self, muted: bool) -> None:
         """While muted, sound goes on its way as silence."""
         self._muted = muted
+
+    def use(self, mouths: Chain[OpenMouth]) -> None:
+        """Somebody else speaks from now on; what was begun or waits is said by who began it."""
+        self._mouths = mouths
+
+    async def done_with(self, mouths: Chain[OpenMouth]) -> None:
+        """Until nothing is left that these have to say."""
+        for said in [one for one in self._queue if one.mouths is mouths]:
+            await said.over.wait()
 
     def can_speak(self) -> None:
         """The first voice is at work: what waited for it is said."""
@@ -267,14 +278,14 @@ class Speaking:
 
     def _request(self, said: Said, ahead: deque[Synthesis | Ready]) -> None:
         """Let the next sentences be made."""
-        opened = self._mouths.engine
+        opened = said.mouths.engine
         while opened is not None and len(ahead) < MADE_AHEAD and len(ahead) < len(said.waiting):
             text = said.waiting[len(ahead)]
             if not said.first_request_at:
                 said.first_request_at = self.now
-            sound = KEPT.get(self._voice, text, self.format) if said.filler else None
+            sound = KEPT.get(_voice(said.mouths), text, self.format) if said.filler else None
             ahead.append(Ready(text, sound) if sound is not None else Synthesis(opened, text, self.format))
-        if opened is None and said.waiting and self._mouths.spent:
+        if opened is None and said.waiting and said.mouths.spent:
             self.voiceless = True
             said.waiting.clear()
 
@@ -293,7 +304,7 @@ class Speaking:
             ahead.clear()
             await self._mouth_failed(said, sentence, str(error))
         else:
-            self._mouths.worked()
+            said.mouths.worked()
             sentence.whole = True
         finally:
             synthesis.cancel()
@@ -309,7 +320,7 @@ class Speaking:
         said.utterance.sentences = [s for s in said.utterance.sentences if s.text]
         if rest := unheard(whole, sentence.text):
             said.waiting.appendleft(rest)
-        await self._mouths.next(why)
+        await said.mouths.next(why)
 
     async def _give(self, said: Said, sentence: Sentence | None, sound: bytes) -> None:
         if self._muted:
@@ -317,6 +328,7 @@ class Speaking:
         first = not said.utterance.begun_at
         if first:
             said.first_chunk_at = said.utterance.begun_at = self.now
+            said.sounded.set()
         self.ledger.give(sound, sentence)
         self._sounds_until = max(self._sounds_until, self.now) + len(sound) / self.format.bytes_per_second
         if first or (sentence is not None and sentence.end - sentence.begin == len(sound)):
@@ -347,6 +359,7 @@ class Speaking:
         if said.over.is_set():
             return
         said.over.set()
+        said.sounded.set()
         utterance.ended_at = self.now
         heard = utterance.text
         utterance.rest = " ".join(said.waiting)
@@ -372,14 +385,13 @@ class Speaking:
     async def prepare(self, phrases: list[str]) -> None:
         """Have phrases ready that must come at once."""
         for text in phrases:
-            opened, voice = self._mouths.engine, self._voice
+            opened, voice = self._mouths.engine, _voice(self._mouths)
             if not text or opened is None or KEPT.get(voice, text, self.format) is not None:
                 continue
             with contextlib.suppress(EngineFailed):
                 KEPT.put(voice, text, self.format, await made(opened, text, self.format))
 
-    @property
-    def _voice(self) -> str:
-        """Which voice speaks: the engine, and what it was opened with."""
-        opened = self._mouths.engine
-        return f"{self._mouths.name} {opened.voice}" if opened is not None else ""
+
+def _voice(mouths: Chain[OpenMouth]) -> str:
+    """Which voice speaks: the engine, and what it was opened with."""
+    return f"{mouths.name} {mouths.engine.voice}" if mouths.engine is not None else ""

@@ -36,6 +36,10 @@ class Turns:
     """The agent's settings, as answers to the questions of the loop."""
 
     def __init__(self, settings: TurnTaking, language: str) -> None:
+        self.use(settings, language)
+
+    def use(self, settings: TurnTaking, language: str) -> None:
+        """Another agent's settings from now on."""
         self.settings = settings
         given = settings.acknowledgements
         self._acknowledged = _words(" ".join(given)) if given else _words(ACKNOWLEDGEMENTS.get(language[:2], ""))

@@ -5,6 +5,8 @@ import itertools
 import logging
 from typing import TYPE_CHECKING
 
+from hub.models.voice import Call
+
 if TYPE_CHECKING:
     from hub.voice.converse import Conversation
 
@@ -36,7 +38,11 @@ class Watch:
         self._wrapped_up = self._time_up = False
         self._digits = ""
         self._first_digit_at = self._digit_at = 0.0
-        settings = call.settings
+        self._sign_at = 0.0
+        self.use(call.settings)
+
+    def use(self, settings: Call) -> None:
+        """The words of this agent from now on."""
         self._fillers = itertools.cycle(settings.filler_messages) if settings.filler_messages else None
         words = settings.backchannel_words if settings.backchannel_enabled else []
         self._signs = itertools.cycle(words) if words else None
@@ -108,6 +114,9 @@ class Watch:
             call.end("error")
             return
         if reply is None or reply.waits or not reply.sure.is_set():
+            return
+        if reply.behind is not None and not reply.behind.over.is_set():
+            self.turn_over()
             return
         waited = call.now - self._turn_over_at
         answered_at = max(self._turn_over_at, speaking.quiet_since)

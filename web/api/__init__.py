@@ -28,6 +28,7 @@ from web.api.results import ResultsApi
 from web.api.sending import Sending
 from web.api.skills import Skills
 from web.api.takeout import Takeout
+from web.api.teams import Teams
 from web.api.templates import Templates
 from web.api.tool_secrets import ToolSecrets
 from web.api.tools import AgentTools, ToolCalls
@@ -50,6 +51,7 @@ RESOURCES: list[Any] = [
     AgentVersions,
     KnowledgeItems,
     Skills,
+    Teams,
     Customers,
     Identities,
     Changes,

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import identity
 from hub.models import Address
-from hub.store import agents, listing
+from hub.store import agents, listing, teams
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
@@ -37,7 +37,8 @@ class AddressCreate(Shape):
     channel: ChannelName
     value: str = Field(min_length=1, max_length=320, description="E.164 number, email, sender id or widget key.")
     name: str = Field(default="", max_length=200)
-    agent_id: UUID | None = Field(default=None, description="Who answers there; null: people.")
+    agent_id: UUID | None = Field(default=None, description="Who answers there; null: a team, or people.")
+    team_id: UUID | None = Field(default=None, description="The team that answers there, in place of an agent.")
     options: dict[str, Any] = Field(default={}, max_length=100, description="Options of the channel.")
 
 
@@ -47,6 +48,7 @@ class AddressUpdate(Shape):
     model_config = patching({"agent_id": None})
     name: str = Field(default="", max_length=200)
     agent_id: UUID | None = None
+    team_id: UUID | None = None
     options: dict[str, Any] = Field(default={}, max_length=100)
 
 
@@ -57,6 +59,7 @@ class AddressPublic(Shape):
         {
             "id": "0198c0de-0000-7000-8000-000000000007",
             **_EXAMPLE,
+            "team_id": None,
             "options": {},
             "created_at": "2026-01-31T09:00:00Z",
         }
@@ -66,6 +69,7 @@ class AddressPublic(Shape):
     value: str
     name: str
     agent_id: UUID | None
+    team_id: UUID | None
     options: dict[str, Any]
     created_at: datetime
 
@@ -81,19 +85,25 @@ def public(address: Address) -> AddressPublic:
         value=address.value,
         name=address.name,
         agent_id=address.agent_id,
+        team_id=address.team_id,
         options=address.options,
         created_at=address.created_at,
     )
 
 
-async def _check_agent(db: AsyncSession, request: ApiRequest, agent_id: UUID | None) -> None:
-    if agent_id is None:
-        return
-    found = await agents.agent(db, request.workspace_id, agent_id)
-    if found is None:
-        raise missing("agent")
-    if found.archived_at is not None:
-        raise Refusal(409, "This agent is archived.", pointer=pointer("agent_id"), code="archived")
+async def _check_answerer(
+    db: AsyncSession, request: ApiRequest, agent_id: UUID | None, team_id: UUID | None
+) -> None:  # fmt: skip
+    """Whether the agent or the team is there. Raises `Refusal`."""
+    if agent_id is not None and team_id is not None:
+        raise Refusal(422, "Give agent_id or team_id, not both.", pointer=pointer("team_id"), code="ambiguous")
+    agent = await agents.agent(db, request.workspace_id, agent_id) if agent_id else None
+    team = await teams.team(db, request.workspace_id, team_id) if team_id else None
+    for name, wanted, found in (("agent", agent_id, agent), ("team", team_id, team)):
+        if wanted and found is None:
+            raise missing(name)
+        if found is not None and found.archived_at is not None:
+            raise Refusal(409, f"This {name} is archived.", pointer=pointer(f"{name}_id"), code="archived")
 
 
 async def _normal(db: AsyncSession, request: ApiRequest, channel: str, value: str) -> str:
@@ -120,11 +130,11 @@ class Addresses(Controller):
         """From now on what arrives there is ours. Each address belongs to one workspace."""
         try:
             async with request.store.write() as db:
-                await _check_agent(db, request, data.agent_id)
+                await _check_answerer(db, request, data.agent_id, data.team_id)
                 made = Address(
                     workspace_id=request.workspace_id, channel=data.channel, name=data.name,
                     value=await _normal(db, request, data.channel, data.value), agent_id=data.agent_id,
-                    options=data.options, created_at=request.clock.now(),
+                    team_id=data.team_id, options=data.options, created_at=request.clock.now(),
                 )  # fmt: skip
                 db.add(made)
                 await db.flush()
@@ -163,13 +173,16 @@ class Addresses(Controller):
     async def update_address(
         self, request: ApiRequest, address_id: PathId, data: JSONBody[AddressUpdate]
     ) -> AddressPublic:
-        """Replace the given fields. `agent_id` null lets people answer."""
+        """Replace the given fields. An agent takes the place of a team and a team that of an agent; with neither,
+        people answer.
+        """
         async with request.store.write() as db:
             found = await agents.address(db, request.workspace_id, address_id)
             if found is None:
                 raise missing("address")
-            if "agent_id" in data.model_fields_set:
-                await _check_agent(db, request, data.agent_id)
+            await _check_answerer(db, request, data.agent_id, data.team_id)
+            if data.agent_id or data.team_id:
+                found.agent_id = found.team_id = None
             for name in data.model_fields_set:
                 setattr(found, name, getattr(data, name))
         return public(found)

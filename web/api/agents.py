@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import versions
 from hub.models import Agent, AgentDefinition
-from hub.store import agents, listing
+from hub.store import agents, listing, teams
 from web import call_settings
 from web.api.paging import Cursor, Limit, Page, before, page
 from web.api.refusals import Malformed, Refusal, missing, pointer
@@ -198,11 +198,17 @@ class Agents(Controller):
 
     @delete("/{agent_id:uuid}", opt={"scope": "write"}, summary="Archive an agent")
     async def delete_agent(self, request: ApiRequest, agent_id: PathId) -> None:
-        """It starts nothing new and answers at no address any more; what it has begun goes on."""
+        """It starts nothing new and answers at no address any more; what it has begun goes on.
+
+        A member of a team is taken out of it first.
+        """
         async with request.store.write() as db:
             found = await agents.agent(db, request.workspace_id, agent_id)
             if found is None:
                 raise missing("agent")
+            if used := await teams.with_agent(db, request.workspace_id, agent_id):
+                words = f"This agent is a member of {', '.join(team.name for team in used)}. Take it out there first."
+                raise Refusal(409, words, code="in_team")
             found.archived_at = found.archived_at or request.clock.now()
             for address in await agents.addresses(db, request.workspace_id):
                 if address.agent_id == agent_id:

@@ -44,6 +44,9 @@ _INTERACTION: dict[str, Any] = {
     "agent_id": "0198c0de-0000-7000-8000-000000000001",
     "agent_name": "Front desk",
     "agent_version": 1,
+    "team_id": None,
+    "team_name": "",
+    "member": "",
     "parameters": {"name": "Ana"},
     "metadata": {"order": "A1004"},
     "tags": [],
@@ -159,6 +162,7 @@ class InteractionCreate(Said):
         description="Fields of the agent's definition for this interaction alone, such as "
         '`{"call": {"speaking": {"speed": 1.2}}}`: objects are merged, lists and other values replaced.',
     )
+    team_id: UUID | None = Field(default=None, description="A team that answers, in place of an agent.")
     skill_ids: list[UUID] = Field(default=[], max_length=20, description="Skills to start with.")
     address_id: UUID | None = Field(default=None, description="Where from; default your oldest of this channel.")
     text: str = Field(default="", max_length=10_000, description="Said first; default the agent's opening message.")
@@ -189,6 +193,9 @@ class InteractionPublic(Shape):
     agent_id: UUID | None
     agent_name: str
     agent_version: int
+    team_id: UUID | None = Field(description="The team that answers; `agent_id` is of who has the customer now.")
+    team_name: str
+    member: str = Field(description="The key of the member who has the customer now.")
     parameters: dict[str, Any]
     metadata: dict[str, Any]
     tags: list[str]
@@ -314,7 +321,8 @@ class MessagePage(Page[MessagePublic]):
 
 
 _MADE = {
-    "agent_name", "metadata", "duration_seconds", "recordings_url", "results", "sentiment", "success", "cost",
+    "agent_name", "team_name", "metadata", "duration_seconds", "recordings_url", "results", "sentiment", "success",
+    "cost",
 }  # fmt: skip
 _SAME = set(InteractionPublic.model_fields) - _MADE
 
@@ -349,6 +357,7 @@ def interaction_public(found: Interaction, beside: Outcomes | None = None) -> In
     answered, ended = found.answered_at, found.ended_at
     return InteractionPublic(
         agent_name=found.agent.get("name", ""),
+        team_name=found.team.get("name", ""),
         metadata=found.meta,
         duration_seconds=(ended - answered).total_seconds() if answered and ended else None,
         recordings_url=f"/v1/interactions/{found.id}/recordings" if answered else None,

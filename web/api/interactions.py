@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from hub.core.known import known
 from hub.core.templates import filled
 from hub.dialogue.asked import unfilled, unused
-from hub.models import Address, Agent, AgentDefinition, Skill
+from hub.models import Address, Agent, AgentDefinition, Skill, Team
 from hub.models.interaction import Owner, Status
 from hub.overrides import overridden, paths
-from hub.store import agents, interactions, listing
+from hub.store import agents, interactions, listing, teams
 from hub.store.listing import Wanted
 from web.api.addresses import ChannelName
 from web.api.agents import check
@@ -53,7 +53,7 @@ class Interactions(Controller):
 
         With `agent` or `overrides` it is always a new one: 409 while another with the same person is open.
         """
-        agent, address, skills = await _chosen(request, data)
+        agent, team, address, skills = await _chosen(request, data)
         given = await _definition(request, data, agent, address)
         text, (media, content) = data.text, await carried(request, data.channel, data, data.text)
         if not (text or media) and content:
@@ -62,7 +62,7 @@ class Interactions(Controller):
             context = request.hub.context
             text, content = await filled(context, data.channel, data.template.id, data.template.variables)
         begun = await request.hub.start(
-            request.workspace_id, data.channel, data.to, agent=agent, address=address, skills=skills,
+            request.workspace_id, data.channel, data.to, agent=agent, team=team, address=address, skills=skills,
             text=text, content=content, media=media, name=data.name, parameters=dict(data.parameters),
             meta=data.metadata, retry=data.retry_context, **given,
         )  # fmt: skip
@@ -155,8 +155,10 @@ async def _definition(
     }  # fmt: skip
 
 
-async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent | None, Address | None, list[Skill]]:
-    """The agent, the address and the skills that were asked for. Raises `Refusal`."""
+async def _chosen(
+    request: ApiRequest, data: InteractionCreate
+) -> tuple[Agent | None, Team | None, Address | None, list[Skill]]:
+    """The agent, the team, the address and the skills that were asked for. Raises `Refusal`."""
     if data.channel not in request.hub.context.channels:
         raise Refusal(
             422, f"The channel {data.channel} is not set up here.", pointer=pointer("channel"), code="channel"
@@ -165,24 +167,33 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
     if is_live and (data.text or data.media):
         words = "A call begins with the agent's opening message. Change that, or use POST .../say during the call."
         raise Refusal(422, words, pointer=pointer("text"), code="live")
+    who = [name for name in ("agent_id", "agent", "team_id") if getattr(data, name) is not None]
+    if len(who) > 1:
+        raise Refusal(422, f"Give {' or '.join(who)}, not both.", pointer=pointer(who[1]), code="ambiguous")
     if data.agent is not None:
-        if data.agent_id is not None:
-            raise Refusal(422, "Give agent_id or agent, not both.", pointer=pointer("agent"), code="ambiguous")
         if data.overrides:
             words = "Write it into agent: overrides are for a stored one."
             raise Refusal(422, words, pointer=pointer("overrides"), code="ambiguous")
         check(data.agent, "agent")
     async with request.store.read() as db:
         agent = await agents.agent(db, request.workspace_id, data.agent_id) if data.agent_id else None
+        team = await teams.team(db, request.workspace_id, data.team_id) if data.team_id else None
         address = await agents.address(db, request.workspace_id, data.address_id) if data.address_id else None
         others = [] if address else await agents.addresses(db, request.workspace_id, data.channel)
         skills = [found for one in data.skill_ids if (found := await agents.skill(db, request.workspace_id, one))]
     if data.agent_id and agent is None:
         raise missing("agent")
+    if data.team_id and team is None:
+        raise missing("team")
+    if data.team_id and data.overrides:
+        words = "Overrides are for one agent: give agent_id in place of team_id."
+        raise Refusal(422, words, pointer=pointer("overrides"), code="ambiguous")
     if len(skills) != len(data.skill_ids):
         raise missing("skill")
     if agent is not None and agent.archived_at is not None:
         raise Refusal(409, "This agent is archived.", pointer=pointer("agent_id"), code="archived")
+    if team is not None and team.archived_at is not None:
+        raise Refusal(409, "This team is archived.", pointer=pointer("team_id"), code="archived")
     if data.address_id and address is None:
         raise missing("address")
     if address is not None and address.channel != data.channel:
@@ -195,6 +206,8 @@ async def _chosen(request: ApiRequest, data: InteractionCreate) -> tuple[Agent |
             422, f"You have no {data.channel} address to send from. Add one by POST /v1/addresses.",
             pointer=pointer("channel"), code="no_address",
         )  # fmt: skip
-    if is_live and data.agent is None and not (agent or any(one.agent_id for one in [address, *others[:1]] if one)):
-        raise Refusal(422, "Nobody would speak: give agent_id or agent.", pointer=pointer("agent_id"), code="no_agent")
-    return agent, address, skills
+    answered = any(one.answered for one in [address, *others[:1]] if one)
+    if is_live and not (who or answered):
+        words = "Nobody would speak: give agent_id, agent or team_id."
+        raise Refusal(422, words, pointer=pointer("agent_id"), code="no_agent")
+    return agent, team, address, skills

@@ -1,5 +1,6 @@
 """Addresses: where people reach us, who answers there, what to paste at the provider, what is missing."""
 
+import contextlib
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,8 +12,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.channel import Channel
 from hub.identity import NotAnIdentity, normal
-from hub.models import Address
-from hub.store import agents, overview
+from hub.models import Address, Agent, Team
+from hub.store import agents, overview, teams
 from web import auth
 from web.pages import widget_options
 from web.pages.form import Errors, Form, found, read, uuid_or_404
@@ -34,6 +35,8 @@ EXAMPLES = {
     "email": "help@example.com",
     "visitor": "support-desk",
 }
+TEAM = "team:"
+"""Before the id of a team, where agents and teams are chosen between."""
 _FIELDS = ("channel", "value", "name", "agent_id", "origins", "greeting", "accent", *widget_options.FIELDS)
 _WIDGET = re.compile(r"[a-z0-9][a-z0-9_-]{1,62}")
 
@@ -51,12 +54,13 @@ async def _listing(request: AnyRequest, status: int = 200, **more: Any) -> Templ
         rows = await agents.addresses(db, workspace_id)
         last = await overview.last_by_address(db, workspace_id)
         choices = await agents.agents(db, workspace_id)
+        groups = await teams.teams(db, workspace_id)
     blank = dict.fromkeys(_FIELDS, "") | {"channel": "sms"} | widget_options.BLANK
     given = {"blank": blank, "values": blank, "editing": ""} | more
     return settings_page(
         request, "addresses", "addresses.html", status,
         cards=[_card(request, row, channels.get(row.channel), last.get(row.id)) for row in rows],
-        channels=channels, agents=choices, examples=EXAMPLES, **given,
+        channels=channels, agents=choices, teams=groups, examples=EXAMPLES, **given,
     )  # fmt: skip
 
 
@@ -87,7 +91,7 @@ def _card(request: AnyRequest, address: Address, channel: Channel | None, last: 
             "channel": address.channel,
             "value": address.value,
             "name": address.name,
-            "agent_id": str(address.agent_id or ""),
+            "agent_id": f"{TEAM}{address.team_id}" if address.team_id else str(address.agent_id or ""),
             "origins": "\n".join(address.options.get("origins") or []),
             "greeting": str(address.options.get("greeting") or ""),
             "accent": str(address.options.get("accent") or ""),
@@ -139,28 +143,33 @@ async def _fill(request: AnyRequest, db: AsyncSession, address: Address, form: F
         errors["greeting"] = "At most 300 characters."
     if not re.fullmatch(r"(#[0-9a-fA-F]{6})?", form.text("accent")):
         errors["accent"] = "Write a colour like #3b5bdb, or leave it empty."
-    agent_id, origins = await _agent(db, address, form, errors), _origins(form, errors)
+    (agent_id, team_id), origins = await _answerer(db, address, form, errors), _origins(form, errors)
     more = widget_options.read(form, errors) if channel.name == "webchat" else {}
     if not errors:
         address.channel, address.value, address.name = channel.name, value, form.text("name")
-        address.agent_id = agent_id
+        address.agent_id, address.team_id = agent_id, team_id
         if channel.name == "webchat":
             look = {"greeting": form.text("greeting"), "accent": form.text("accent")}
             address.options = {**address.options, "origins": origins, **look, **more}
     return errors
 
 
-async def _agent(db: AsyncSession, address: Address, form: Form, errors: Errors) -> UUID | None:
-    if not form.text("agent_id"):
-        return None
-    try:
-        agent = await agents.agent(db, address.workspace_id, UUID(form.text("agent_id")))
-    except ValueError:
-        agent = None
-    if agent is None or agent.archived_at is not None:
-        errors["agent_id"] = "Choose an agent of the list, or nobody."
-        return None
-    return agent.id
+async def _answerer(
+    db: AsyncSession, address: Address, form: Form, errors: Errors
+) -> tuple[UUID | None, UUID | None]:  # fmt: skip
+    """The agent, or the team, that answers there."""
+    given = form.text("agent_id")
+    if not given:
+        return None, None
+    chosen: Agent | Team | None = None
+    with contextlib.suppress(ValueError):
+        wanted = UUID(given.removeprefix(TEAM))
+        find = teams.team if given.startswith(TEAM) else agents.agent
+        chosen = await find(db, address.workspace_id, wanted)
+    if chosen is None or chosen.archived_at is not None:
+        errors["agent_id"] = "Choose an agent or a team of the list, or nobody."
+        return None, None
+    return (None, chosen.id) if isinstance(chosen, Team) else (chosen.id, None)
 
 
 def _origins(form: Form, errors: Errors) -> list[str]:

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import versions
 from hub.models import Agent, AgentDefinition, Knowledge, KnowledgeAgent
-from hub.store import agents, knowledge, overview
+from hub.store import agents, knowledge, overview, teams
 from web import auth
 from web.pages.definition import check
 from web.pages.form import found, read, uuid_or_404
@@ -124,6 +124,10 @@ async def archive(request: AnyRequest, agent_id: str) -> Response[Any]:
                 f"{agent.name} answers at {', '.join(bound)}. Give these another agent under Settings first.",
                 "error",
             )  # fmt: skip
+        if used := await teams.with_agent(db, workspace_id, agent.id):
+            names = ", ".join(team.name for team in used)
+            words = f"{agent.name} is a member of {names}. Take them out there first."
+            return go(request, f"/agents/{agent.id}", words, "error")
         agent.archived_at = request.app.state.clock.now()
     return go(request, "/agents", f"{agent.name} was archived.")
 

@@ -10,7 +10,7 @@ from channels.webchat import Pace, Visitor, Webchat
 from hub.channel import Refused
 from hub.core import Hub
 from hub.core.live import warm_up
-from hub.store import Store, agents
+from hub.store import Store, teams
 from web import auth
 from web.pages.form import read
 from web.pages.page import AnyRequest
@@ -60,10 +60,10 @@ async def call_from_chat(request: Request[Any, Any, Any], key: str) -> dict[str,
     async with store.read() as db:
         chat = await called(db, key)
         address = await line_of(db, chat) if chat else None
-        agent = await agents.agent(db, address.workspace_id, address.agent_id) if address and address.agent_id else None
-    if agent is None:
+        speaks = await teams.greeter(db, address) if address else None
+    if address is None or speaks is None:
         raise NotFoundException("This chat takes no calls.")
-    hub.context.spawn(warm_up(hub.context, agent.workspace_id, agent.definition))
+    hub.context.spawn(warm_up(hub.context, address.workspace_id, speaks))
     channel = web_call(hub)
     return {"ticket": channel.ticket(visitor.id, key), "iceServers": channel.ice_servers(visitor.id)}
 

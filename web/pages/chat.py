@@ -61,17 +61,33 @@ async def view(db: AsyncSession, interaction: Interaction) -> View:
     said = await interactions.messages(db, workspace_id, interaction.id, limit=MOST_EVENTS)
     made = View(interaction, light(interaction))
     messages = {message.seq: message for message in said}
-    stages = {stage["id"]: stage for stage in interaction.agent.get("flow", {}).get("stages", [])}
+    agent = _began(interaction, log)
     asked: Message | None = None
     for event in log:
         message = messages.get(event.seq)
         if message is not None:
             asked = _add_message(made, message, asked)
         else:
-            _add_event(made, event, stages)
+            agent = _member(interaction, event.data["to"]) if event.type == "member.changed" else agent
+            _add_event(made, event, _stages(agent))
     if said and said[-1].role == "agent" and made.open:
         made.choices = said[-1].choices
     return made
+
+
+def _began(interaction: Interaction, log: Sequence[Event]) -> Mapping[str, Any]:
+    """The agent who had the customer first."""
+    first = next((event for event in log if event.type == "member.changed"), None)
+    return _member(interaction, first.data["from"]) if first else interaction.agent
+
+
+def _member(interaction: Interaction, key: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = interaction.team.get("members", {}).get(key, {}).get("agent", {})
+    return found
+
+
+def _stages(agent: Mapping[str, Any]) -> dict[str, Any]:
+    return {stage["id"]: stage for stage in agent.get("flow", {}).get("stages", [])}
 
 
 def light(interaction: Interaction) -> str:
@@ -119,6 +135,9 @@ def _add_event(made: View, event: Event, stages: Mapping[str, Any]) -> None:
             made.items.append({"kind": "human", "reason": data.get("reason", "")})
         case "interaction.ended":
             made.items.append({"kind": "ended", "reason": data.get("reason", "").replace("_", " ")})
+        case "member.changed":
+            made.stage = ""
+            made.items.append({"kind": "told", "told": spoken.told(event.type, data)})
         case "call.digit" | "call.interrupted" | "call.apologised" | "call.voiceless" | "call.deaf" | "engine.failed":
             made.items.append({"kind": "told", "told": spoken.told(event.type, data)})
 

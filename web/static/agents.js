@@ -8,7 +8,7 @@
 
   /* ---- unsaved changes ---- */
   const notes = form.querySelectorAll("[data-dirty-note]");
-  let dirty = Boolean(document.querySelector(".field[data-invalid], .editor-notice"));
+  let dirty = Boolean(document.querySelector(".field[data-invalid], .editor-notice, [data-unsaved]"));
   const show = () => notes.forEach((note) => { note.hidden = !dirty; });
   show();
   form.addEventListener("input", () => { dirty = true; show(); });

@@ -10,8 +10,8 @@ from litestar.datastructures import CacheControlHeader
 from litestar.enums import MediaType
 from litestar.response import Template
 
-from hub.models import Address, Agent
-from hub.store import Store, agents
+from hub.models import Address
+from hub.store import Store, teams
 from web.settings import Settings
 from web.templating import HERE
 from web.webchat.arrival import called
@@ -37,9 +37,9 @@ async def page(request: AnyRequest, key: str) -> Template:
             "key": key,
             "title": (address.name if address else "") or "Chat",
             "intro": str(address.options.get("greeting") or "") if address else "",
-            "agent": agent.name if agent else "",
+            "agent": agent.get("name", ""),
             "accepted": ",".join(kind for kind in ACCEPTED if kind != "application/zip"),
-            "language": str(agent.definition.get("language", "en")) if agent else "en",
+            "language": str(agent.get("language", "en")),
         },
         headers={
             "Content-Security-Policy": policy(_origins(address), settings.hub_public_url),
@@ -96,12 +96,11 @@ def _origins(address: Address | None) -> list[str]:
     ]
 
 
-async def _widget(store: Store, key: str) -> tuple[Address | None, Agent | None]:
+async def _widget(store: Store, key: str) -> tuple[Address | None, dict[str, Any]]:
+    """The address with this key, and the definition of who speaks first there."""
     async with store.read() as db:
         address = await called(db, key)
-        if address is None or address.agent_id is None:
-            return address, None
-        return address, await agents.agent(db, address.workspace_id, address.agent_id)
+        return address, (await teams.greeter(db, address) or {}) if address is not None else {}
 
 
 WEBCHAT: list[Any] = [page, accent, widget, upload, live]

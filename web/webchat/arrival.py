@@ -13,7 +13,7 @@ from hub.channel import Refused
 from hub.core import chatting
 from hub.core.receive import opening
 from hub.models import Address
-from hub.store import agents
+from hub.store import agents, teams
 from web.webchat.calls import line_of, newest_calls
 from web.webchat.feed import Thread, newest
 from web.webchat.frames import Frame
@@ -32,7 +32,7 @@ async def welcome(visits: Visits, hello: Frame, network: str) -> tuple[Visitor, 
         address = await called(db, key) if isinstance(key, str) else None
         if address is None:
             raise Refused("There is no such chat. Check the widget's key.", 404)
-        agent = await agents.agent(db, address.workspace_id, address.agent_id) if address.agent_id else None
+        definition = await teams.greeter(db, address)
         if not token:
             visits.count(visits.arriving, network)
         visitor = _known(visits, token, address) if token else Visitor(address.value, secrets.token_hex(16))
@@ -41,22 +41,21 @@ async def welcome(visits: Visits, hello: Frame, network: str) -> tuple[Visitor, 
         calls_back = bool(address.options.get("call_me")) and (
             await chatting.caller_of(db, visits.hub.context, address.workspace_id) is not None
         )
-        takes_calls = agent is not None and await line_of(db, address) is not None
+        takes_calls = definition is not None and await line_of(db, address) is not None
         started = bool(token) and (
             bool(await newest(db, thread.workspace_id, thread.name, limit=1))
             or bool(await newest_calls(db, thread.workspace_id, visitor.id))
         )
-    definition = agent.definition if agent else {}
     return visitor, thread, {
         "type": "welcome",
         "token": visits.channel.token(visitor),
-        "name": definition.get("name", ""),
-        "greeting": opening(definition),
+        "name": (definition or {}).get("name", ""),
+        "greeting": opening(definition or {}),
         "started": started,
         "calls": takes_calls,
         "call_me": calls_back,
         "files": address.options.get("files") is not False,
-        "closed": "" if agent else chatting.closed_words(address, workspace, visits.hub.context.clock.now()),
+        "closed": "" if definition else chatting.closed_words(address, workspace, visits.hub.context.clock.now()),
         "limit": visits.channel.limits.length,
     }  # fmt: skip
 

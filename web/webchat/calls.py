@@ -18,7 +18,7 @@ CALLS_SHOWN = 3
 async def line_of(db: AsyncSession, chat: Address) -> Address | None:
     """The address at which visitors of this chat call, if there is one with an agent."""
     found = await agents.address_called(db, CALL, chat.value)
-    if found is None or found[0].agent_id is None or found[0].workspace_id != chat.workspace_id:
+    if found is None or not found[0].answered or found[0].workspace_id != chat.workspace_id:
         return None
     return found[0]
 

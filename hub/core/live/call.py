@@ -22,8 +22,9 @@ from hub.core.live.taping import Tape, since
 from hub.core.live.warm import GUEST, Warm
 from hub.core.live.writer import Writer
 from hub.core.write import finish
+from hub.dialogue.team import colleagues
 from hub.dialogue.template import filled_in
-from hub.dialogue.turn import Cue, Entry, HandToHuman, Piece
+from hub.dialogue.turn import Cue, Entry, HandOver, HandToHuman, Piece
 from hub.feed import TICK_SECONDS
 from hub.models import Interaction, User
 from hub.models.interaction import FINAL
@@ -36,6 +37,7 @@ from hub.voice.hold import hold_sound
 from hub.voice.mind import Mind
 from hub.voice.room import Room
 from hub.voice.speech import Format
+from hub.voice.synthesis import OpenMouth
 
 log = logging.getLogger("hub.live")
 
@@ -75,22 +77,33 @@ class LiveCall:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fault = ""
         language = str(interaction.agent.get("language", "en-US"))
-        account = partial(hub.accounts.of, interaction.workspace_id)
-        self.engines = Engines(
-            self.settings, interaction.agent, self.format, memory.topics, account, memory.accounts, self.writer.meter
-        )  # fmt: skip
+        self.engines = self._engines_of(memory)
+        ears, mouths = self._chains()
         self.conversation = Conversation(
             line,
             settings=self.settings,
             language=language,
             mind=mind or self.mind,
-            ears=Chain("ears", self.engines.ears_names, self.engines.ears, partial(self._engine_failed, "ears")),
-            mouths=Chain("mouth", self.engines.mouth_names, self.engines.mouth, partial(self._engine_failed, "mouth")),
+            ears=ears,
+            mouths=mouths,
             journal=self.writer,
             lanes=self.tape,
             decide=self._decide,
             from_ms=since(interaction.answered_at, hub.clock.now()),
         )
+
+    def _engines_of(self, memory: Memory) -> Engines:
+        account = partial(self.hub.accounts.of, self.workspace_id)
+        topics = [*memory.topics, *(phrase for one in colleagues(memory.team, memory.member) for phrase in one.phrases)]
+        return Engines(
+            self.settings, memory.agent, self.format, topics, account, memory.accounts, self.writer.meter
+        )  # fmt: skip
+
+    def _chains(self) -> tuple[Chain[OpenEars], Chain[OpenMouth]]:
+        """Their ears and their voice, not opened yet."""
+        engines, failed = self.engines, self._engine_failed
+        ears = Chain("ears", engines.ears_names, engines.ears, partial(failed, "ears"))
+        return ears, Chain("mouth", engines.mouth_names, engines.mouth, partial(failed, "mouth"))
 
     def _engine_failed(self, kind: str, name: str, why: str) -> None:
         log.warning("call %s: engine %s %s", self.id, name, why)
@@ -413,11 +426,24 @@ class LiveCall:
         self.writer.operator_said(operator, turn.text, ms(turn.began_at), ms(turn.ended_at))
 
     def _decide(self, piece: Piece) -> None:
+        if isinstance(piece, HandOver):
+            self._hand_over(piece)
+            return
         self.writer.decided(piece)
         if isinstance(piece, HandToHuman):
             self._unwritten.add(piece)  # until that is, what is written says otherwise
             self.writer.put(lambda db, interaction: self._unwritten.discard(piece))
             self.conversation.spawn(self._to_a_person())
+
+    def _hand_over(self, over: HandOver) -> None:
+        """A colleague of the team goes on, with their own engines, from the next word on."""
+        self.mind.pass_on(over)
+        memory = self.mind.memory
+        self.settings, self.agent_name = Call(**memory.agent.get("call", {})), str(memory.agent.get("name", ""))
+        self.engines = self._engines_of(memory)
+        self.writer.handed_over(over, memory.state, self.agent_name)
+        language = str(memory.agent.get("language", "en-US"))
+        self.conversation.hand_to(self.settings, language, *self._chains())
 
     async def _to_a_person(self) -> None:
         """Connect them with a number, where the agent has one and the line can; else they wait in the queue."""

@@ -10,13 +10,29 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
 from hub.core.metering import Meter
 from hub.core.thinking import failed, ready, worked
 from hub.core.toolbox import Tools
+from hub.dialogue import team
 from hub.dialogue.template import fill
-from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn, Usage
+from hub.dialogue.turn import (
+    Cue,
+    Entry,
+    Finish,
+    Function,
+    HandOver,
+    Passage,
+    Piece,
+    Say,
+    Toolbox,
+    ToolResult,
+    Turn,
+    Usage,
+)  # fmt: skip
 from hub.engine import Account
 from hub.engines import brain, choice
 from hub.models import Interaction
@@ -32,7 +48,8 @@ class Memory:
     """What stays the same for a call, and what is learnt in it.
 
     `topics` are the titles of what the agent knows, `accounts` those at hand with vendors of engines; `ours`: we called
-    them.
+    them. With a team, `member` has the customer, and agent and state are theirs; `given` are the interaction's
+    parameters, `topics_of` the topics of each member.
     """
 
     interaction_id: UUID
@@ -49,6 +66,10 @@ class Memory:
     topics: Sequence[str] = ()
     accounts: Mapping[str, Account] = field(default_factory=dict)
     ours: bool = False
+    team: Mapping[str, Any] = field(default_factory=dict)
+    member: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    topics_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -62,11 +83,27 @@ class LiveMind:
 
     def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None], meter: Meter) -> None:
         self._hub, self.memory, self._kept, self._meter = hub, memory, kept, meter
-        self._names = ready(choice.minds(memory.agent, memory.accounts))
+        self._names = self._engines()
         self._shown: Sequence[str] = ()
+        self._had: tuple[str, ...] = ()
+
+    def _engines(self) -> list[str]:
+        return ready(choice.minds(self.memory.agent, self.memory.accounts))
 
     def think(self, said: str, cue: Cue, sure: asyncio.Event) -> "LiveThought":
+        if cue != "handed_over":
+            self._had = ()
         return LiveThought(self, said, cue, sure)
+
+    def pass_on(self, over: HandOver) -> None:
+        """This member of the team thinks from now on."""
+        memory, leaving = self.memory, self.memory.member
+        turn = team.next_turn(memory.team, self.turn("", "handed_over"), leaving, over, memory.given)
+        memory.agent, memory.state, memory.parameters = turn.agent, turn.state, turn.parameters
+        memory.member, memory.agent_id = over.member, team.agent_id(memory.team, over.member)
+        memory.topics = memory.topics_of.get(over.member, ())
+        memory.history.append(team.note(memory.team, leaving, over))
+        self._names, self._shown, self._had = self._engines(), (), (*self._had, leaving)
 
     def remember(self, role: str, text: str) -> None:
         self.memory.history.append(Entry(role, text))
@@ -86,18 +123,23 @@ class LiveMind:
         return list(self._shown)
 
     def turn(self, said: str, cue: Cue) -> Turn:
-        memory = self.memory
+        memory, offered = self.memory, len(self._had) < team.MOST_HAND_OVERS
         now: datetime = self._hub.clock.now()
+        history = list(memory.history)
+        if cue == "handed_over":  # what is still to be answered is remembered already
+            at = max((i for i, one in enumerate(history) if one == Entry("customer", said)), default=len(history))
+            del history[at : at + 1]
         return Turn(
             agent=memory.agent,
             cue=cue,
             said=said,
-            history=list(memory.history),
+            history=history,
             state=copy.deepcopy(memory.state),
             now=now.astimezone(memory.zone),
             channel=memory.channel,
             parameters=memory.parameters,
             customer=memory.customer,
+            colleagues=team.colleagues(memory.team, memory.member, self._had) if offered else (),
         )
 
     async def pieces(self, turn: Turn, sure: asyncio.Event) -> AsyncIterator[Piece]:
@@ -122,7 +164,7 @@ class LiveMind:
             engine = brain(name)
             turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
             async with contextlib.aclosing(engine.reply(turn, _Sure(tools, sure))) as pieces:  # type: ignore[type-var]
-                async for piece in pieces:
+                async for piece in team.told(pieces, turn):
                     if isinstance(piece, Usage):
                         turn.spent.append(piece)
                     else:
@@ -211,8 +253,11 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
     async with hub.store.glance() as db:
         about = await known(db, interaction)
         said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
-        agent_id = interaction.agent_id
-        topics = await knowledge.titles(db, interaction.workspace_id, agent_id, MOST_TOPICS) if agent_id else []
+        topics = await _topics(db, interaction.workspace_id, interaction.agent_id)
+        topics_of = {
+            key: await _topics(db, interaction.workspace_id, team.agent_id(interaction.team, key))
+            for key in interaction.team.get("members", {})
+        }
     return Memory(
         interaction_id=interaction.id,
         workspace_id=interaction.workspace_id,
@@ -227,4 +272,13 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
         topics=topics,
         accounts=await hub.accounts.at_hand(interaction.workspace_id),
         ours=interaction.direction == "outbound",
+        team=interaction.team,
+        member=interaction.member,
+        given=interaction.parameters,
+        topics_of=topics_of,
     )
+
+
+async def _topics(db: AsyncSession, workspace_id: UUID, agent_id: UUID | None) -> Sequence[str]:
+    """The titles of what an agent knows."""
+    return await knowledge.titles(db, workspace_id, agent_id, MOST_TOPICS) if agent_id else []

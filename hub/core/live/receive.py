@@ -17,6 +17,7 @@ from hub.core.live.mind import memory_of
 from hub.core.live.warm import broke_off, is_over
 from hub.core.live.warming import warm_up
 from hub.core.receive import Receipt, cleaned, place
+from hub.core.teams import definitions
 from hub.core.write import open_interaction
 from hub.dialogue.turn import Cue
 from hub.models import Address, InboxEntry, Interaction, Workspace
@@ -40,7 +41,7 @@ async def receive(hub: Context, inbound: Inbound) -> Receipt:
     if inbound.line is None:
         async with hub.store.write(urgent=True) as db:
             interaction = await _ringing(db, hub, inbound)
-        hub.spawn(warm_up(hub, interaction.workspace_id, interaction.agent))
+        hub.spawn(warm_up(hub, interaction.workspace_id, *definitions(interaction)))
         return Receipt(True, interaction.id)
     async with hub.store.write(urgent=True) as db:
         interaction = await _connected(db, hub, inbound)

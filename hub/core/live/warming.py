@@ -13,7 +13,7 @@ from hub.core.metering import Meter
 from hub.engine import EngineFailed
 from hub.engines import brain, choice
 from hub.models.voice import Call
-from hub.store import agents
+from hub.store import agents, teams
 from hub.voice.chain import release
 from hub.voice.speech import MULAW_8K
 
@@ -23,22 +23,23 @@ WITHIN_SECONDS = 10.0
 AFTER_START_SECONDS = 2.0
 
 
-async def warm_up(hub: Context, workspace_id: UUID, agent: Mapping[str, Any]) -> None:
-    """Open this agent's engines once and close them again. What fails here will be told by the call itself."""
+async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) -> None:
+    """Open the engines of these agents once and close them again. What fails here will be told by the call itself."""
     accounts = await hub.accounts.at_hand(workspace_id)
     account = partial(hub.accounts.of, workspace_id)
-    engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), account, accounts, Meter())
-    opening = [engines.ears(engines.ears_names[0]), engines.mouth(engines.mouth_names[0])]
-    try:
-        async with asyncio.timeout(WITHIN_SECONDS):
-            for opened in await asyncio.gather(*opening, return_exceptions=True):
-                if isinstance(opened, BaseException):
-                    log.info("an engine could not be got ready: %s", opened)
-                else:
-                    await release(opened)
-            await asyncio.to_thread(brain, choice.minds(agent, accounts)[0])
-    except (EngineFailed, TimeoutError, ValueError) as error:
-        log.info("an engine could not be got ready: %s", error)
+    for agent in agents:
+        engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), account, accounts, Meter())
+        opening = [engines.ears(engines.ears_names[0]), engines.mouth(engines.mouth_names[0])]
+        try:
+            async with asyncio.timeout(WITHIN_SECONDS):
+                for opened in await asyncio.gather(*opening, return_exceptions=True):
+                    if isinstance(opened, BaseException):
+                        log.info("an engine could not be got ready: %s", opened)
+                    else:
+                        await release(opened)
+                await asyncio.to_thread(brain, choice.minds(agent, accounts)[0])
+        except (EngineFailed, TimeoutError, ValueError) as error:
+            log.info("an engine could not be got ready: %s", error)
 
 
 async def warm_up_all(hub: Context) -> None:
@@ -47,5 +48,6 @@ async def warm_up_all(hub: Context) -> None:
     live = [name for name, channel in hub.channels.items() if channel.limits.live]
     async with hub.store.read() as db:
         called = [(agent.workspace_id, agent.definition) for agent in await agents.reached_by(db, live)]
+        called += await teams.reached_by(db, live)
     for workspace_id, definition in called:
         await warm_up(hub, workspace_id, definition)

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from hub.core.context import Context
 from hub.core.live.withheld import KEY, KEYS_NOT_KEPT, NOT_KEPT, Withheld
 from hub.core.metering import Meter
 from hub.core.write import decided_in, say_in
-from hub.dialogue.turn import Collected, EnterStage, HandToHuman, Piece, ToolResult, UsedTool
+from hub.dialogue.turn import Collected, EnterStage, HandOver, HandToHuman, Piece, ToolResult, UsedTool
 from hub.models import Interaction, Message
 from hub.storable import storable
 from hub.store import calls, interactions, usages
@@ -152,7 +153,7 @@ class Writer:
         if known is not None:
             known["text"] = text  # not written yet: one row with all of it
             return
-        now = self._now()
+        now, name = self._now(), self._author
         growing: dict[str, Any] = {"text": text}
         self._growing[number] = growing
 
@@ -165,7 +166,7 @@ class Writer:
                     interactions.log(db, interaction, "message.grown", now, message_id=str(message_id))
                 return
             said = _say(
-                db, interaction, now, author, growing["text"], heard="", from_ms=from_ms, author=self._author
+                db, interaction, now, author, growing["text"], heard="", from_ms=from_ms, author=name
             )  # fmt: skip
             self._messages[number] = said.id
 
@@ -220,6 +221,18 @@ class Writer:
         def entry(db: AsyncSession, interaction: Interaction) -> None:
             interaction.state = storable(self.withheld.without(state))
             interaction.answered_seq = interaction.heard_seq
+
+        self.put(entry)
+
+    def handed_over(self, over: HandOver, state: dict[str, Any], author: str) -> None:
+        """A colleague goes on with this state; what is said from now on is theirs."""
+        self._author, now = author, self._now()
+        over = replace(over, reason=str(self.withheld.hide(over.reason)) if not self.withheld.on else NOT_KEPT)
+        self._show("event", {"event": "member.changed"})
+
+        async def entry(db: AsyncSession, interaction: Interaction) -> None:
+            await decided_in(db, interaction, over, now)
+            interaction.state = storable(self.withheld.without(state))
 
         self.put(entry)
 
