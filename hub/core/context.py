@@ -12,6 +12,7 @@ from uuid import UUID
 from hub.channel import Channel
 from hub.clock import Clock
 from hub.core.accounts import Accounts
+from hub.core.catalogues import Catalogues
 from hub.dialogue.outbound import Outside
 from hub.store import Store
 
@@ -44,7 +45,7 @@ def _no_page(question_id: UUID) -> str:
 @dataclass(slots=True)
 class Context:
     """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery; `accounts` has whose
-    account an engine signs in with.
+    account an engine signs in with, `catalogues` the voices of those accounts.
 
     `data_dir` is where recordings and files are kept, `file_url` where a provider fetches one of the files,
     `question_url` where a question is answered; `calls` are the live interactions that this process holds.
@@ -54,6 +55,7 @@ class Context:
     channels: Mapping[str, Channel]
     outside: Outside
     accounts: Accounts = field(default_factory=lambda: Accounts({}))
+    catalogues: Catalogues = field(default_factory=Catalogues)
     node: str = "node"
     data_dir: Path = Path("data")
     clock: Clock = field(default_factory=Clock)

@@ -5,14 +5,15 @@ espeak-ng is GPL-3.0-or-later and stays outside this process; see `hub.engines.e
 
 import re
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from hub.engine import Account, EngineFailed
 from hub.engines.espeak_text import speakable
+from hub.engines.espeak_voices import catalogue
 from hub.engines.worker_frames import CANCEL, END, SPEAK, TAKEN, packed
 from hub.engines.workers import Pool
-from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, Format
+from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, Format, NamedVoice
 
 ANSWER_SECONDS = 5.0
 NORMAL_WORDS_PER_MINUTE = 175
@@ -42,6 +43,10 @@ class Espeak:
         await self.pool.worker()
         wanted = [named] if named else voices(language, format)
         return EspeakMouth(self.pool, format, language, wanted, _speed(options))
+
+    async def voices(self, account: Account) -> Sequence[NamedVoice]:
+        """Those worth a choice; see `hub.engines.espeak_voices`."""
+        return catalogue()
 
 
 class EspeakMouth:

@@ -27,6 +27,7 @@ from web.api.skills import Skills
 from web.api.takeout import Takeout
 from web.api.templates import Templates
 from web.api.transcripts import Transcripts
+from web.api.voices import Voices
 from web.api.workspace import WorkspaceItself
 
 RESOURCES: list[Any] = [
@@ -49,6 +50,7 @@ RESOURCES: list[Any] = [
     Ledger,
     Addresses,
     Templates,
+    Voices,
     WorkspaceItself,
     ApiKeys,
 ]

@@ -9,7 +9,6 @@ from litestar.params import JSONBody, QueryParameter
 from pydantic import Field, ValidationError
 from sqlmodel import col
 
-from hub.engines import ENGINES
 from hub.models import Agent, AgentDefinition
 from hub.store import agents, listing
 from web import call_settings
@@ -77,9 +76,6 @@ def check(definition: AgentDefinition, *location: object) -> None:
     errors = [
         {"pointer": pointer(*location, *where), "detail": words} for where, words in call_settings.faults(definition)
     ]
-    if definition.engine not in ENGINES:
-        words = f"There is no engine {definition.engine!r}; there are: {', '.join(ENGINES)}."
-        errors.insert(0, {"pointer": pointer(*location, "engine"), "detail": words})
     if errors:
         raise Malformed(errors[0]["detail"], errors)
 

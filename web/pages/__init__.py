@@ -38,6 +38,7 @@ from web.pages import (
     tools,
     transcripts,
     users,
+    voices,
 )
 
 PAGES: list[Any] = [
@@ -76,5 +77,6 @@ PAGES: list[Any] = [
     *users.HANDLERS,
     *keys.HANDLERS,
     *skills.HANDLERS,
+    *voices.HANDLERS,
 ]
 """Every page's route handlers."""

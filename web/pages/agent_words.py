@@ -7,17 +7,13 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.response import Template
 
-from hub.engines import ENGINES
+from hub.engines import ENGINES, choice
 from hub.models import Agent
-from web import auth
+from web import auth, engine_words
 from web.pages.definition import apply, check, wanted
 from web.pages.editor import Draft, agent_of, save, saved, show
 from web.pages.form import read
 from web.pages.page import AnyRequest
-
-ENGINE_WORDS = {
-    "script": "Embedded: follows the flow and answers from knowledge, without a key or a network",
-}
 
 
 @get("/agents/{agent_id:str}", opt={"roles": auth.BUILDERS})
@@ -28,9 +24,10 @@ async def words(request: AnyRequest, agent_id: str) -> Template:
 
 async def _words(request: AnyRequest, agent: Agent, draft: Draft | None = None, status: int = 200) -> Template:
     parameters = agent.definition.get("parameters", {})
+    accounts = await request.app.state.hub.context.accounts.at_hand(agent.workspace_id)
     return await show(
         request, agent, "words", draft, status,
-        engines=[(name, ENGINE_WORDS.get(name, name)) for name in ENGINES],
+        engines=engine_words.options(ENGINES, choice.minds({}, accounts), accounts),
         parameters="\n".join(f"{key} = {'' if text is None else text}" for key, text in parameters.items()),
         wanted=wanted(agent.definition),
     )  # fmt: skip

@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from hub.dialogue.template import names
-from hub.engines import ENGINES
 from hub.models import AgentDefinition
 from web import call_settings
 from web.pages.form import Errors, complaints, storable
@@ -25,6 +24,7 @@ _EDITABLE = [
         r"opening_message": "optional",
         r"timing\.idle_close_seconds": "number",
         r"call\.(hearing|speaking)\.engine|call\.speaking\.voice|call\.turn_taking\.end_of_turn": "text",
+        r"call\.speaking\.voices\.[a-z0-9-]{1,60}": "entry",
         r"call\.(consent|apology|wrap_up|time_up|voicemail|hold)_message|call\.transfer_to": "text",
         r"call\.transfer_(failed_|over_)?message": "text",
         r"call\.(hearing|speaking)\.fallbacks|call\.hearing\.keywords": "lines",
@@ -58,7 +58,10 @@ def apply(tree: Tree, given: Mapping[str, str]) -> None:
         holder = _at(tree, parts[:-1])
         if not isinstance(holder, dict):
             raise KeyError(path)
-        holder[parts[-1]] = _value(kind, text, holder.get(parts[-1]))
+        if kind == "entry" and not text:
+            holder.pop(parts[-1], None)
+        else:
+            holder[parts[-1]] = _value(kind, text, holder.get(parts[-1]))
 
 
 def _at(tree: Any, parts: list[str]) -> Any:
@@ -135,8 +138,6 @@ def _nowhere(tree: Any) -> Iterator[tuple[str, str]]:
 
 
 def _rules(made: AgentDefinition) -> Iterator[tuple[str, str]]:
-    if made.engine not in ENGINES:
-        yield "engine", f"There is no engine {made.engine!r}; there are: {', '.join(ENGINES)}."
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", made.language):
         yield "language", "Write a language like en-US."
     for where, words in call_settings.faults(made):

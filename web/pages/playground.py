@@ -12,6 +12,7 @@ from litestar.exceptions import ClientException, NotFoundException
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
 
 from hub.channel import Inbound, Refused
+from hub.engines import choice
 from hub.feed import Subscription
 from hub.models import Agent, Interaction
 from hub.models.voice import Call
@@ -52,12 +53,19 @@ async def pane(request: AnyRequest, agent: Agent, chat_id: str = "", problem: st
         "chat": None if is_call else view,
         "call": view if is_call else None,
         "mode": "call" if is_call or request.query_params.get("mode") == "call" else "chat",
-        "phrases_only": Call(**agent.definition.get("call", {})).hearing.engine == "sphinx",
+        "phrases_only": await _hears_phrases_only(request, agent),
         "stale": running is not None and running.agent_version != agent.version,
         "parameters": [(name, parameters.get(name)) for name in wanted(agent.definition)],
         "suggestions": chat.suggestions(agent.definition, knowledge),
         "problem": problem,
     }
+
+
+async def _hears_phrases_only(request: AnyRequest, agent: Agent) -> bool:
+    """Whether nothing but the embedded recogniser listens."""
+    accounts = await request.app.state.hub.context.accounts.at_hand(agent.workspace_id)
+    hearing = Call(**agent.definition.get("call", {})).hearing
+    return choice.ears(hearing, str(agent.definition.get("language", "en-US")), accounts)[0] == "sphinx"
 
 
 def filled(given: Mapping[str, str]) -> dict[str, str]:
