@@ -24,7 +24,7 @@ _VOICE = re.compile(r"[A-Za-z0-9_+ -]{1,60}")
 class Espeak:
     """Speaks any text at once; first sound comes after a few milliseconds.
 
-    Options: `voice` (a name of espeak-ng's such as `en-gb+f3` or `de`), `speed` (0.5 to 2, 1 is 175 words a minute).
+    Options: `voice` (a name of espeak-ng's such as `en+f3` or `de`), `speed` (0.5 to 2, 1 is 175 words a minute).
     """
 
     vendor = ""
@@ -101,7 +101,7 @@ def voices(language: str, format: Format) -> list[str]:
     if main != "en":
         return list(dict.fromkeys((tag, main)))
     best = ENGLISH_PHONE if format.rate == 8000 else ENGLISH
-    accent = {"en-gb": "en-gb-x-rp", "en-au": "en-gb", "en-ie": "en-gb", "en-in": "en-gb"}.get(tag)
+    accent = {"en-gb": "en-gb-x-rp", "en-au": "en", "en-ie": "en", "en-in": "en"}.get(tag)
     return [f"{accent}+{best.partition('+')[2]}", best] if accent else [best]
 
 

@@ -7,7 +7,7 @@ from hub.voice.speech import NamedVoice
 
 _ENGLISH = {
     "en-us": ("en-US", "English (America)", "American"),
-    "en-gb": ("en-GB", "English (Great Britain)", "British"),
+    "en": ("en-GB", "English (Great Britain)", "British"),
     "en-gb-x-rp": ("en-GB", "English (Received Pronunciation)", "British"),
     "en-gb-scotland": ("en-GB", "English (Scotland)", "Scottish"),
     "en-029": ("en-029", "English (Caribbean)", "Caribbean"),
@@ -16,7 +16,7 @@ _LANGUAGES = {
     "af": "Afrikaans", "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan",
     "cmn": "Chinese (Mandarin)", "cs": "Czech", "cy": "Welsh", "da": "Danish", "de": "German", "el": "Greek",
     "es": "Spanish (Spain)", "es-419": "Spanish (Latin America)", "et": "Estonian", "fa": "Persian",
-    "fi": "Finnish", "fr-be": "French (Belgium)", "fr-ch": "French (Switzerland)", "fr-fr": "French (France)",
+    "fi": "Finnish", "fr-be": "French (Belgium)", "fr-ch": "French (Switzerland)", "fr": "French (France)",
     "ga": "Irish", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian", "id": "Indonesian",
     "is": "Icelandic", "it": "Italian", "ja": "Japanese", "ko": "Korean", "lt": "Lithuanian", "lv": "Latvian",
     "ms": "Malay", "nb": "Norwegian", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese (Portugal)",
