@@ -31,3 +31,10 @@ SOUND_FAULTS = {
     "endless": "garbage",
 }
 """Those of `fixtures.sandbox.vendor_sound`."""
+
+ELEVENLABS_FAULTS = SOUND_FAULTS | {
+    "401": "refused", "401_permissions": "refused", "401_quota": "refused", "402": "refused", "403": "refused",
+    "404_voice": "invalid", "400_model": "invalid", "422": "invalid", "429_concurrent": "busy", "429_busy": "busy",
+    "429_rate": "busy", "500": "broken",
+}  # fmt: skip
+"""Those of `fixtures.sandbox.elevenlabs`."""

@@ -23,11 +23,14 @@ AFTER_START_SECONDS = 2.0
 
 
 async def warm_up(hub: Context, workspace_id: UUID, agent: Mapping[str, Any]) -> None:
-    """Open this agent's engines once and close them again. What fails here will be told by the call itself."""
+    """Open this agent's engines once and close them again, those that take over too.
+
+    What fails here will be told by the call itself.
+    """
     accounts = await hub.accounts.at_hand(workspace_id)
     account = partial(hub.accounts.of, workspace_id)
     engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), account, accounts)
-    opening = [engines.ears(engines.ears_names[0]), engines.mouth(engines.mouth_names[0])]
+    opening = [*map(engines.ears, engines.ears_names), *map(engines.mouth, engines.mouth_names)]
     try:
         async with asyncio.timeout(WITHIN_SECONDS):
             for opened in await asyncio.gather(*opening, return_exceptions=True):
