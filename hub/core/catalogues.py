@@ -38,3 +38,7 @@ class Catalogues:
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         return found
+
+    def forget(self) -> None:
+        """Ask all of them anew."""
+        self._kept.clear()
