@@ -15,7 +15,7 @@ import pytest
 from hub.dialogue.knowledge import Index
 from hub.dialogue.outbound import Outside
 from hub.dialogue.script import Script
-from hub.dialogue.toolbox import HttpTools
+from hub.dialogue.toolbox import Toolset
 from hub.dialogue.turn import Collected, Entry, Finish, HandToHuman, Piece, Say, Turn, UsedTool
 from hub.models.agent import AgentDefinition
 from hub.models.tool import Tool
@@ -103,7 +103,7 @@ class Customer:
             return index.search(query, limit)
 
         tools = [Tool.model_validate(tool) for tool in self.definition["tools"]]
-        self.tools = HttpTools(tools, self.outside, search, self.parameters)
+        self.tools = Toolset(tools, self.outside, search, self.parameters)
 
     async def turn(self, said: str, cue: Any = "message") -> list[Piece]:
         turn = Turn(self.definition, cue, said, list(self.history), self.state, NOW, self.channel, self.parameters)

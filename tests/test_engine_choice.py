@@ -36,6 +36,9 @@ def ears(accounts: Accounts, language: str = "en-US", **hearing: object) -> list
     return choice.ears(Hearing.model_validate(hearing), language, accounts)
 
 
+FLOW = {"stages": [{"id": "start", "type": "start", "text": "Hello"}]}
+
+
 def minds(accounts: Accounts, **given: object) -> list[str]:
     return choice.minds(AgentDefinition.model_validate({"name": "Maya", **given}).model_dump(), accounts)
 
@@ -45,7 +48,8 @@ def test_without_a_key_everything_is_embedded() -> None:
 
 
 def test_with_the_three_keys_everything_is_the_vendors_and_nothing_else_is_to_be_set() -> None:
-    assert minds(ALL) == ["openai", "script"]
+    assert minds(ALL) == ["openai"]
+    assert minds(ALL, flow=FLOW) == ["openai", "script"], "the embedded brain can walk a flow too"
     assert ears(ALL) == ["deepgram-flux", "deepgram", "openai", "sphinx"]
     assert mouths(ALL) == ["elevenlabs", "deepgram", "openai", "espeak"]
 
@@ -53,7 +57,7 @@ def test_with_the_three_keys_everything_is_the_vendors_and_nothing_else_is_to_be
 def test_with_a_compatible_endpoint_alone_it_thinks_and_calls_are_embedded() -> None:
     for account in (LOCAL, GATEWAY):
         accounts = {"openai": account}
-        assert (minds(accounts), ears(accounts), mouths(accounts)) == (["openai", "script"], ["sphinx"], ["espeak"])
+        assert (minds(accounts), ears(accounts), mouths(accounts)) == (["openai"], ["sphinx"], ["espeak"])
 
 
 def test_with_openais_own_key_alone_it_hears_and_speaks_too() -> None:

@@ -2,15 +2,18 @@
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core import exporting, importing
+from hub.channel import File
+from hub.core import exporting, files, importing
 from hub.core.importing import NotATable, check, guess, sheet
-from hub.models import Consent, Customer, Identity
+from hub.models import Consent, Customer, CustomerImport, Identity, StoredFile
+from hub.models.columns import new_id
 from hub.store import Store, people
 from tests.fakes import FakeClock
 from tests.test_customers_merging import says
@@ -120,3 +123,34 @@ async def test_an_import_adds_what_is_new_and_fills_what_is_missing(store: Store
         ]  # fmt: skip
         async with store.read() as db:
             assert len(await people.customers(db, home.workspace_id)) == 2
+
+
+async def test_an_import_that_was_cut_off_goes_on_with_the_rest(store: Store, clock: FakeClock, tmp_path: Path) -> None:
+    async with core(store, clock) as made:
+        home = await furnish(store)
+        made.context.data_dir = tmp_path
+        text = "Name,Phone\n" + "".join(f"Person {n},(202) 555-{n:04}\n" for n in range(100, 160))
+        file = await files.take_up(made.context, home.workspace_id, File("people.csv", "text/csv", text.encode()))
+        table = importing.sheet(text.encode())
+        rows = importing.check(table, ["name", "phone"], "US")
+        run = await importing.begin(made.context, file, rows, by="Ana", update=False)
+        again = await importing.begin(made.context, file, rows, by="Ana", update=False)
+        assert again.id == run.id, "a second click starts no second import"
+        await made.settled()
+        done = await made.records.one(CustomerImport)
+        assert (done.seen, done.total, done.created) == (60, 60, 60)
+        assert done.ended_at is not None
+        assert not importing.stopped(done, clock.now())
+        assert await made.records.all(StoredFile) == []
+        async with store.write() as db:  # as a process leaves it that was killed
+            cut = CustomerImport(
+                workspace_id=home.workspace_id, file_id=new_id(), total=60, created=20,
+                created_at=clock.now(), updated_at=clock.now(),
+            )  # fmt: skip
+            db.add(cut)
+        clock.forward(seconds=31)
+        assert importing.stopped(cut, clock.now())
+        rest = importing.check(table, ["name", "phone"], "US")
+        async with store.read() as db:
+            await importing.compare(db, home.workspace_id, rest)
+        assert {row.state for row in rest} == {"duplicate"}

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - tables read better in long lines
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from hub.dialogue.http_tool import url
 from hub.dialogue.outbound import Answer, Failed, Forbidden, Outside, allowed
 from hub.dialogue.template import fill, missing, names
-from hub.dialogue.toolbox import HttpTools, url
+from hub.dialogue.toolbox import Toolset
 from hub.dialogue.turn import ToolResult
 from hub.models.tool import Tool
 
@@ -21,16 +23,16 @@ from hub.models.tool import Tool
 async def served(respond: Callable[[str, bytes], bytes | None]) -> AsyncIterator[tuple[int, list[str]]]:
     """A server on loopback; what it hears is listed. None lets the other side wait."""
     heard: list[str] = []
-    waiting: set[asyncio.StreamWriter] = set()
+    writers: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = next((int(x.split(":")[1]) for x in head.split("\r\n") if x.lower().startswith("content-length")), 0)
         body = await reader.readexactly(length)
         heard.append(head + body.decode())
         given = respond(head, body)
         if given is None:
-            waiting.add(writer)
             return
         writer.write(given)
         writer.close()
@@ -40,8 +42,10 @@ async def served(respond: Callable[[str, bytes], bytes | None]) -> AsyncIterator
         yield server.sockets[0].getsockname()[1], heard
     finally:
         server.close()
-        for writer in waiting:
-            writer.close()
+        for writer in writers:
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
 
 def reply(status: int, body: Any, more: str = "") -> bytes:
@@ -61,7 +65,7 @@ def call(
     async def go() -> tuple[ToolResult, list[str]]:
         async with served(respond) as (port, heard):
             outside = Outside(allow_private=more.pop("allow_private", True))
-            tools = HttpTools(
+            tools = Toolset(
                 [Tool(name="it", **tool)],
                 outside,
                 nothing,
@@ -131,7 +135,7 @@ def test_an_unknown_tool_is_an_error_too() -> None:
     async def nothing(query: str, limit: int) -> list[Any]:
         return []
 
-    assert "no tool" in asyncio.run(HttpTools([], Outside(), nothing, {}).call("x", {})).error
+    assert "no tool" in asyncio.run(Toolset([], Outside(), nothing, {}).call("x", {})).error
 
 
 def test_a_redirect_is_not_followed() -> None:

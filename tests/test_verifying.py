@@ -11,7 +11,7 @@ from hub.core import customers, verifying
 from hub.core.acts import Acts
 from hub.core.customers import NotPossible
 from hub.core.deliver import deliver
-from hub.dialogue.toolbox import HttpTools
+from hub.dialogue.toolbox import Toolset
 from hub.models import Customer, CustomerChange, Identity, Interaction, Message, Verification
 from hub.models.tool import Tool
 from hub.store import Store
@@ -107,12 +107,12 @@ async def test_who_proves_a_number_of_another_record_becomes_one_with_it_unless_
         assert (await made.records.one(Customer, Customer.id == eve)).merged_into is None
 
 
-async def tools(made: Core, interaction: Interaction) -> HttpTools:
+async def tools(made: Core, interaction: Interaction) -> Toolset:
     async def nothing(query: str, limit: int) -> list[object]:
         return []
 
     balance = Tool(name="balance", url="http://127.0.0.1:9/", requires="verified", timeout_ms=1_000)
-    return HttpTools([balance], made.outside, nothing, {}, acts=Acts(made.context, interaction.id))  # type: ignore[arg-type]
+    return Toolset([balance], made.outside, nothing, {}, acts=Acts(made.context, interaction.id))  # type: ignore[arg-type]
 
 
 async def test_an_agent_asks_for_the_code_and_checks_what_was_said(store: Store, clock: FakeClock) -> None:

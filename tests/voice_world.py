@@ -287,6 +287,10 @@ class TestMind:
     def remember(self, role: str, text: str) -> None:
         self.memory.append((role, text))
 
+    @property
+    def name(self) -> str:
+        return "told"
+
     def another(self) -> bool:
         self.others -= 1
         return self.others >= 0

@@ -18,11 +18,12 @@ from litestar.template.config import TemplateConfig
 
 from channels import open_channels
 from hub.clock import Clock
-from hub.core import Hub
+from hub.core import Hub, thinking
 from hub.core.accounts import Accounts
 from hub.core.context import Context
 from hub.dialogue.outbound import Outside
 from hub.feed import Bus, RedisBus
+from hub.sealing import Seal
 from hub.store import Store
 from web import answers, files, hooks, logs, operations, sockets
 from web.api import API
@@ -52,6 +53,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         channels=open_channels(settings.for_channels()),
         outside=Outside(allow_private=settings.hub_webhook_allow_private),
         accounts=Accounts(settings.accounts()),
+        seal=Seal(settings.secret_key()),
+        result_url=lambda interaction_id, call_id: (
+            f"{settings.hub_public_url}/v1/interactions/{interaction_id}/tool-calls/{call_id}"
+        ),
         node=f"{settings.node}#{secrets.token_hex(4)}",
         data_dir=settings.hub_data_dir,
         file_url=links.to,
@@ -136,7 +141,8 @@ def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
 
 async def _warm_up(context: Context) -> None:
     """Import and connect, after the start, what the first message would otherwise wait for."""
-    await asyncio.gather(*(channel.warm_up() for channel in context.channels.values()), return_exceptions=True)
+    work = [channel.warm_up() for channel in context.channels.values()]
+    await asyncio.gather(*work, thinking.warm_up(context), return_exceptions=True)
     # What is loaded now stays: looking through it for garbage would stop everything for a tenth of a second.
     gc.collect()
     gc.freeze()

@@ -24,7 +24,7 @@ _EMBEDDED = ("script", "sphinx", "espeak")
 
 
 def name(engine: str) -> str:
-    return NAMES.get(engine, engine)
+    return NAMES.get(engine or choice.AUTO, engine)
 
 
 def vendor(engine: str) -> str:

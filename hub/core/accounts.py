@@ -10,17 +10,17 @@ class Accounts:
     """`ours` are the accounts of the settings, by vendor."""
 
     def __init__(self, ours: Mapping[str, Account]) -> None:
-        self._ours = ours
+        self.ours = ours
 
     async def at_hand(self, workspace_id: UUID) -> Mapping[str, Account]:
         """The accounts there are for this workspace, by vendor."""
-        return self._ours
+        return self.ours
 
     async def of(self, workspace_id: UUID, vendor: str) -> Account:
         """The account for this vendor's engines. Raises `EngineFailed` when there is none."""
         if not vendor:
             return NOBODY
-        found = self._ours.get(vendor)
+        found = self.ours.get(vendor)
         if found is None:
             raise EngineFailed(f"there is no key for {vendor}: set {vendor.upper()}_API_KEY", "refused")
         return found

@@ -1,41 +1,57 @@
 """What agents can do by themselves beside talking: the tools that are built in."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from hub import policy
 from hub.channel import Channel
-from hub.core import hop, verifying
+from hub.core import callbacks, hop, recipients, steering, verifying
 from hub.core.context import Context
 from hub.core.customers import NoCustomer, NotPossible
 from hub.core.deliver import deliver
 from hub.core.live.commands import ask_in
-from hub.dialogue.turn import ToolResult
+from hub.dialogue.turn import ToolResult, Turn
 from hub.identity import NotAnIdentity
 from hub.models import Interaction
 from hub.ownership import NotYours, Taken
 from hub.store import interactions, people
+
+Act = Callable[[Interaction, Mapping[str, Any]], Awaitable[ToolResult]]
 
 _REFUSED = (NotPossible, NoCustomer, NotAnIdentity, policy.NotAllowed, Taken, NotYours)
 _EVERYTHING, _CALLS = "everything", "calls"
 
 
 class Acts:
-    """The built-in tools within one interaction. What goes wrong is in the result, in words for the agent."""
+    """The built-in tools within one interaction. What goes wrong is in the result, in words for the agent.
 
-    def __init__(self, hub: Context, interaction_id: UUID) -> None:
-        self._hub, self._id = hub, interaction_id
-        self._known: dict[str, Callable[[Interaction, Mapping[str, Any]], Awaitable[ToolResult]]] = {
+    `turn` is what an agent acts in: what it sends goes only where the customer is known or says they are. Without one
+    a user has decided.
+    """
+
+    def __init__(self, hub: Context, interaction_id: UUID, turn: Turn | None = None) -> None:
+        self._hub, self._id, self._turn = hub, interaction_id, turn
+        self._outward: dict[str, Act] = {
             "verify_customer": self._verify,
             "record_refusal": self._refuse,
             "send_text": self._send_text,
             "send_mail": self._send_mail,
             "send_link": self._send_link,
+            "schedule_callback": self._call_back,
+        }
+        self._within: dict[str, Act] = {
+            "hang_up": _plain(steering.hang_up),
+            "hand_to_human": _plain(steering.hand_to_human),
+            "transfer": _plain(steering.hand_to_human),
+            "collect_field": partial(steering.collect_field, hub),
+            "set_parameter": partial(steering.set_parameter, hub),
+            "send_digits": partial(steering.send_digits, hub),
         }
 
     def knows(self, name: str) -> bool:
-        return name in self._known
+        return name in self._outward or name in self._within
 
     async def verified(self) -> bool:
         """Whether it is proved who this is."""
@@ -46,10 +62,10 @@ class Acts:
             interaction = await db.get(Interaction, self._id)
         if interaction is None:
             return ToolResult(error="This conversation is not there any more.")
-        if interaction.test:  # nobody is there to be written to
+        if interaction.test and name in self._outward:  # nobody is there to be written to
             return ToolResult({"test": True})
         try:
-            return await self._known[name](interaction, arguments)
+            return await (self._within | self._outward)[name](interaction, arguments)
         except _REFUSED as error:
             return ToolResult(error=str(error))
 
@@ -75,7 +91,10 @@ class Acts:
     async def _where(self, interaction: Interaction, to: str) -> tuple[str, str]:
         """Kind and value of where something can be sent that only they read. Raises `NotPossible`."""
         if to:
-            return ("email" if "@" in to else "phone"), to
+            kind = "email" if "@" in to else "phone"
+            if self._turn is not None:
+                await recipients.may_be_asked(self._hub, interaction, kind, to, self._turn)
+            return kind, to
         kind = self._channel(interaction).identity
         if kind in ("phone", "whatsapp", "email") and not interaction.person.startswith("anonymous:"):
             return kind, interaction.person
@@ -136,11 +155,21 @@ class Acts:
         to = str(arguments.get("to") or "")
         if not to:
             to = await self._of_kind(interaction, kind)
+        elif self._turn is not None:
+            await recipients.may_be_sent(self._hub, interaction, kind, to, self._turn)
+        if (interaction.channel, interaction.person) == ("email" if kind == "email" else "sms", to):
+            return ToolResult(error="They read what you say here already: say it in your answer.")
         sent = await hop.send(
             self._hub, interaction, kind, to, text, subject=subject, question=question, url=url
         )  # fmt: skip
         self._hub.spawn(deliver(self._hub, sent.by_interaction_id))
         return ToolResult({"sent": True, "by": sent.channel, "to": _hinted(to)})
+
+    async def _call_back(self, interaction: Interaction, arguments: Mapping[str, Any]) -> ToolResult:
+        way = callbacks.way(interaction, str(arguments.get("by") or ""))
+        kind = self._hub.channels[way].identity if way in self._hub.channels else "phone"
+        person = str(arguments.get("to") or "") or await self._of_kind(interaction, kind)
+        return await callbacks.promise(self._hub, interaction, arguments, person)
 
     async def _of_kind(self, interaction: Interaction, kind: str) -> str:
         """Their calling number, else a verified number or address, else one that they are known by."""
@@ -153,6 +182,13 @@ class Acts:
                 return one.value
         words = "mailbox" if kind == "email" else "number"
         raise NotPossible(f"No {words} of them is known. Ask for one and give it as `to`.", "nowhere")
+
+
+def _plain(act: Callable[[Mapping[str, Any]], ToolResult]) -> Act:
+    async def done(_: Interaction, arguments: Mapping[str, Any]) -> ToolResult:
+        return act(arguments)
+
+    return done
 
 
 def _hinted(value: str) -> str:

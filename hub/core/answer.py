@@ -1,6 +1,5 @@
 """The agent's reply: thought of outside any transaction, committed in one if nothing has changed meanwhile."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,16 +10,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, ownership, policy
 from hub.channel import Limits
-from hub.core.acts import Acts
 from hub.core.context import Context, alone
 from hub.core.known import HISTORY, known
+from hub.core.thinking import think
+from hub.core.toolbox import Tools
 from hub.core.write import decided_in, finish, owe, park, say_in
-from hub.dialogue.toolbox import Tools
 from hub.dialogue.turn import (
     Collected,
     Cue,
     EnterStage,
     Entry,
+    Failure,
     Finish,
     HandToHuman,
     Piece,
@@ -28,13 +28,10 @@ from hub.dialogue.turn import (
     Turn,
     UsedTool,
 )  # fmt: skip
-from hub.engines import brain, choice
 from hub.models import Interaction, Message
 from hub.policy import NotAllowed
 from hub.segments import split
 from hub.store import interactions, transit
-
-log = logging.getLogger("hub.answer")
 
 
 @dataclass(slots=True)
@@ -124,18 +121,11 @@ async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     interaction = draft.interaction
     # The same for every try at this turn, so that a tool is not carried out twice for it.
     key = f"{interaction.id} {interaction.answered_seq}"
-    acts = Acts(hub, interaction.id)
-    tools = Tools(hub.store, hub.outside, interaction.workspace_id, interaction.agent_id, draft.turn, key, acts)
-    try:
-        accounts = await hub.accounts.at_hand(interaction.workspace_id)
-        engine = brain(choice.minds(interaction.agent, accounts)[0])
-        draft.turn.account = await hub.accounts.of(interaction.workspace_id, engine.vendor)
-        return [piece async for piece in engine.reply(draft.turn, tools)]
-    except Exception:
-        log.exception("the engine failed on interaction %s", interaction.id)
-        words = interaction.agent.get("error_message", "")
-        failed = HandToHuman("The agent could not think of an answer; see the server's log.")
-        return [Say(words), failed] if words else [failed]
+    turn = draft.turn
+    tools = Tools(
+        hub, interaction.workspace_id, interaction.id, interaction.agent_id, turn.agent, turn.parameters, key, turn
+    )
+    return await think(hub, interaction.workspace_id, turn, tools)
 
 
 async def _commit(hub: Context, draft: Draft) -> bool:
@@ -174,7 +164,7 @@ async def _write_down(
                 pass
             case Say() if not silent and piece.text.strip():
                 _say(db, interaction, piece, limits, refusal, now)
-            case UsedTool() | EnterStage() | Collected():
+            case UsedTool() | EnterStage() | Collected() | Failure():
                 await decided_in(db, interaction, piece, now)
             case HandToHuman():
                 ownership.queue(db, interaction, piece.reason, now)

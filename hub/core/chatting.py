@@ -14,6 +14,7 @@ from hub import hours, identity, ownership, policy
 from hub.core import reach
 from hub.core.context import Context
 from hub.core.hub import Hub, NotFound
+from hub.core.recipients import costly
 from hub.core.write import finish, open_interaction, say_in
 from hub.models import Address, Identity, Interaction, User, Workspace
 from hub.models.interaction import FINAL
@@ -24,12 +25,6 @@ MOST_WORDS = 1_000
 MOST_SUMMARY = 1_500
 PATIENCE = timedelta(minutes=2)
 """How long somebody waits for a person before an answer by mail is offered."""
-_COSTLY = {
-    phonenumbers.PhoneNumberType.PREMIUM_RATE,
-    phonenumbers.PhoneNumberType.SHARED_COST,
-    phonenumbers.PhoneNumberType.PAGER,
-    phonenumbers.PhoneNumberType.UAN,
-}
 
 
 async def rate(hub: Context, workspace_id: UUID, interaction_id: UUID, score: int, words: str = "") -> None:
@@ -203,7 +198,7 @@ def _callable(number: str, region: str) -> str:
     parsed = phonenumbers.parse(phone)
     if not phonenumbers.is_valid_number(parsed):
         raise identity.NotAnIdentity(f"{phone} is no number that can be called. Check its digits.")
-    if phonenumbers.number_type(parsed) in _COSTLY:
+    if costly(phone):
         raise identity.NotAnIdentity(f"{phone} is a costly number; we do not call those.")
     return phone
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from hub.clock import Clock
 from hub.core.accounts import Accounts
 from hub.core.catalogues import Catalogues
 from hub.dialogue.outbound import Outside
+from hub.sealing import Seal
 from hub.store import Store
 
 if TYPE_CHECKING:
@@ -42,12 +44,19 @@ def _no_page(question_id: UUID) -> str:
     return ""
 
 
+def _no_door(interaction_id: UUID, call_id: UUID) -> str:
+    """Without a public URL nobody outside can post."""
+    return ""
+
+
 @dataclass(slots=True)
 class Context:
     """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery; `accounts` has whose
-    account an engine signs in with, `catalogues` the voices of those accounts.
+    account an engine signs in with, `catalogues` the voices of those accounts; `seal` closes what may not be read in
+    the database.
 
-    `data_dir` is where recordings and files are kept, `file_url` where a provider fetches one of the files,
+    `result_url` is where the result of a function is posted to; `data_dir` is where recordings and files are kept,
+    `file_url` where a provider fetches one of the files,
     `question_url` where a question is answered; `calls` are the live interactions that this process holds.
     """
 
@@ -56,6 +65,8 @@ class Context:
     outside: Outside
     accounts: Accounts = field(default_factory=lambda: Accounts({}))
     catalogues: Catalogues = field(default_factory=Catalogues)
+    seal: Seal = field(default_factory=lambda: Seal(secrets.token_hex()))
+    result_url: Callable[[UUID, UUID], str] = _no_door
     node: str = "node"
     data_dir: Path = Path("data")
     clock: Clock = field(default_factory=Clock)

@@ -134,6 +134,15 @@ async def remove(hub: Context, row: StoredFile) -> None:
     await asyncio.to_thread((hub.data_dir / row.path).unlink, missing_ok=True)
 
 
+async def forget(hub: Context, row: StoredFile) -> None:
+    """The file goes, with its row."""
+    await remove(hub, row)
+    async with hub.store.write() as db:
+        held = await stored.held(db, row.workspace_id, row.id)
+        if held is not None:
+            await db.delete(held)
+
+
 def media_of(row: StoredFile) -> Media:
     """It as an attachment of a message."""
     return Media(

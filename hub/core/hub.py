@@ -20,10 +20,12 @@ from hub.core.reactions import reaction
 from hub.core.receive import Receipt
 from hub.core.report import report
 from hub.core.write import finish, idle_after, owe_turn, say_in
+from hub.dialogue.retry import state_of
 from hub.dialogue.turn import Cue
 from hub.models import Address, Agent, Command, Interaction, Message, Skill, User
 from hub.models.call import Verb
 from hub.models.interaction import FINAL
+from hub.models.retry import RetryContext
 from hub.store import agents, calls, interactions, lock, transit
 
 
@@ -85,6 +87,7 @@ class Hub:
         name: str = "",
         content: Mapping[str, Any] | None = None,
         media: tuple[Media, ...] = (),
+        retry: RetryContext | None = None,
         **given: Any,
     ) -> Interaction:
         """Begin an exchange of ours with a person. Without `text` and `media` the agent's opening message is said.
@@ -95,7 +98,8 @@ class Hub:
         the carrier is asked to place, or, where people come to us, waits for its line. `skills` join the
         agent's instructions and tools. `given` are further columns (parameters, meta, test,
         agent_definition); a test in the browser belongs to no address.
-        Raises `NotAnIdentity`, `NotAllowed`, `Refused`.
+        `retry` is what a further attempt starts from.
+        Raises `NotAnIdentity`, `NotAllowed`, `Refused`, `NoSuchStage`.
         """
         context, now = self.context, self.context.clock.now()
         if channel not in context.channels:
@@ -115,6 +119,8 @@ class Hub:
                 db, context, workspace, customer, channel, person,
                 address=address, agent=agent, skills=skills, now=now, **given,
             )  # fmt: skip
+            if retry is not None and fresh:
+                interaction.state = state_of(interaction.agent, retry)
             if is_live:
                 await self._check(db, interaction, "call")
                 live.place(db, context, interaction, now)

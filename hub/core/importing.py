@@ -5,7 +5,8 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -13,15 +14,17 @@ import phonenumbers
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import identity
+from hub.core import files
 from hub.core.audit import note
 from hub.core.context import Context
-from hub.models import Customer, Identity
+from hub.models import Customer, CustomerImport, Identity, StoredFile
 from hub.models.columns import new_id
-from hub.store import agents, lock, people
+from hub.store import agents, lock, people, takeout
 
 MOST_ROWS = 20_000
 MOST_COLUMNS = 100
 _AT_ONCE = 200
+STOPPED_AFTER = timedelta(seconds=30)
 _DELIMITERS = ",;\t|"
 FIELDS = ("name", "phone", "whatsapp", "email", "crm", "language", "time_zone", "notes")
 IDENTITIES = ("phone", "whatsapp", "email", "crm")
@@ -237,17 +240,57 @@ async def compare(db: AsyncSession, workspace_id: UUID, rows: Iterable[Row]) -> 
 
 
 async def carry_out(
-    hub: Context, workspace_id: UUID, rows: Sequence[Row], *, by: str, update: bool = False
+    hub: Context, workspace_id: UUID, rows: Sequence[Row], *, by: str, update: bool = False, run: UUID | None = None
 ) -> Mapping[str, int]:
-    """Import what is ok; with `update`, fill what known customers lack. How many were made, updated and left out."""
+    """Import what is ok; with `update`, fill what known customers lack. How many were made, updated and left out.
+
+    What is done is counted in the `CustomerImport` of this id, in the transaction that does it.
+    """
     done = {"created": 0, "updated": 0, "left_out": 0}
     for start in range(0, len(rows), _AT_ONCE):
         async with hub.store.write() as db:
             for row in rows[start : start + _AT_ONCE]:
                 done[await _take(db, hub, workspace_id, row, update=update)] += 1
+            await _count(db, run, done, hub.clock.now())
     async with hub.store.write() as db:
-        note(db, workspace_id, by, "customers.imported", "", hub.clock.now(), **done)
+        now = hub.clock.now()
+        await _count(db, run, done, now, ended_at=now)
+        note(db, workspace_id, by, "customers.imported", "", now, **done)
     return done
+
+
+async def _count(db: AsyncSession, run: UUID | None, done: Mapping[str, int], now: datetime, **more: Any) -> None:
+    made = await db.get(CustomerImport, run) if run is not None else None
+    if made is not None:
+        for name, value in {**done, "updated_at": now, **more}.items():
+            setattr(made, name, value)
+
+
+async def begin(hub: Context, file: StoredFile, rows: Sequence[Row], *, by: str, update: bool) -> CustomerImport:
+    """Import the rows of this file beside the request; the file goes when that is done. One that runs goes on."""
+    now = hub.clock.now()
+    async with hub.store.write() as db:
+        await lock(db, file.workspace_id, "import", str(file.id))
+        made = await takeout.running_import(db, file.workspace_id, file.id, now - STOPPED_AFTER)
+        if made is not None:
+            return made
+        made = CustomerImport(
+            workspace_id=file.workspace_id, file_id=file.id, name=file.name, by=by, total=len(rows),
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        db.add(made)
+
+    async def run() -> None:
+        await carry_out(hub, file.workspace_id, rows, by=by, update=update, run=made.id)
+        await files.forget(hub, file)
+
+    hub.spawn(run())
+    return made
+
+
+def stopped(run: CustomerImport, now: datetime) -> bool:
+    """Whether the process that carried it out is gone."""
+    return run.ended_at is None and now - run.updated_at > STOPPED_AFTER
 
 
 async def _take(db: AsyncSession, hub: Context, workspace_id: UUID, row: Row, *, update: bool) -> str:

@@ -59,7 +59,8 @@ async def say_by(
     said = say_in(
         db, interaction, now, text=text, content=dict(content or {}), media=[asdict(one) for one in media], **fields
     )
-    interaction.answered_seq = interaction.heard_seq
+    if said.role != "system":  # a code, for example, answers nothing that they said
+        interaction.answered_seq = interaction.heard_seq
     if not channel.limits.pulled:
         owe(db, interaction, said, now)
     return said

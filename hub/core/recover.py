@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from hub import failpoints
 from hub.channel import Undeliverable
-from hub.core import live, mails
+from hub.core import calling_back, live, mails
 from hub.core.answer import answer
 from hub.core.context import Context
 from hub.core.deliver import deliver, give_up, outbound, settle
@@ -44,6 +44,7 @@ async def sweep(hub: Context, since_start: datetime) -> None:
         to_fetch = await transit.due_fetches(db, now)
     await _try(live.look_after(hub, dead))
     await _try(mails.overlooked(hub, since_start))
+    await _try(calling_back.keep_due(hub))
     for entry, message in doubtful:
         await _try(_settle_doubt(hub, entry, message, crashed=entry.state == "sending"))
     for interaction_id in unanswered:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import identity, ownership
-from hub.dialogue.turn import Collected, EnterStage, UsedTool
+from hub.dialogue.turn import Collected, EnterStage, Failure, UsedTool
 from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Skill, Workspace
 from hub.models.agent import Timing
 from hub.models.columns import new_id
@@ -152,7 +152,7 @@ def finish(db: AsyncSession, interaction: Interaction, status: str, reason: str,
 
 
 async def decided_in(
-    db: AsyncSession, interaction: Interaction, piece: UsedTool | EnterStage | Collected, now: datetime
+    db: AsyncSession, interaction: Interaction, piece: UsedTool | EnterStage | Collected | Failure, now: datetime
 ) -> None:
     """What the agent did beside talking, in the log of an interaction held by this transaction."""
     match piece:
@@ -161,6 +161,9 @@ async def decided_in(
                 db, interaction, "tool.called", now, name=piece.name, arguments=dict(piece.arguments),
                 result=piece.result.data, error=piece.result.error, duration_ms=piece.duration_ms,
             )  # fmt: skip
+        case Failure():
+            told = {"engine": piece.engine, "fault": piece.fault, "why": piece.why}
+            interactions.log(db, interaction, "engine.failed", now, kind="mind", **told)
         case EnterStage():
             interactions.log(db, interaction, "stage.entered", now, stage=piece.stage)
         case Collected():

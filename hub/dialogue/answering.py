@@ -6,10 +6,10 @@ from hub.dialogue import intents
 from hub.dialogue.exchange import Exchange
 from hub.dialogue.fields import default_hint
 from hub.dialogue.filling import Understood
-from hub.dialogue.flow import depends_on, open_fields
+from hub.dialogue.flow import open_fields
 from hub.dialogue.phrasing import ACKNOWLEDGED, CORRECTED, MISSED, listed
 from hub.dialogue.text import Problem
-from hub.dialogue.walking import ask_pending
+from hub.dialogue.walking import ask_pending, look_up_again
 from hub.models.flow import FieldSpec
 
 
@@ -33,7 +33,7 @@ class Answering:
             return self._missed()
         if got.anything or talk.meant:
             self.memory.misses = 0
-        self._go_back()
+        look_up_again(talk, {spec.name for spec in got.corrected})
         if talk.meant and not self.memory.confirming:
             self._take_intent()
             return True
@@ -63,20 +63,6 @@ class Answering:
         if aside:
             self.talk.heard = False
         return True
-
-    def _go_back(self) -> None:
-        """After a correction: what was looked up with the old value is looked up again."""
-        changed = {spec.name for spec in self.got.corrected}
-        if not changed:
-            return
-        for stage in self.plan.flow.stages:
-            tool = self.plan.tools.get(stage.tool)
-            reading = (
-                stage.type == "tool" and tool is not None and tool.method == "GET" and stage.id in self.memory.called
-            )
-            if reading and any(depends_on(stage, tool, name) for name in changed):
-                self.memory.stage, self.memory.entered = stage.id, False
-                return
 
     def _take_intent(self) -> None:
         """A stage's own intent is followed by its rules; one from anywhere leads there at once."""

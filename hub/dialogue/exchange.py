@@ -20,10 +20,13 @@ LONGEST = 4_000
 
 
 class Exchange:
-    """What the parts of the script share while they work on one turn."""
+    """What the parts of a brain share while they work on one turn.
 
-    def __init__(self, turn: Turn, plan: Plan) -> None:
-        self.turn, self.plan = turn, plan
+    `asks`: questions and read-backs are put into words here; else a model does that.
+    """
+
+    def __init__(self, turn: Turn, plan: Plan, *, asks: bool = True) -> None:
+        self.turn, self.plan, self.asks = turn, plan, asks
         self.memory = Memory.load(turn.state)
         self.reader = Reader(turn.now, plan.language)
         self.raw = clean(turn.said)
@@ -36,6 +39,7 @@ class Exchange:
         self.heard = False
         self.over = self.polite = False
         self.just_asked = ""
+        self.left_open: set[str] = set()  # internal stages that the model did not decide
         self.echo, self.echo_at, self.ack_at = "", 0, -1
         if plan.flow.stage(self.memory.stage) is None:
             self.memory.stage, self.memory.entered = "", False
@@ -48,13 +52,18 @@ class Exchange:
         assert stage is not None  # noqa: S101 - set in __init__, and only to existing stages
         return stage
 
+    @property
+    def opening(self) -> str:
+        """What is said first: of a further attempt its own words, else the agent's."""
+        return self.memory.opening or self.plan.text("opening_message")
+
     def spec(self, name: str) -> FieldSpec | None:
         """A field by name, as this stage asks for it if it does."""
         own = next((spec for spec in self.stage.fields if spec.name == name), None)
         return own or self.plan.specs.get(name)
 
     def facts(self) -> Facts:
-        language = str(self.turn.customer.get("language") or self.plan.language)
+        language = self.memory.language or str(self.turn.customer.get("language") or self.plan.language)
         return Facts(self.memory.fields, self.memory.skipped, language, self._meant if self.heard else None)
 
     def _meant(self, transition: Transition) -> bool:

@@ -4,16 +4,16 @@
 
 import re
 
-from hub.dialogue import intents
+from hub.dialogue import intents, languages
 from hub.dialogue.answering import Answering
 from hub.dialogue.choices import find_yes_no
 from hub.dialogue.exchange import Exchange
 from hub.dialogue.filling import Filling
 from hub.dialogue.knowledge import KNOWN, answer
+from hub.dialogue.left_in_peace import left_in_peace
 from hub.dialogue.phrasing import listed
-from hub.dialogue.refusals import refuses
 from hub.dialogue.text import Found, Problem, blank, fold
-from hub.dialogue.turn import Finish, HandToHuman, Toolbox, UsedTool
+from hub.dialogue.turn import HandToHuman, Toolbox
 from hub.dialogue.walking import ask_pending, changeable
 from hub.models.flow import FieldSpec
 
@@ -22,14 +22,6 @@ _OPTIONS = re.compile(
     r"\b(?:what|which)(?:'s| is| are|'re)? (?:do you have|have you got|else|free|available|times?|slots?|days?|options?|my options|"
     r"the options|possible|can i|could i|would you|there)\b|\boptions\b|\bwhat (?:are|were) (?:they|those|the)\b|\bshow me\b"
 )
-
-
-REFUSED = {
-    "calls": "Understood: we won't call you again. I have written that down. Goodbye.",
-    "texts": "Understood: we won't write to you here again. I have written that down. Goodbye.",
-    "everything": "Understood: we won't contact you again. I have written that down. Goodbye.",
-    "recording": "All right, I have stopped the recording, and your calls are not recorded from now on.",
-}
 
 
 class Hearing(Filling):
@@ -41,12 +33,13 @@ class Hearing(Filling):
 
     async def hear(self) -> bool:
         """Whether the walk goes on; False when all is said for this turn."""
-        if await self._refuses() or self._acts():
+        if await left_in_peace(self.talk, self.tools) or self._acts():
             return False
         if self._restarts():
             return True
         if self._gives_up():
             return True
+        self._other_language()
         await self._questions()
         if self._replies():
             return Answering(self.talk, self.got).respond()
@@ -64,27 +57,6 @@ class Hearing(Filling):
         if not self.got.anything and not self.talk.meant:
             await self._loosely()
         return Answering(self.talk, self.got).respond()
-
-    async def _refuses(self) -> bool:
-        """They want no more calls or messages: written down at once, and nothing is asked any further."""
-        talk, what = self.talk, refuses(self.talk.low)
-        if what is None:
-            return False
-        arguments = {"what": what, "words": talk.raw[:500]}
-        result = await self.tools.call("record_refusal", arguments)
-        talk.flush()
-        talk.pieces.append(UsedTool("record_refusal", arguments, result))
-        talk.say("I could not note that. A colleague will see to it." if result.error else REFUSED[what])
-        talk.flush()
-        if result.error:
-            talk.pieces.append(HandToHuman(f"The customer refuses {what}, and it could not be noted: {result.error}"))
-        elif what == "recording":
-            ask_pending(talk, again=False)
-            return True
-        else:
-            talk.pieces.append(Finish("goodbye"))
-        talk.over = True
-        return True
 
     def _acts(self) -> bool:
         """A person, a new start, an end: wishes that outrank the flow."""
@@ -132,6 +104,13 @@ class Hearing(Filling):
         memory.misses = 0
         self.talk.say("No problem, we'll leave it there. Is there anything else I can do for you?")
         return True
+
+    def _other_language(self) -> None:
+        """They want to go on in another language; the flow may have a way for it."""
+        code = languages.wanted(self.talk.low)
+        if code and any(one.on == "language" for stage in self.plan.flow.stages for one in stage.transitions):
+            self.memory.language, self.text = code, ""
+            self.got.settled = True
 
     def _is_answer(self) -> bool:
         """Whether words like "agent" are one of the answers that were offered."""

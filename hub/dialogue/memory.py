@@ -1,4 +1,4 @@
-"""What the script remembers from turn to turn, read from and written to the state of a turn."""
+"""What is remembered of a flow from turn to turn, whoever runs it, read from and written to the state of a turn."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -31,6 +31,8 @@ class Memory:
     silences: int = 0
     turns: int = 0
     greeted: bool = False
+    language: str = ""
+    opening: str = ""
 
     @classmethod
     def load(cls, state: Mapping[str, Any]) -> "Memory":
@@ -66,8 +68,8 @@ class Memory:
         self.skipped = [skipped for skipped in self.skipped if skipped != name]
 
     def restart(self) -> None:
-        """Everything that was found out is gone; that we have greeted is not."""
-        turns = self.turns
+        """Everything that was found out is gone; that we have greeted is not, nor the language we speak."""
+        turns, language = self.turns, self.language
         for part in fields(Memory):
             setattr(self, part.name, getattr(Memory(), part.name))
-        self.turns, self.greeted = turns, True
+        self.turns, self.language, self.greeted = turns, language, True

@@ -129,16 +129,18 @@ class Outside:
         content: bytes | None = None,
         timeout: float = 10.0,  # noqa: ASYNC109 - one limit for the whole exchange
         limit: int = 1_000_000,
+        enough: Callable[[bytes], bool] | None = None,
     ) -> Answer:
         """The answer to a request with `body` as JSON or `content` as it is; a redirect is an answer too.
 
+        Of a body that may go on for ever, no more is read than is `enough`.
         Raises `Forbidden` for an address we do not go to and `Failed` when there is no whole answer of at
         most `limit` bytes within `timeout` seconds.
         """
         target = _target(url)
         try:
             async with asyncio.timeout(timeout):
-                return await self._exchange(method, target, headers, params, body, content, limit)
+                return await self._exchange(method, target, headers, params, body, content, limit, enough)
         except TimeoutError as error:
             raise Failed(f"No answer within {timeout:g} seconds.") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
@@ -147,6 +149,7 @@ class Outside:
     async def _exchange(
         self, method: str, url: httpx.URL, headers: Mapping[str, str] | None,
         params: Mapping[str, str] | None, body: Any, content: bytes | None, limit: int,
+        enough: Callable[[bytes], bool] | None,
     ) -> Answer:  # fmt: skip
         request = self._opened().build_request(
             method, url, headers=dict(headers or {}), params=dict(params) if params else None,
@@ -156,10 +159,12 @@ class Outside:
         response = await self._opened().send(request, stream=True)
         try:
             received = bytearray()
-            async for chunk in response.aiter_bytes(65_536):
+            async for chunk in response.aiter_bytes(65_536 if enough is None else None):
                 received += chunk
                 if len(received) > limit:
                     raise Failed(f"The answer is larger than {limit:,} bytes.")
+                if enough is not None and enough(bytes(received)):
+                    break
             return Answer(response.status_code, bytes(received), {k.lower(): v for k, v in response.headers.items()})
         finally:
             await response.aclose()

@@ -74,12 +74,12 @@ def _open(talk: Exchange, first: bool) -> None:
     """The opening words, when the customer has said nothing that needs an answer."""
     if first:
         talk.parts.clear()
-        talk.say(talk.plan.text("opening_message") or ("Hello! How can I help you?" if talk.raw else ""))
+        talk.say(talk.opening or ("Hello! How can I help you?" if talk.raw else ""))
 
 
 def _greet(talk: Exchange) -> None:
     """A short greeting before the first answer: the first sentence of the opening, if it is one."""
-    opening = sentences(talk.write(talk.plan.text("opening_message")))
+    opening = sentences(talk.write(talk.opening))
     kept = [part for part in opening[:2] if "?" not in part]
     greeting = " ".join(kept[:2] if kept and len(kept[0]) < 12 else kept[:1])
     talk.say(greeting if 0 < len(greeting) < 120 else "Hello!")

@@ -1,24 +1,24 @@
-"""What an agent may do beside talking: call tools, search its knowledge. Trouble is in the result."""
+"""What an agent may do beside talking: call tools of all kinds, search its knowledge. Trouble is in the result."""
 
-import hashlib
-import json
-from collections import OrderedDict
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import quote
-from uuid import UUID
 
-from hub.dialogue.knowledge import Index
-from hub.dialogue.outbound import Answer, Failed, Forbidden, Outside
-from hub.dialogue.template import fill, fill_tree, missing, plain
-from hub.dialogue.turn import Passage, ToolResult, Turn
+from hub.arguments import checked
+from hub.dialogue import http_tool
+from hub.dialogue.builtins import ALWAYS, BUILTINS, SEARCH
+from hub.dialogue.http_tool import Incomplete, key_of, secrets_of, veiled
+from hub.dialogue.mcp import Mcp, McpFailed, McpTool
+from hub.dialogue.outbound import Failed, Forbidden, Outside
+from hub.dialogue.turn import Function, Passage, ToolResult
 from hub.models.tool import Tool
-from hub.store import Store, agents
 
-LARGEST = 256_000
-_TEXT = 4_000
+MOST_FUNCTION_NAME = 64
 
 Search = Callable[[str, int], Awaitable[Sequence[Passage]]]
+Secrets = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
+Ask = Callable[[Tool, Mapping[str, Any], str], Awaitable[ToolResult]]
+"""Asks the customer's system to carry out a function; the text is the key of the call."""
 
 
 class Acts(Protocol):
@@ -31,8 +31,17 @@ class Acts(Protocol):
     async def verified(self) -> bool: ...
 
 
-class HttpTools:
-    """A `Toolbox` over the tools of a definition. `key` tells repeated calls from new ones.
+async def no_secrets(names: Sequence[str]) -> Mapping[str, str]:
+    return {}
+
+
+async def nobody(tool: Tool, arguments: Mapping[str, Any], key: str) -> ToolResult:
+    return ToolResult(error=f"Nobody can be asked for {tool.name!r} here.")
+
+
+class Toolset:
+    """A `Toolbox` over the tools of a definition. `key` tells repeated calls from new ones; `scope` is whose
+    connections to servers are kept.
 
     Those built in can be called by their name, also where the definition does not list them; without `acts` there are
     none, and nobody is verified.
@@ -40,120 +49,138 @@ class HttpTools:
 
     def __init__(
         self, tools: Sequence[Tool], outside: Outside, search: Search, parameters: Mapping[str, Any], *,
-        key: str = "", acts: Acts | None = None,
+        key: str = "", scope: str = "", acts: Acts | None = None, secrets: Secrets = no_secrets, ask: Ask = nobody,
     ) -> None:  # fmt: skip
         self._tools = {tool.name: tool for tool in tools}
         self._outside, self._search, self._parameters = outside, search, parameters
-        self._key, self._acts = key, acts
+        self._key, self._scope, self._acts, self._secrets, self._ask = key, scope or key, acts, secrets, ask
 
     async def search(self, query: str, limit: int = 3) -> Sequence[Passage]:
         return await self._search(query, limit)
 
+    async def functions(self, stage_tools: Sequence[str] | None = None) -> Sequence[Function]:
+        """What a model may call: the tools listed (of these, the stage's own where it has some), and what is always
+        at hand. A server that does not answer offers nothing."""
+        made: dict[str, Function] = {}
+        for tool in self._tools.values():
+            if stage_tools is None or tool.name in stage_tools:
+                found = await self._offered(tool) if tool.kind == "mcp" else [function(tool)]
+                made |= {one.name: one for one in found}
+        for name in (*ALWAYS, SEARCH) if self._acts is not None else (SEARCH,):
+            made.setdefault(name, function(Tool(name=name, kind="builtin")))
+        return list(made.values())
+
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         """The result of a tool. An error begins with the HTTP status where there is one ("404 ...")."""
-        tool = self._tools.get(name)
-        builtin = self._acts is not None and self._acts.knows(name) and (tool is None or tool.kind == "builtin")
-        if tool is None and not builtin:
+        tool = self._tools.get(name) or self._server_of(name) or self._builtin(name)
+        if tool is None:
             return ToolResult(error=f"There is no tool {name!r}.")
-        if tool is not None and tool.requires == "verified" and not (self._acts and await self._acts.verified()):
+        if tool.requires == "verified" and not (self._acts and await self._acts.verified()):
             return ToolResult(error=f"The tool {name!r} is only for customers whose identity is verified.")
-        if builtin and self._acts is not None:
-            return await self._acts.call(name, arguments)
-        if tool is None or tool.kind != "http":
-            return ToolResult(error=f"The tool {name!r} is not one that can be called here.")
-        if lacking := [key for key in tool.arguments.get("required", []) if arguments.get(key) in (None, "")]:
-            return ToolResult(error=f"Arguments are missing: {', '.join(lacking)}.")
-        return await self._request(tool, arguments)
-
-    async def _request(self, tool: Tool, arguments: Mapping[str, Any]) -> ToolResult:
-        values = {**self._parameters, **arguments}
-        if lacking := missing(tool.url, values):
-            return ToolResult(error=f"The URL needs values that are not given: {', '.join(lacking)}.")
+        schema = function(tool).parameters if tool.kind != "mcp" else {}
+        given, fault = checked(schema, arguments)
+        if fault:
+            return ToolResult(error=fault)
+        secrets = await self._secrets(secrets_of(tool)) if tool.kind in ("http", "mcp") else {}
         try:
-            answer = await self._outside.request(
-                tool.method,
-                url(tool.url, values),
-                headers=self._headers(tool, arguments, values),
-                params={name: fill(text, values) for name, text in tool.query.items()},
-                body=_body(tool, arguments, values),
-                timeout=tool.timeout_ms / 1000,
-                limit=LARGEST,
-            )
-        except (Forbidden, Failed) as error:
-            return ToolResult(error=str(error))
-        return result(answer)
+            found = await self._carried_out(tool, name, given, secrets)
+        except (Forbidden, Failed, Incomplete, McpFailed) as error:
+            found = ToolResult(error=str(error))
+        return ToolResult(veiled(found.data, secrets), veiled(found.error, secrets), found.pieces) if secrets else found
 
-    def _headers(self, tool: Tool, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
-        headers = {name: _header(fill(text, values)) for name, text in tool.headers.items()}
-        if tool.method != "GET":
-            told = json.dumps([self._key, tool.name, arguments], sort_keys=True, default=str)
-            headers.setdefault("Idempotency-Key", hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32])
-        return headers
+    async def _carried_out(
+        self, tool: Tool, name: str, given: Mapping[str, Any], secrets: Mapping[str, str]
+    ) -> ToolResult:
+        match tool.kind:
+            case "http":
+                return await self._request(tool, given, secrets)
+            case "function":
+                return await self._ask(tool, given, key_of(self._key, tool.name, given))
+            case "mcp":
+                return await self._mcp(tool, secrets).call(await self._remote(tool, name, secrets), given)
+        if tool.name == SEARCH:
+            return await self._looked_up(str(given["query"]))
+        if self._acts is None or not self._acts.knows(tool.name):
+            return ToolResult(error=f"The tool {tool.name!r} is not one that can be called here.")
+        return await self._acts.call(tool.name, given)
 
+    def _builtin(self, name: str) -> Tool | None:
+        known = name == SEARCH or (self._acts is not None and self._acts.knows(name))
+        return Tool(name=name, kind="builtin") if known else None
 
-def url(template: str, values: Mapping[str, Any]) -> str:
-    """A URL with its names filled in: a leading one is a base URL, others are one segment each."""
-    base, leading, rest = "", template.lstrip().startswith("{{"), template.strip()
-    if leading:
-        name, _, rest = rest.partition("}}")
-        base = fill(name + "}}", values)
-    return base + fill(rest, values, lambda _, value: quote(plain(value), safe=""))
-
-
-def result(answer: Answer) -> ToolResult:
-    """An HTTP answer as a tool's result: JSON where it is some, else the beginning of the text."""
-    data: Any
-    try:
-        data = answer.json() if answer.body else None
-    except (ValueError, RecursionError):
-        data = answer.body[: _TEXT * 4].decode("utf-8", "replace")[:_TEXT]
-    if answer.status < 300:
-        return ToolResult(data)
-    said = data.get("error") or data.get("detail") if isinstance(data, Mapping) else ""
-    return ToolResult(data, f"{answer.status} {said if isinstance(said, str) else ''}".strip())
-
-
-def _body(tool: Tool, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    if tool.method == "GET":
-        return None
-    return fill_tree(tool.body, values) if tool.body is not None else dict(arguments)
-
-
-def _header(text: str) -> str:
-    return "".join(char for char in text if char.isprintable()).encode("latin-1", "ignore").decode("latin-1")
-
-
-_INDEXES: OrderedDict[UUID, tuple[int, Index]] = OrderedDict()
-_INDEXES_KEPT = 256
-
-
-class Tools(HttpTools):
-    """The toolbox of one turn in the hub: the agent's tools, and its knowledge out of the store."""
-
-    def __init__(
-        self, store: Store, outside: Outside, workspace_id: UUID, agent_id: UUID | None, turn: Turn, key: str,
-        acts: Acts | None = None,
-    ) -> None:  # fmt: skip
-        self._store, self._workspace_id, self._agent_id = store, workspace_id, agent_id
-        super().__init__(
-            [Tool.model_validate(tool) for tool in turn.agent.get("tools") or []],
-            outside,
-            self._search_knowledge,
-            {**(turn.agent.get("parameters") or {}), **turn.parameters},
-            key=key,
-            acts=acts,
+    async def _request(self, tool: Tool, given: Mapping[str, Any], secrets: Mapping[str, str]) -> ToolResult:
+        asked = http_tool.request(tool, given, self._parameters, secrets, self._key)
+        answer = await self._outside.request(
+            asked.method,
+            asked.url,
+            headers=asked.headers,
+            params=asked.query,
+            body=asked.body,
+            timeout=tool.timeout_ms / 1000,
+            limit=http_tool.LARGEST,
         )
+        return http_tool.result(answer)
 
-    async def _search_knowledge(self, query: str, limit: int) -> Sequence[Passage]:
-        if self._agent_id is None:
-            return ()
-        async with self._store.glance() as db:
-            items = await agents.knowledge(db, self._workspace_id, self._agent_id)
-        stamp = hash(tuple((item.id, item.title, item.text) for item in items))
-        kept = _INDEXES.get(self._agent_id)
-        if kept is None or kept[0] != stamp:
-            kept = (stamp, Index([Passage(item.title, item.text, item.source) for item in items]))
-            _INDEXES[self._agent_id] = kept
-            while len(_INDEXES) > _INDEXES_KEPT:
-                _INDEXES.popitem(last=False)
-        return kept[1].search(query, limit)
+    async def _looked_up(self, query: str) -> ToolResult:
+        found = await self._search(query, 5)
+        return ToolResult([{"title": one.title, "text": one.text, "source": one.source} for one in found])
+
+    # servers of tools
+
+    def _mcp(self, tool: Tool, secrets: Mapping[str, str]) -> Mcp:
+        asked = http_tool.request(tool, {}, self._parameters, secrets, self._key)
+        headers = {name: text for name, text in asked.headers.items() if name != "Idempotency-Key"}
+        return Mcp(
+            self._outside, asked.url, headers, scope=self._scope, timeout_seconds=tool.timeout_ms / 1000
+        )  # fmt: skip
+
+    def _server_of(self, name: str) -> Tool | None:
+        """The server that a tool's name begins with; the longest one."""
+        servers = [t for t in self._tools.values() if t.kind == "mcp" and name.startswith(f"{t.name}_")]
+        return max(servers, key=lambda tool: len(tool.name), default=None)
+
+    async def _offered(self, tool: Tool) -> list[Function]:
+        secrets = await self._secrets(secrets_of(tool))
+        try:
+            listed = await self._mcp(tool, secrets).tools()
+        except (Forbidden, Failed, Incomplete, McpFailed):
+            return []
+        return [_of_server(tool, one) for one in listed if not tool.only or one.name in tool.only]
+
+    async def _remote(self, tool: Tool, name: str, secrets: Mapping[str, str]) -> str:
+        """What the server calls it. Raises `McpFailed` for one that is not offered."""
+        for one in await self._mcp(tool, secrets).tools():
+            if (not tool.only or one.name in tool.only) and name in (_named(tool, one.name), f"{tool.name}_{one.name}"):
+                return one.name
+        raise McpFailed(f"The server offers no tool {name.removeprefix(tool.name + '_')!r}.")
+
+
+_NO_ARGUMENTS: Mapping[str, Any] = {"type": "object", "properties": {}}
+
+
+def function(tool: Tool) -> Function:
+    """A tool as a model is told of it."""
+    builtin = BUILTINS.get(tool.name) if tool.kind == "builtin" else None
+    return Function(
+        tool.name,
+        tool.description or (builtin.description if builtin else ""),
+        (builtin.parameters if builtin else tool.arguments) or _NO_ARGUMENTS,
+        waiting_message=tool.waiting_message if tool.speak_during_execution else "",
+        fallback_message=tool.fallback_message,
+        silent=not tool.speak_during_execution,
+    )
+
+
+def _of_server(tool: Tool, one: McpTool) -> Function:
+    return Function(
+        _named(tool, one.name),
+        one.description,
+        one.arguments or _NO_ARGUMENTS,
+        waiting_message=tool.waiting_message if tool.speak_during_execution else "",
+        fallback_message=tool.fallback_message,
+        silent=not tool.speak_during_execution,
+    )
+
+
+def _named(tool: Tool, name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", f"{tool.name}_{name}")[:MOST_FUNCTION_NAME]

@@ -34,10 +34,31 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool gave. `data` is untrusted; `error` is what went wrong, empty when it went well."""
+    """What a tool gave. `data` is untrusted; `error` is what went wrong, empty when it went well.
+
+    `pieces` is what follows from it for the turn (a field was collected, the exchange is over): the brain yields them,
+    `Finish`, `HandToHuman` and `HandOver` last of all.
+    """
 
     data: Any = None
     error: str = ""
+    pieces: "tuple[Piece, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A tool as a model is told of it; `parameters` is a JSON Schema of type object.
+
+    Before it is called, `waiting_message` is said, if there is one (`Say(waiting=True)`). `silent`: nothing is said
+    while it runs, also not what the model said beside the call. `fallback_message` are words for when it fails.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    waiting_message: str = ""
+    fallback_message: str = ""
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +74,14 @@ class Colleague:
 
 
 class Toolbox(Protocol):
-    """What a brain may do beside talking. Neither raises for trouble outside: it is in the result."""
+    """What a brain may do beside talking. None raises for trouble outside: it is in the result."""
+
+    async def functions(self, stage_tools: Sequence[str] | None = None) -> Sequence[Function]:
+        """What a model may call now: those of `stage_tools` where a stage has its own, and what is always at hand.
+
+        A model's call of anything else must not be carried out. Each is called by its `name`.
+        """
+        ...
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult: ...
 
@@ -70,7 +98,8 @@ class Turn:
     `history` everything before it. `state` belongs to the brain: a JSON-able dictionary kept with
     the interaction; changes are saved with the reply and thrown away with it. `now` is aware and in
     the customer's (else the workspace's) time zone. `account` is whose key an engine of a vendor thinks with,
-    `colleagues` whom the agent may hand over to.
+    `colleagues` whom the agent may hand over to. A brain that is stopped before it could yield its `Usage` puts what
+    it took into `spent`.
     """
 
     agent: Mapping[str, Any]
@@ -84,6 +113,7 @@ class Turn:
     customer: Mapping[str, Any] = field(default_factory=dict)
     account: Account = NOBODY
     colleagues: Sequence[Colleague] = ()
+    spent: "list[Usage]" = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +172,16 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Something of an answer failed, and the agent goes on without it; kept in the log."""
+
+    engine: str
+    why: str
+    vendor: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The exchange is over. `reason` is an ended_reason, such as `goodbye`."""
 
@@ -159,7 +199,7 @@ class Usage:
     cached_tokens: int = 0
 
 
-Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | HandOver | Finish | Usage
+Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | HandOver | Failure | Finish | Usage
 
 
 class Brain(Protocol):

@@ -1,15 +1,15 @@
 """Walking through the flow: entering stages, asking, reading back, calling tools."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from hub.dialogue.asking import form_for
 from hub.dialogue.exchange import Exchange
-from hub.dialogue.flow import HOPS, follow, names_another_fault, open_fields
+from hub.dialogue.flow import HOPS, depends_on, follow, names_another_fault, open_fields
 from hub.dialogue.phrasing import returning
 from hub.dialogue.template import fill_tree
-from hub.dialogue.turn import Finish, HandToHuman, Piece, Say, Toolbox, ToolResult, UsedTool
+from hub.dialogue.turn import Collected, Finish, HandToHuman, Piece, Say, Toolbox, ToolResult, UsedTool
 from hub.models.flow import FieldSpec, Stage
 
 _HUMAN_TOOLS = ("hand_to_human", "transfer")
@@ -46,12 +46,15 @@ def arrive(talk: Exchange, stage: Stage) -> None:
     text = talk.write(stage.text)
     talk.enter(stage.id)
     answered = bool(stage.fields) and not open_fields(stage, talk.facts())
-    if stage.type in ("start", "dialogue", "verbatim", "tool") and not stage.confirm and not answered:
+    spoken = ("start", "dialogue", "verbatim", "tool") if talk.asks else ("verbatim", "tool")
+    if stage.type in spoken and not stage.confirm and not answered:
         talk.say(text)
 
 
 def _waits(talk: Exchange, stage: Stage) -> bool:
     """Asks what is open in a stage; whether anything is."""
+    if stage.type == "internal":
+        return not talk.asks and _undecided(talk, stage)
     if stage.type not in ("start", "dialogue"):
         return False
     while fields := open_fields(stage, talk.facts()):
@@ -70,6 +73,15 @@ def _waits(talk: Exchange, stage: Stage) -> bool:
     return False
 
 
+def _undecided(talk: Exchange, stage: Stage) -> bool:
+    """Whether it is for the model to decide where an internal stage leads."""
+    if not talk.raw or stage.id in talk.left_open:
+        return False
+    certain = [one for one in stage.transitions if one.on not in ("intent", "always")]
+    by_rule = follow(stage.model_copy(update={"transitions": certain}), talk.facts())
+    return by_rule is None and any(one.on == "intent" for one in stage.transitions)
+
+
 def _not_offered(talk: Exchange, stage: Stage) -> FieldSpec | None:
     """A field filled before its choices were known, with a value that is none of them; it is asked again."""
     for spec in stage.fields:
@@ -81,6 +93,8 @@ def _not_offered(talk: Exchange, stage: Stage) -> FieldSpec | None:
         if spec.type == "time":
             problem = talk.reader.not_offered(str(value), offers)
             talk.memory.asked = spec.name
+            if not talk.asks:
+                return spec
             talk.say(f"{problem.message} Which would you like?", problem.choices)
             return spec
         return spec
@@ -94,6 +108,8 @@ def ask(talk: Exchange, spec: FieldSpec, *, again: bool = False) -> None:
         return
     talk.just_asked = spec.name
     memory.asked = spec.name
+    if not talk.asks:
+        return
     partial = memory.partial.get(spec.name)
     if isinstance(partial, dict) and partial:
         half = "What time would suit you?" if "date" in partial else "And on which day?"
@@ -107,6 +123,8 @@ def ask(talk: Exchange, spec: FieldSpec, *, again: bool = False) -> None:
 def read_back(talk: Exchange, stage: Stage) -> None:
     memory = talk.memory
     memory.reviewing, memory.asked = True, ""
+    if not talk.asks:
+        return
     talk.say(stage.text or "Is everything right?", ("Yes", "No"))
 
 
@@ -126,6 +144,16 @@ def ask_pending(talk: Exchange, *, again: bool = True) -> bool:
     if spec is not None:
         ask(talk, spec, again=again)
     return spec is not None
+
+
+def look_up_again(talk: Exchange, changed: Collection[str]) -> None:
+    """After corrections: what was looked up with the old values is looked up again, from its stage on."""
+    for stage in talk.plan.flow.stages:
+        tool = talk.plan.tools.get(stage.tool)
+        reading = stage.type == "tool" and tool is not None and tool.reads and stage.id in talk.memory.called
+        if reading and any(depends_on(stage, tool, name) for name in changed):
+            talk.memory.stage, talk.memory.entered = stage.id, False
+            return
 
 
 def changeable(talk: Exchange) -> tuple[str, ...]:
@@ -150,7 +178,7 @@ async def _use_tool(talk: Exchange, tools: Toolbox, stage: Stage) -> AsyncIterat
     if stage.tool in (*_HUMAN_TOOLS, *_END_TOOLS) and (tool is None or tool.kind == "builtin"):
         _builtin(talk, stage, arguments)
         return
-    if tool and tool.waiting_message:
+    if tool and tool.waiting_message and tool.speak_during_execution:
         yield Say(talk.write(tool.waiting_message), waiting=True)
     for piece in talk.take():
         yield piece
@@ -158,15 +186,29 @@ async def _use_tool(talk: Exchange, tools: Toolbox, stage: Stage) -> AsyncIterat
     result = await tools.call(stage.tool, arguments)
     took = int((time.perf_counter() - began) * 1000)
     yield UsedTool(stage.tool, arguments, result, took)
-    talk.memory.results[stage.tool] = _bounded(result.data)
+    talk.memory.results[stage.tool] = bounded(result.data)
     talk.memory.called = [*(name for name in talk.memory.called if name != stage.id), stage.id]
-    if tool and tool.method != "GET" and not result.error:
+    if tool and not tool.reads and not result.error:
         talk.memory.sealed = sorted(talk.memory.fields)
+    if _follows(talk, result):
+        return
     facts = talk.facts()
     facts.result = result
     to = follow(stage, facts)
     talk.heard = False
     _after_tool(talk, stage, result, to)
+
+
+def _follows(talk: Exchange, result: ToolResult) -> bool:
+    """Does what follows from a tool's result for the turn; whether it is over."""
+    for piece in result.pieces:
+        if isinstance(piece, Collected):
+            talk.memory.fields[piece.field] = piece.value
+        elif isinstance(piece, Finish | HandToHuman):
+            talk.flush()
+            talk.over = True
+        talk.pieces.append(piece)
+    return talk.over
 
 
 def _after_tool(talk: Exchange, stage: Stage, result: ToolResult, to: str | None) -> None:
@@ -194,14 +236,14 @@ def _builtin(talk: Exchange, stage: Stage, arguments: dict[str, Any]) -> None:
     talk.over = True
 
 
-def _bounded(data: Any, depth: int = 0) -> Any:
+def bounded(data: Any, depth: int = 0) -> Any:
     """What of a result is kept with the conversation: not too deep, not too long."""
     if isinstance(data, str):
         return data[:2_000]
     if depth > 5:
         return None
     if isinstance(data, dict):
-        return {str(key)[:100]: _bounded(value, depth + 1) for key, value in list(data.items())[:60]}
+        return {str(key)[:100]: bounded(value, depth + 1) for key, value in list(data.items())[:60]}
     if isinstance(data, list):
-        return [_bounded(value, depth + 1) for value in data[:60]]
+        return [bounded(value, depth + 1) for value in data[:60]]
     return data

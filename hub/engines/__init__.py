@@ -10,8 +10,9 @@ from hub.voice.speech import Transcriber, Voice
 
 ENGINES = {
     "script": "hub.dialogue.script:Script",
+    "openai": "hub.engines.openai:openai",
 }
-"""The engines of thought: name > class that implements `hub.dialogue.turn.Brain`."""
+"""The engines of thought: name > what makes one that implements `hub.dialogue.turn.Brain`."""
 
 TRANSCRIBERS = {
     "sphinx": "hub.engines.sphinx:Sphinx",

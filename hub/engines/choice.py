@@ -29,11 +29,11 @@ Accounts = Mapping[str, Account]
 
 def minds(agent: Mapping[str, Any], accounts: Accounts) -> list[str]:
     """The engines of thought of an agent's definition, in the order in which they are tried."""
-    named, fallbacks = str(agent.get("engine") or AUTO), list(agent.get("engine_fallbacks", []))
-    if named != AUTO:
-        return _once([named, *fallbacks])
+    named = str(agent.get("engine") or AUTO)
     able = [name for name in MINDS if name in ENGINES and (name == MINDS[-1] or name in accounts)]
-    return _once([able[0], *(fallbacks or able)])
+    first = able[0] if named == AUTO else named
+    last = MINDS[-1:] if (agent.get("flow") or {}).get("stages") else ()  # without a flow it has little to say
+    return _once([first, *agent.get("engine_fallbacks", []), *last])
 
 
 def ears(hearing: Hearing, language: str, accounts: Accounts) -> list[str]:

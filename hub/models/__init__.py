@@ -6,6 +6,7 @@ from hub.models.asking import Question, Verification
 from hub.models.call import Command, Recording
 from hub.models.change import AuditEntry, CustomerChange, Tombstone
 from hub.models.customer import Consent, Customer, Identity
+from hub.models.customer_import import CustomerImport
 from hub.models.file import StoredFile
 from hub.models.inbox import CannedAnswer, Mention, SavedView
 from hub.models.interaction import Event, Interaction, Message, Tag
@@ -13,12 +14,14 @@ from hub.models.mail import Mail
 from hub.models.replay import Replay
 from hub.models.share import Share
 from hub.models.skill import Skill
+from hub.models.tool_call import Callback, ToolCall, ToolSecret
 from hub.models.transit import FetchEntry, InboxEntry, Node, OutboxEntry
 from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Workspace
 
 __all__ = [
-    "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "CannedAnswer", "Command", "Consent", "Customer",
-    "CustomerChange", "Event", "FetchEntry", "Identity", "InboxEntry", "Interaction", "Knowledge", "Mail", "Mention",
-    "Message", "Node", "OutboxEntry", "Question", "Recording", "Replay", "SavedView", "Share", "SignInAttempt", "Skill",
-    "StoredFile", "Tag", "Tombstone", "User", "UserSession", "Verification", "Workspace",
+    "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "Callback", "CannedAnswer", "Command", "Consent",
+    "Customer", "CustomerChange", "CustomerImport", "Event", "FetchEntry", "Identity", "InboxEntry", "Interaction",
+    "Knowledge", "Mail", "Mention", "Message", "Node", "OutboxEntry", "Question", "Recording", "Replay",
+    "SavedView", "Share", "SignInAttempt", "Skill", "StoredFile", "Tag", "Tombstone", "ToolCall", "ToolSecret",
+    "User", "UserSession", "Verification", "Workspace",
 ]  # fmt: skip

@@ -21,14 +21,29 @@ class Timing(BaseModel):
     idle_close_seconds: int = Field(default=86_400, ge=60, le=30 * 86_400)
 
 
+class Thinking(BaseModel):
+    """How an engine with a language model thinks; those without one pass over it.
+
+    `model` empty: the engine's own choice; `model_fallbacks` are tried in their order when it does not answer.
+    `temperature` (0: the same to the same) and `top_p` are the model's own when null; `max_tokens` bounds an answer.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    model: str = Field(default="", max_length=200)
+    model_fallbacks: list[str] = Field(default=[], max_length=5)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int = Field(default=1_000, ge=16, le=16_000)
+
+
 class AgentDefinition(BaseModel):
     """All that decides how the agent behaves; frozen into each interaction.
 
     `engine` is a name of `hub.engines.ENGINES`, or `auto` for the best there is (`hub.engines.choice`),
-    `engine_fallbacks` those that think on calls when it does not answer; `opening_message` None lets the customer
-    speak first; `parameters` are values for `{{name}}` that an interaction's own may replace; `fallback_message` is
-    said when the agent does not know, `human_message` when a person takes over, `error_message` when it could not
-    think.
+    `engine_fallbacks` those that think when it does not answer, `thinking` how; `opening_message` None lets the
+    customer speak first; `parameters` are values for `{{name}}` that an interaction's own may replace;
+    `fallback_message` is said when the agent does not know, `human_message` when a person takes over, `error_message`
+    when it could not think.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -36,6 +51,7 @@ class AgentDefinition(BaseModel):
     description: str = Field(default="", max_length=2_000)
     engine: str = "auto"
     engine_fallbacks: list[str] = Field(default=[], max_length=5)
+    thinking: Thinking = Thinking()
     language: str = "en-US"
     prompt: str = Field(default="", max_length=100_000)
     opening_message: str | None = Field(default=None, max_length=4_000)

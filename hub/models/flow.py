@@ -75,6 +75,7 @@ class Stage(BaseModel):
     `global_intent` makes the stage reachable from anywhere by these phrases. `confirm` makes `text` a
     read-back: the flow goes on after a yes, corrections are taken and read back again. `clear` names
     the fields that are forgotten on entering.
+    `tools` are those that a model may call here; null: all of the agent's.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -90,6 +91,7 @@ class Stage(BaseModel):
     transitions: list[Transition] = []
     confirm: bool = False
     clear: list[str] = []
+    tools: list[str] | None = None
 
 
 class Flow(BaseModel):

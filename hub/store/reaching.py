@@ -89,6 +89,12 @@ async def sent_out_of(db: AsyncSession, interaction_id: UUID) -> Sequence[Questi
     return (await db.exec(query.order_by(col(Question.id).desc()).limit(20))).all()
 
 
+async def sent_to_out_of(db: AsyncSession, interaction_id: UUID) -> Sequence[str]:
+    """To whom things were sent out of this conversation."""
+    query = select(Interaction.person).join(Question, col(Question.by_interaction_id) == col(Interaction.id))
+    return (await db.exec(query.where(Question.interaction_id == interaction_id).distinct().limit(20))).all()
+
+
 async def waiting_calls(db: AsyncSession, by_interaction_id: UUID, now: datetime) -> Sequence[Interaction]:
     """Live calls out of which something was sent in this exchange: what is answered in it is news for them."""
     waiting = select(Question.interaction_id).where(

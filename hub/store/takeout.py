@@ -1,12 +1,13 @@
 """What exports read."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Consent, Customer, Interaction
+from hub.models import Consent, Customer, CustomerImport, Interaction
 
 MOST_FIELDS = 100
 
@@ -39,6 +40,24 @@ async def ledger(db: AsyncSession, workspace_id: UUID, after: UUID | None, limit
     if after is not None:
         query = query.where(Consent.id > after)
     return (await db.exec(query.order_by(col(Consent.id)).limit(limit))).all()
+
+
+async def customer_import(db: AsyncSession, workspace_id: UUID, run_id: UUID) -> CustomerImport | None:
+    found = await db.get(CustomerImport, run_id)
+    return found if found and found.workspace_id == workspace_id else None
+
+
+async def running_import(
+    db: AsyncSession, workspace_id: UUID, file_id: UUID, since: datetime
+) -> CustomerImport | None:  # fmt: skip
+    """The import of this file that has been going on since then, if there is one."""
+    query = select(CustomerImport).where(
+        CustomerImport.workspace_id == workspace_id,
+        CustomerImport.file_id == file_id,
+        col(CustomerImport.ended_at).is_(None),
+        CustomerImport.updated_at > since,
+    )
+    return (await db.exec(query.limit(1))).first()
 
 
 async def interactions_of(db: AsyncSession, workspace_id: UUID, customer_id: UUID) -> Sequence[Interaction]:

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hub.dialogue.turn import Collected, Cue, EnterStage, Finish, HandToHuman, Piece, Say, UsedTool
+from hub.dialogue.turn import Collected, Cue, EnterStage, Failure, Finish, HandToHuman, Piece, Say, UsedTool
 from hub.voice.hearing import CustomerTurn
 from hub.voice.mind import Thought
 from hub.voice.speaking import Said
@@ -40,6 +40,7 @@ class Reply:
     words: list[str] = field(default_factory=list)
     acts: list[Acts] = field(default_factory=list)
     last: Finish | HandToHuman | None = None
+    failure: Failure | None = None
     task: "asyncio.Task[None] | None" = None
     after: "Reply | None" = None
 
@@ -142,8 +143,14 @@ class Answers:
     def think_again(self) -> None:
         """The engine of thought does not answer: ask the next one."""
         reply = self.reply
-        if reply is None or reply.kept or not self._call.mind.another():
+        if reply is None or reply.kept:
             return
+        slow = self._call.mind.name
+        if not self._call.mind.another():
+            return
+        self._call.journal.happened(
+            "engine.failed", kind="mind", engine=slow, fault="slow", why="it did not answer in time"
+        )  # fmt: skip
         self.stop()
         self.reply = self._think(reply.cue, reply.said, reply.ended_at, reply.timing)
 
@@ -187,8 +194,9 @@ class Answers:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            log.warning("an engine of thought failed: %s", error)
-            self._call.journal.happened("engine.failed", kind="mind", why=str(error)[:300])
+            if reply.failure is None:
+                log.warning("an engine of thought failed: %s", error)
+                self._call.journal.happened("engine.failed", kind="mind", why=str(error)[:300])
             self._failed(reply)
         finally:
             if self.reply is reply:
@@ -196,7 +204,7 @@ class Answers:
                 self._call.show()
 
     async def _take(self, reply: Reply, piece: Piece) -> None:
-        if not reply.first_piece_at:
+        if not reply.first_piece_at and not isinstance(piece, Failure):
             reply.first_piece_at = self._call.now
         match piece:
             case Say():
@@ -212,6 +220,11 @@ class Answers:
                     await self._call.speaking.add(reply.spoken, sentence)
             case Finish() | HandToHuman():
                 reply.last = piece
+            case Failure():
+                reply.failure = piece
+                self._call.journal.happened(
+                    "engine.failed", kind="mind", engine=piece.engine, fault=piece.fault, why=piece.why
+                )  # fmt: skip
             case UsedTool() | EnterStage() | Collected():
                 reply.acts.append(piece)
                 if reply.kept:

@@ -22,6 +22,11 @@ class Thought(Protocol):
 class Mind(Protocol):
     """One call's memory and its engines of thought."""
 
+    @property
+    def name(self) -> str:
+        """The engine that thinks now."""
+        ...
+
     def think(self, said: str, cue: Cue, sure: asyncio.Event) -> Thought:
         """Think of an answer. Tools wait until the turn is `sure` to be over."""
         ...

@@ -68,5 +68,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         patch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
         with demo_in(Path(tmp_path_factory.mktemp("demo"))) as made:
             made.changes("Maya", speaking={"engine": "espeak", "speed": 2.0})
-            made.run(warm_up(made.agent().definition))
+            agent = made.agent()
+            made.run(warm_up(made.hub.context, agent.workspace_id, agent.definition))
             yield made

@@ -26,6 +26,8 @@ from web.api.sending import Sending
 from web.api.skills import Skills
 from web.api.takeout import Takeout
 from web.api.templates import Templates
+from web.api.tool_secrets import ToolSecrets
+from web.api.tools import AgentTools, ToolCalls
 from web.api.transcripts import Transcripts
 from web.api.voices import Voices
 from web.api.workspace import WorkspaceItself
@@ -35,10 +37,12 @@ RESOURCES: list[Any] = [
     Messages,
     Files,
     Calls,
+    ToolCalls,
     Recordings,
     Transcripts,
     Events,
     Agents,
+    AgentTools,
     KnowledgeItems,
     Skills,
     Customers,
@@ -51,6 +55,7 @@ RESOURCES: list[Any] = [
     Addresses,
     Templates,
     Voices,
+    ToolSecrets,
     WorkspaceItself,
     ApiKeys,
 ]

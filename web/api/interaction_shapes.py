@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from hub.core import letters
 from hub.models import AgentDefinition, Interaction, Message
+from hub.models.retry import RetryContext
 from hub.models.rich import Rich
 from web.api.addresses import ChannelName
 from web.api.paging import Page
@@ -146,6 +147,9 @@ class InteractionCreate(Said):
     text: str = Field(default="", max_length=10_000, description="Said first; default the agent's opening message.")
     parameters: dict[str, Scalar] = Field(default={}, max_length=200, description="Values for `{{name}}`.")
     metadata: dict[str, Any] = Field(default={}, max_length=100, description="Yours; given back unchanged.")
+    retry_context: RetryContext | None = Field(
+        default=None, description="What a further attempt starts from: what is known, what is said first, where."
+    )
 
 
 class InteractionPublic(Shape):

@@ -55,7 +55,7 @@ class Interactions(Controller):
         begun = await request.hub.start(
             request.workspace_id, data.channel, data.to, agent=agent, address=address, skills=known,
             text=text, content=content, media=media, name=data.name, parameters=dict(data.parameters),
-            meta=data.metadata, **given,
+            meta=data.metadata, retry=data.retry_context, **given,
         )  # fmt: skip
         return Response(interaction_public(begun), headers={"location": f"/v1/interactions/{begun.id}"})
 

@@ -30,6 +30,7 @@ _TAGS = {
     "Calls": "Calls while they go on, and what is kept of them.",
     "Events": "All that happens, as lists and as live streams.",
     "Agents": "The stored definitions of AI workers, and what they know.",
+    "Tools": "What agents may do beside talking: their tools, the secrets these use, and your system's own functions.",
     "Skills": "Reusable units of instructions.",
     "Customers": "The people on the other side, and what they consented to.",
     "Addresses": "The numbers, mailboxes and widgets at which people reach you.",

@@ -10,6 +10,7 @@ from hub.channel import Refused
 from hub.core.customers import NoCustomer, NotPossible
 from hub.core.hub import NotFound
 from hub.core.live.commands import NotLive
+from hub.dialogue.retry import NoSuchStage
 from hub.identity import NotAnIdentity
 from hub.ownership import NotYours, Taken
 from hub.policy import NotAllowed
@@ -83,6 +84,11 @@ def _no_customer(request: AnyRequest, error: NoCustomer) -> Response[Any]:
     return problem(request, 404, f"{error} It may be of another workspace, or erased.", code="not_found")
 
 
+def _no_such_stage(request: AnyRequest, error: NoSuchStage) -> Response[Any]:
+    where = {"pointer": pointer("retry_context", "retry_stage_id"), "detail": str(error)}
+    return problem(request, 422, str(error), errors=[where], code="no_such_stage")
+
+
 def _not_an_identity(request: AnyRequest, error: NotAnIdentity) -> Response[Any]:
     return problem(request, 422, str(error), code="not_an_identity")
 
@@ -138,6 +144,7 @@ REFUSALS: Handlers = {
     Malformed: _malformed,
     NotAllowed: _not_allowed,
     NotAnIdentity: _not_an_identity,
+    NoSuchStage: _no_such_stage,
     NotPossible: _not_possible,
     NoCustomer: _no_customer,
     Refused: _refused,

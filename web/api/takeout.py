@@ -1,5 +1,6 @@
 """Customers in and out: import, export, erase; the audit log."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
@@ -146,13 +147,14 @@ class Takeout(Controller):
         """At most 20,000 rows. With `dry_run` first, to see what is wrong with which line."""
         context, workspace_id = request.hub.context, request.workspace_id
         try:
-            table = importing.sheet(data.csv.encode("utf-8", "replace"))
+            table = await asyncio.to_thread(importing.sheet, data.csv.encode("utf-8", "replace"))
             columns = columns_of(table, data.columns)
         except importing.NotATable as error:
             raise Refusal(422, str(error), pointer=pointer("csv"), code="not_a_table") from None
         except ValueError as error:
             raise Refusal(422, str(error), pointer=pointer("columns"), code="columns") from None
-        rows = importing.check(table, columns, data.region or await importing.region_of(context, workspace_id))
+        region = data.region or await importing.region_of(context, workspace_id)
+        rows = await asyncio.to_thread(importing.check, table, columns, region)
         async with request.store.read() as db:
             await importing.compare(db, workspace_id, rows)
         done = {"created": 0, "updated": 0, "left_out": 0}

@@ -1,5 +1,6 @@
 """Importing customers: a file, what its columns are, what is wrong with which row, and then it is done."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,11 @@ from hub.core import files, importing
 from hub.core.importing import CUSTOM, FIELDS, Row, Sheet
 from hub.models import StoredFile
 from hub.store import files as stored
+from hub.store import takeout
 from web import auth
 from web.api.takeout import columns_of
 from web.pages.form import Form, found, read, uuid_or_404
-from web.pages.page import AnyRequest, go, page
+from web.pages.page import AnyRequest, go, is_htmx, page
 from web.pages.zones import regions
 
 MOST_BYTES = 10_000_000
@@ -44,7 +46,7 @@ async def upload(request: AnyRequest) -> Response[Any] | Template:
             raise importing.NotATable("Choose a CSV file.")
         if len(data) > MOST_BYTES:
             raise importing.NotATable("The file has more than 10 MB. Split it.")
-        importing.sheet(data)
+        await asyncio.to_thread(importing.sheet, data)
     except importing.NotATable as error:
         return page(request, "customers/import.html", "customers", 422, problem=str(error))
     context = request.app.state.hub.context
@@ -68,19 +70,26 @@ async def check(request: AnyRequest, file_id: str) -> Response[Any] | Template:
     form = await read(request)
     if not form.text("go"):
         return await _show(request, file_id, form)
-    context, workspace_id = request.app.state.hub.context, request.user.workspace_id
     kept, table = await _table(request, file_id)
     try:
         mapping = columns_of(table, form.all("column"))
     except ValueError:
         return await _show(request, file_id, form)
     rows = await _rows(request, table, mapping, _region(form))
-    done = await importing.carry_out(
-        context, workspace_id, rows, by=request.user.user.name, update=form.on("update")
-    )  # fmt: skip
-    await _forget(request, kept)
-    words = [f"{done['created']} made", f"{done['updated']} updated", f"{done['left_out']} left out"]
-    return go(request, "/customers", f"Imported: {', '.join(words)}.")
+    run = await importing.begin(
+        request.app.state.hub.context, kept, rows, by=request.user.user.name, update=form.on("update")
+    )
+    return go(request, f"/customers/imports/{run.id}")
+
+
+@get("/customers/imports/{run_id:str}", opt={"roles": auth.SUPPORT})
+async def progress(request: AnyRequest, run_id: str) -> Template:
+    """How far an import has come; a fragment of it for the page that shows it already."""
+    wanted = uuid_or_404(run_id)
+    async with request.app.state.store.read() as db:
+        run = found(await takeout.customer_import(db, request.user.workspace_id, wanted), "import")
+    template = "customers/import_run.html" if is_htmx(request) else "customers/import_progress.html"
+    return page(request, template, "customers", run=run, stopped=importing.stopped(run, request.app.state.clock.now()))
 
 
 @post("/customers/import/{file_id:str}/forget", opt={"roles": auth.SUPPORT}, status_code=200)
@@ -88,16 +97,8 @@ async def forget(request: AnyRequest, file_id: str) -> Response[Any]:
     """Think better of it: the file goes."""
     await read(request)
     kept, _ = await _table(request, file_id)
-    await _forget(request, kept)
+    await files.forget(request.app.state.hub.context, kept)
     return go(request, "/customers", "Nothing was imported, and the file is gone.")
-
-
-async def _forget(request: AnyRequest, kept: StoredFile) -> None:
-    await files.remove(request.app.state.hub.context, kept)
-    async with request.app.state.store.write() as db:
-        row = await stored.file(db, kept.workspace_id, kept.id)
-        if row is not None:
-            await db.delete(row)
 
 
 async def _table(request: AnyRequest, file_id: str) -> tuple[StoredFile, Sheet]:
@@ -105,7 +106,8 @@ async def _table(request: AnyRequest, file_id: str) -> tuple[StoredFile, Sheet]:
     async with request.app.state.store.read() as db:
         kept = await _kept(db, request, wanted)
     try:
-        return kept, importing.sheet(await files.read(request.app.state.hub.context, kept))
+        data = await files.read(request.app.state.hub.context, kept)
+        return kept, await asyncio.to_thread(importing.sheet, data)
     except (OSError, importing.NotATable):
         raise NotFoundException("The file to import is gone. Choose it again.") from None
 
@@ -119,7 +121,8 @@ async def _kept(db: AsyncSession, request: AnyRequest, file_id: UUID) -> StoredF
 
 async def _rows(request: AnyRequest, table: Sheet, mapping: list[str], region: str) -> list[Row]:
     context, workspace_id = request.app.state.hub.context, request.user.workspace_id
-    rows = importing.check(table, mapping, region or await importing.region_of(context, workspace_id))
+    region = region or await importing.region_of(context, workspace_id)
+    rows = await asyncio.to_thread(importing.check, table, mapping, region)
     async with request.app.state.store.read() as db:
         await importing.compare(db, workspace_id, rows)
     return rows
@@ -151,4 +154,4 @@ async def _show(request: AnyRequest, file_id: str, form: Form) -> Template:
     )  # fmt: skip
 
 
-HANDLERS = [choose_file, upload, columns, check, forget]
+HANDLERS = [choose_file, upload, columns, check, progress, forget]

@@ -20,6 +20,10 @@ _EDITABLE = [
     (re.compile(pattern), kind)
     for pattern, kind in {
         r"name|description|engine|language|prompt": "text",
+        r"engine_fallbacks|thinking\.model_fallbacks": "lines",
+        r"thinking\.model": "text",
+        r"thinking\.(temperature|top_p)": "decimal",
+        r"thinking\.max_tokens": "number",
         r"(fallback|human|goodbye|error)_message": "text",
         r"opening_message": "optional",
         r"timing\.idle_close_seconds": "number",

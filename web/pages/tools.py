@@ -12,7 +12,7 @@ from litestar.response import Template
 from pydantic import ValidationError
 
 from hub.dialogue.template import names
-from hub.dialogue.toolbox import HttpTools
+from hub.dialogue.toolbox import Toolset
 from hub.models import Agent
 from hub.models.tool import Tool
 from web import auth
@@ -199,7 +199,7 @@ async def _tried(request: AnyRequest, agent: Agent, made: Tool, arguments: Mappi
     parameters = {**agent.definition.get("parameters", {}), **arguments}
     outside = request.app.state.hub.context.outside
     anyone = made.model_copy(update={"requires": ""})
-    box = HttpTools([anyone], outside, nothing, parameters, key=f"try {time.time_ns()}")
+    box = Toolset([anyone], outside, nothing, parameters, key=f"try {time.time_ns()}")
     began = time.perf_counter()
     result = await box.call(made.name, {k: v for k, v in arguments.items() if k in properties or not properties})
     status = result.error.split(" ", 1)[0] if result.error else ""

@@ -109,6 +109,10 @@ class Briefing:
 
     def remember(self, role: str, text: str) -> None: ...
 
+    @property
+    def name(self) -> str:
+        return "briefing"
+
     def another(self) -> bool:
         return False
 

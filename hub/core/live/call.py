@@ -81,17 +81,17 @@ class LiveCall:
             settings=self.settings,
             language=language,
             mind=mind or self.mind,
-            ears=Chain("ears", self.engines.ears_names, self.engines.ears, self._engine_failed),
-            mouths=Chain("mouth", self.engines.mouth_names, self.engines.mouth, self._engine_failed),
+            ears=Chain("ears", self.engines.ears_names, self.engines.ears, partial(self._engine_failed, "ears")),
+            mouths=Chain("mouth", self.engines.mouth_names, self.engines.mouth, partial(self._engine_failed, "mouth")),
             journal=self.writer,
             lanes=self.tape,
             decide=self._decide,
             from_ms=since(interaction.answered_at, hub.clock.now()),
         )
 
-    def _engine_failed(self, name: str, why: str) -> None:
+    def _engine_failed(self, kind: str, name: str, why: str) -> None:
         log.warning("call %s: engine %s %s", self.id, name, why)
-        self.writer.happened("engine.failed", engine=name, why=why[:300])
+        self.writer.happened("engine.failed", kind=kind, engine=name, why=why[:300])
 
     # the call
 

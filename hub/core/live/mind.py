@@ -1,6 +1,7 @@
 """What the agent thinks with on a call: the same brain as for texts, with only what was heard in its memory."""
 
 import asyncio
+import contextlib
 import copy
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +10,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from hub.core.acts import Acts
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
-from hub.dialogue.toolbox import Tools
-from hub.dialogue.turn import Cue, Entry, Finish, Passage, Piece, Say, Toolbox, ToolResult, Turn
+from hub.core.thinking import failed, ready, worked
+from hub.core.toolbox import Tools
+from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn
 from hub.engine import Account
 from hub.engines import brain, choice
 from hub.models import Interaction
@@ -48,7 +49,7 @@ class LiveMind:
 
     def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None]) -> None:
         self._hub, self.memory, self._kept = hub, memory, kept
-        self._names = choice.minds(memory.agent, memory.accounts)
+        self._names = ready(choice.minds(memory.agent, memory.accounts))
         self._shown: Sequence[str] = ()
 
     def think(self, said: str, cue: Cue, sure: asyncio.Event) -> "LiveThought":
@@ -57,6 +58,10 @@ class LiveMind:
     def remember(self, role: str, text: str) -> None:
         self.memory.history.append(Entry(role, text))
         del self.memory.history[:-HISTORY]
+
+    @property
+    def name(self) -> str:
+        return self._names[0]
 
     def another(self) -> bool:
         if len(self._names) < 2:
@@ -89,12 +94,27 @@ class LiveMind:
                 yield piece
             return
         key = f"{memory.interaction_id} call {memory.turns}"
-        acts = Acts(self._hub, memory.interaction_id)
-        tools = Tools(self._hub.store, self._hub.outside, memory.workspace_id, memory.agent_id, turn, key, acts)
-        engine = brain(self._names[0])
-        turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
-        async for piece in engine.reply(turn, _Sure(tools, sure)):
-            yield piece
+        tools = Tools(
+            self._hub,
+            memory.workspace_id,
+            memory.interaction_id,
+            memory.agent_id,
+            turn.agent,
+            turn.parameters,
+            key,
+            turn,
+        )
+        name = self._names[0]
+        try:
+            engine = brain(name)
+            turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
+            async with contextlib.aclosing(engine.reply(turn, _Sure(tools, sure))) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    yield piece
+        except Exception as error:
+            yield failed(name, error)
+            raise
+        worked(name)
 
     def _goodbye(self, turn: Turn) -> list[Piece]:
         phrases = turn.agent.get("call", {}).get("goodbye_phrases", [])
@@ -140,6 +160,9 @@ class _Sure:
 
     def __init__(self, tools: Toolbox, sure: asyncio.Event) -> None:
         self._tools, self._sure = tools, sure
+
+    async def functions(self, stage_tools: Sequence[str] | None = None) -> Sequence[Function]:
+        return await self._tools.functions(stage_tools)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         await self._sure.wait()

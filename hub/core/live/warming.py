@@ -38,7 +38,7 @@ async def warm_up(hub: Context, workspace_id: UUID, agent: Mapping[str, Any]) ->
                     log.info("an engine could not be got ready: %s", opened)
                 else:
                     await release(opened)
-        brain(choice.minds(agent, accounts)[0])
+            await asyncio.to_thread(brain, choice.minds(agent, accounts)[0])
     except (EngineFailed, TimeoutError, ValueError) as error:
         log.info("an engine could not be got ready: %s", error)
 

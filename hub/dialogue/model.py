@@ -1,0 +1,75 @@
+"""What a language model is asked and what it gives, as plain data: each vendor's is one file of `hub/engines`."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from hub.dialogue.turn import Function, Usage
+from hub.engine import Account
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The model calls a function. `arguments` is JSON as the model wrote it, which may be none."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message to the model. `calls` are what an assistant's called, `answers` the id of the call that a tool's
+    line is the result of.
+    """
+
+    role: Role
+    text: str
+    calls: tuple[Call, ...] = ()
+    answers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The next piece of what the model says, cut anywhere."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The answer is whole, or as whole as it gets.
+
+    length: cut by a limit; filtered: withheld by the vendor's filter; refused: the model declined, in its words.
+    """
+
+    why: Literal["done", "length", "filtered", "refused"] = "done"
+
+
+Part = Words | Call | Ended
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request to a model. `models` are tried in their order; none: the engine's own choice.
+
+    The engine puts what the request took into `spent` before it ends, also when it is stopped.
+    """
+
+    lines: Sequence[Line]
+    functions: Sequence[Function] = ()
+    models: Sequence[str] = ()
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    spent: list[Usage] = field(default_factory=list)
+
+
+class Model(Protocol):
+    """`stream` gives the parts of one answer as they come, `Ended` last. Raises `hub.engine.EngineFailed`."""
+
+    vendor: str
+
+    def stream(self, asked: Asked, account: Account) -> AsyncGenerator[Part, None]: ...
