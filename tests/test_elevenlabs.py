@@ -14,7 +14,7 @@ from fixtures.sandbox.twilio.voice.audio import from_mulaw
 from hub.engine import EngineFailed
 from hub.engines.elevenlabs import ElevenLabs, ElevenLabsMouth
 from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, Format
-from tests.engine_faults import ELEVENLABS_FAULTS
+from tests.engine_faults import ELEVENLABS_FAULTS, NEVER_PLAYED
 from tests.engines_world import Vendors, tasks, vendors
 from tests.fakes import until
 
@@ -163,6 +163,7 @@ async def test_every_fault_ends_soon_and_is_told(world: Vendors, fault: str, for
     except EngineFailed as error:
         kind, words = error.fault, str(error)
     assert kind == ELEVENLABS_FAULTS[fault], words
+    assert not (sound and fault in NEVER_PLAYED)
     assert asyncio.get_running_loop().time() - began < 4
     if kind == "well":
         assert heard(sound, format) == TEXT

@@ -27,6 +27,11 @@ def name(engine: str) -> str:
     return NAMES.get(engine or choice.AUTO, engine)
 
 
+def its_voice(engine: str) -> str:
+    """The name of the field for the voice of this engine."""
+    return name(engine) if name(engine).endswith("voice") else f"{name(engine)} voice"
+
+
 def vendor(engine: str) -> str:
     """Whose account an engine needs; empty for an embedded one."""
     return "" if engine in _EMBEDDED else engine.partition("-")[0]

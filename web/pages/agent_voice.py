@@ -55,7 +55,7 @@ def _voiced(speaking: Speaking, mouths: Sequence[str], accounts: Mapping[str, Ac
     """The engines that may have a voice chosen here, with their names: those that can speak, in their order."""
     able = [name for name in VOICES if not engine_words.vendor(name) or engine_words.vendor(name) in accounts]
     named = [name for name in (*mouths, *able, *speaking.voices) if name in VOICES]
-    return [(name, engine_words.name(name)) for name in dict.fromkeys(named)]
+    return [(name, engine_words.its_voice(name)) for name in dict.fromkeys(named)]
 
 
 @post("/agents/{agent_id:str}/voice", opt={"roles": auth.BUILDERS}, status_code=200)

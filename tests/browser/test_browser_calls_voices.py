@@ -68,7 +68,7 @@ def misbehave(vendors: httpx.Client, vendor: str, name: str, **more: Any) -> Non
 
 def choosing(demo: Demo, window: Opened, width: int = 1440) -> Page:
     page = window(f"/agents/{demo.agent().id}/voice", BUILDER, width)
-    page.get_by_role("button", name="Choose a voice of ElevenLabs").click()
+    page.get_by_role("button", name="Choose: ElevenLabs voice").click()
     expect(page.get_by_role("dialog", name="Choose a voice")).to_be_visible()
     return page
 
@@ -86,7 +86,7 @@ def test_a_voice_is_searched_heard_and_taken(demo: Demo, window: Opened) -> None
     expect(dialog.get_by_role("button", name="Hear George")).to_have_attribute("aria-pressed", "false")  # to its end
     dialog.get_by_role("button", name="Use George").click()
     expect(dialog).not_to_be_visible()
-    field = page.get_by_label("Voice of ElevenLabs", exact=True)
+    field = page.get_by_label("ElevenLabs voice", exact=True)
     expect(field).to_be_focused()
     expect(field).to_have_value(GEORGE)
     page.get_by_role("button", name="Save", exact=True).click()
@@ -104,7 +104,7 @@ def test_what_a_vendor_does_not_give_is_told_in_words(demo: Demo, window: Opened
     demo.hub.context.catalogues.forget()
     misbehave(vendors, "elevenlabs", "401", stage="voices", count=1)
     dialog.get_by_role("button", name="Close").click()
-    page.get_by_role("button", name="Choose a voice of ElevenLabs").click()
+    page.get_by_role("button", name="Choose: ElevenLabs voice").click()
     expect(dialog.get_by_role("alert")).to_contain_text("ElevenLabs does not accept our account (401): Invalid API key")
     dialog.get_by_role("button", name="Try again").click()
     expect(dialog.get_by_role("listitem")).to_have_count(8)
@@ -112,7 +112,7 @@ def test_what_a_vendor_does_not_give_is_told_in_words(demo: Demo, window: Opened
 
 def test_embedded_voices_are_heard_on_a_phone_without_scrolling_sideways(demo: Demo, window: Opened) -> None:
     page = window(f"/agents/{demo.agent().id}/voice", BUILDER, 390)
-    page.get_by_role("button", name="Choose a voice of Embedded voice").click()
+    page.get_by_role("button", name="Choose: Embedded voice").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("searchbox").fill("german woman")
     expect(dialog.get_by_role("listitem")).to_have_count(1)
@@ -122,7 +122,7 @@ def test_embedded_voices_are_heard_on_a_phone_without_scrolling_sideways(demo: D
     assert not page.evaluate(WIDE)
     page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
-    expect(page.get_by_role("button", name="Choose a voice of Embedded voice")).to_be_focused()
+    expect(page.get_by_role("button", name="Choose: Embedded voice")).to_be_focused()
 
 
 def test_a_browser_call_is_spoken_by_the_vendor_and_by_others_when_it_fails(
