@@ -35,7 +35,7 @@ class Call(Channel):
     name = "call"
     label = "Phone call"
     identity = "phone"
-    limits = Limits(length=4096, live=True)
+    limits = Limits(length=4096, live=True, billed_by="twilio")
     settings = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 
     def __init__(self, settings: Mapping[str, str], now: Callable[[], float] = time.time) -> None:

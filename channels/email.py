@@ -30,8 +30,9 @@ class Email(Channel):
     label = "Email"
     identity = "email"
     limits = Limits(
-        length=50_000, media_count=20, media_bytes=MOST_ATTACHED_BYTES, receipts=True, inline_files=True, letters=True
-    )
+        length=50_000, media_count=20, media_bytes=MOST_ATTACHED_BYTES, receipts=True, inline_files=True, letters=True,
+        billed_by="sendgrid",
+    )  # fmt: skip
     settings = ("SENDGRID_API_KEY", "SENDGRID_EVENT_PUBLIC_KEY")
 
     def __init__(self, settings: Mapping[str, str]) -> None:

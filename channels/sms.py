@@ -11,5 +11,6 @@ class Sms(TwilioMessages):
     label = "SMS"
     identity = "phone"
     limits = Limits(
-        length=1600, split_over=320, segmented=True, media_count=MOST_MEDIA, receipts=True, keywords=True, fetched=True
-    )
+        length=1600, split_over=320, segmented=True, media_count=MOST_MEDIA, receipts=True, keywords=True, fetched=True,
+        billed_by="twilio",
+    )  # fmt: skip

@@ -26,7 +26,7 @@ class WhatsApp(TwilioMessages):
     prefix = "whatsapp:"
     limits = Limits(
         length=1600, split_over=1500, media_count=1, window=timedelta(hours=24), templates=True, receipts=True,
-        keywords=True, fetched=True, typing=True,
+        keywords=True, fetched=True, typing=True, billed_by="twilio",
     )  # fmt: skip
 
     def __init__(self, settings: Mapping[str, str]) -> None:

@@ -266,7 +266,8 @@ class Limits:
     person's client shows cards and forms (`hub.models.rich`). `inline_files`: attachments travel as bytes. `letters`:
     messages have a subject and copies and name those they answer; each that answers none of ours begins an exchange,
     and who refuses them refuses them on this channel. `fetched`: what is attached to what comes in is to be had from
-    the provider only, by `fetch`. `typing`: the person can be shown that we are writing.
+    the provider only, by `fetch`. `typing`: the person can be shown that we are writing. `billed_by`: the vendor who
+    charges for each message, or for the time of a call.
     """
 
     length: int
@@ -286,6 +287,7 @@ class Limits:
     rich: bool = False
     fetched: bool = False
     typing: bool = False
+    billed_by: str = ""
 
 
 class Sound(NamedTuple):

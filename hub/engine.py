@@ -10,11 +10,12 @@ Fault = Literal["refused", "busy", "invalid", "broken", "slow", "garbage"]
 class Account:
     """What an engine signs in to its vendor with; `base_url` only where it is not the vendor's own.
 
-    Engines keep one client for each account, so that connections are used again.
+    `own`: it is the workspace's, not ours. Engines keep one client for each account, so connections are used again.
     """
 
     key: str = ""
     base_url: str = ""
+    own: bool = False
 
     def __repr__(self) -> str:  # the key is in no log and no traceback
         return f"Account(base_url={self.base_url!r})"

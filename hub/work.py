@@ -17,10 +17,11 @@ from sqlalchemy import make_url
 
 from hub.channel import Refused
 from hub.core import files, live, recover
+from hub.core.concluding import conclude
 from hub.core.context import Context
 from hub.core.deliver import deliver
 from hub.core.hub import Hub
-from hub.store import transit
+from hub.store import results, transit
 
 log = logging.getLogger("hub.work")
 
@@ -49,12 +50,14 @@ class Work:
         self._context.later = self.later
         starting, beating = asyncio.create_task(self._start()), asyncio.create_task(self._beat())
         warming = asyncio.create_task(live.warm_up_all(self._context))
+        concluding = asyncio.create_task(self._conclude())
         try:
             yield
         finally:
             beating.cancel()
             warming.cancel()
-            await asyncio.gather(starting, beating, warming, return_exceptions=True)
+            concluding.cancel()
+            await asyncio.gather(starting, beating, warming, concluding, return_exceptions=True)
             _working = None
             await asyncio.to_thread(_stop)
 
@@ -66,6 +69,13 @@ class Work:
             except Exception:
                 log.exception("this process could not say that it lives; it tries again")
             await self._context.clock.sleep(BEAT_SECONDS)
+
+    async def _conclude(self) -> None:
+        """Make the outcome of what has just ended; what is missed here the sweep finds."""
+        async with self._context.store.bus.subscribe(results.ENDED) as hints:
+            while True:
+                for interaction_id in await hints.wait():
+                    self._context.spawn(conclude(self._context, UUID(interaction_id)))
 
     async def _start(self) -> None:
         try:

@@ -134,9 +134,12 @@ def pages(url: str, key: str) -> dict[str, str]:
         "interaction": f"/interactions/{ana['id']}",
         "events": f"/interactions/{ana['id']}?tab=events",
         "call": f"/interactions/{caller['id']}",
+        "results": f"/interactions/{caller['id']}?tab=results",
+        "cost": f"/interactions/{ana['id']}?tab=cost",
         "agents": "/agents",
         "agent": f"/agents/{maya}",
         "voice": f"/agents/{maya}/voice",
+        "wanted": f"/agents/{maya}/results",
         "flow": f"/agents/{maya}/flow",
         "tools": f"/agents/{maya}/tools",
         "knowledge": f"/agents/{maya}/knowledge",
@@ -148,6 +151,7 @@ def pages(url: str, key: str) -> dict[str, str]:
         "users": "/settings/users",
         "keys": "/settings/keys",
         "skills": "/settings/skills",
+        "prices": "/settings/prices",
         "chat": "/chat/clinic",
     }
 

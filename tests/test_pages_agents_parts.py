@@ -10,7 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from hub.store import agents, interactions
+from hub.models import Knowledge
+from hub.store import interactions, knowledge
 from tests.office import Office, Person, form_of, open_office
 
 pytestmark = pytest.mark.anyio
@@ -124,7 +125,7 @@ async def test_knowledge_is_added_found_changed_and_removed(office: Office) -> N
     unknown = await bea.get(f"{path}?question=quantum+chromodynamics")
     assert "does not know" in unknown.text
     async with office.store.read() as db:
-        item = (await agents.knowledge(db, office.home, office.agent))[-1]
+        item = (await knowledge.of_agent(db, office.home, office.agent))[-1]
     await bea.post(f"{path}/{item.id}", title="Llamas", text="None any more.", do="save")
     assert "None any more." in (await bea.get(f"{path}/{item.id}")).text
     assert (await bea.post(f"{path}/{item.id}", title="", text="kept words")).status_code == 422
@@ -137,39 +138,84 @@ async def upload(bea: Person, office: Office, name: str, content: bytes, **field
     return await bea.post(f"/agents/{office.agent}/knowledge", {"files": files}, **fields)
 
 
+async def newest(office: Office) -> Knowledge:
+    await office.settled()
+    async with office.store.read() as db:
+        return (await knowledge.of_agent(db, office.home, office.agent))[-1]
+
+
 async def test_a_web_page_is_reduced_to_its_words(office: Office) -> None:
     bea = await office.person("builder")
     page = (
         b"<title>x</title><style>p{}</style><h1>Fees</h1><p>Parking is <b>free</b> &amp; easy.</p><script>no()</script>"
     )
     assert (await upload(bea, office, "parking fees.html", page)).status_code == 303
-    async with office.store.read() as db:
-        item = (await agents.knowledge(db, office.home, office.agent))[-1]
-    assert (item.title, item.text, item.source) == (
+    item = await newest(office)
+    assert (item.title, item.text, item.source, item.state) == (
         "parking fees",
-        "Fees\nParking is free & easy.",
+        "# Fees\n\nParking is free & easy.",
         "parking fees.html",
+        "ready",
     )
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.exe", b"MZ", "This kind of file cannot be read"),
-        ("a.txt", b"x" * 1_000_001, "larger than 1 MB"),
+        ("a.txt", b"x" * 1_000_001, "more than 1,000,000 characters"),
         ("a.txt", b"a\0b", "characters that are no text"),
         ("a.txt", b"  \n ", "holds no text"),
         ("a.md", b"\x81\x8d", "not text in UTF-8"),
         ("a.html", b"<script>only</script>", "holds no text"),
     ],
 )
-async def test_files_that_cannot_be_read_are_refused_with_words(
+async def test_files_that_cannot_be_read_say_why_on_the_page(
+    office: Office, name: str, content: bytes, said: str
+) -> None:
+    bea = await office.person("builder")
+    assert (await upload(bea, office, name, content, title="My own title")).status_code == 303
+    item = await newest(office)
+    assert (item.state, said in item.fault) == ("failed", True), item.fault
+    listed = (await bea.get(f"/agents/{office.agent}/knowledge?part=documents")).text
+    assert said in listed
+    assert "My own title" in listed
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.exe", b"MZ", "This kind of file cannot be read"),
+        ("a.pdf", b"x" * 10_000_001, "larger than 10 MB"),
+        ("a.txt", b"", "The file is empty"),
+    ],
+)
+async def test_files_that_never_could_be_read_are_refused_at_once(
     office: Office, name: str, content: bytes, said: str
 ) -> None:
     answer = await upload(await office.person("builder"), office, name, content, title="My own title")
     assert answer.status_code == 422
     assert said in answer.text
     assert "My own title" in answer.text
+
+
+async def test_a_document_is_known_by_all_agents_or_by_some(office: Office) -> None:
+    bea, path = await office.person("builder"), f"/agents/{office.agent}/knowledge"
+    made = await bea.post("/agents", name="Max")
+    other = made.headers["location"].split("/")[2]
+    await bea.post(path, title="Llama rides", text="Llama rides cost 12 dollars.")
+    item = await newest(office)
+    asked = f"/agents/{other}/knowledge?question=how+much+is+a+llama+ride"
+    assert "Llama rides" not in (await bea.get(asked, headers={"hx-request": "true"})).text
+    await bea.post(f"{path}/{item.id}", title=item.title, text=item.text, also=other, do="save")
+    assert "Llama rides" in (await bea.get(asked, headers={"hx-request": "true"})).text
+    assert "checked" in (await bea.get(f"{path}/{item.id}")).text
+    await bea.post(f"{path}/{item.id}", title=item.title, text=item.text, do="save")
+    assert "Llama rides" not in (await bea.get(asked, headers={"hx-request": "true"})).text
+    await bea.post(f"{path}/{item.id}", title=item.title, text=item.text, for_all="on", do="save")
+    assert "Llama rides" in (await bea.get(asked, headers={"hx-request": "true"})).text
+    await bea.post(f"{path}/{item.id}", title=item.title, text=item.text, also=str(office.theirs), do="save")
+    async with office.store.read() as db:
+        assert await knowledge.of_agent(db, office.other, office.theirs) == []
 
 
 # the live test

@@ -129,6 +129,8 @@ def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
         finally:
             for live in list(context.calls.values()):
                 live.leave()
+            if context.hooks is not None:
+                context.hooks.close()
             await context.settle()
             for channel in context.channels.values():
                 await channel.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from hub import pricing
 from hub.models.customer import called
 from web import files, spoken
 
@@ -33,6 +34,8 @@ def environment() -> Environment:
     made.globals["spoken"] = spoken
     made.filters["shown_as"] = files.shown_as
     made.filters["size"] = size
+    made.filters["money"] = pricing.money
+    made.filters["price"] = price
     return made
 
 
@@ -45,6 +48,16 @@ def plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {plain(one)}" for name, one in value.items())
     return "" if value is None else str(value)
+
+
+def price(rate: pricing.Rate) -> str:
+    """A price as it is usually told, such as $0.15 a million tokens."""
+    per, name = pricing.PER.get(rate.unit, (1, rate.unit))
+    amount = rate.amount_micros * per
+    if amount % rate.per:
+        return f"{pricing.money(rate.amount_micros, rate.currency, cents=False)} for {rate.per:,}"
+    told = f"{pricing.money(amount // rate.per, rate.currency, cents=False)} a {name}"
+    return f"{told}, begun ones count" if rate.step == per > 1 else told
 
 
 def size(size_bytes: int | None) -> str:

@@ -12,6 +12,7 @@ from hub import failpoints, ownership, policy
 from hub.channel import Limits
 from hub.core.context import Context, alone
 from hub.core.known import HISTORY, known
+from hub.core.metering import Keyed, Meter
 from hub.core.thinking import think
 from hub.core.toolbox import Tools
 from hub.core.write import decided_in, finish, owe, park, say_in
@@ -31,19 +32,20 @@ from hub.dialogue.turn import (
 from hub.models import Interaction, Message
 from hub.policy import NotAllowed
 from hub.segments import split
-from hub.store import interactions, transit
+from hub.store import interactions, transit, usages
 
 
 @dataclass(slots=True)
 class Draft:
-    """A turn, the interaction as it stood, and what the brain made of it; `heard` is the provider's id of what is
-    answered.
+    """A turn, the interaction as it stood, what the brain made of it and what that took; `heard` is the provider's id
+    of what is answered.
     """
 
     interaction: Interaction
     turn: Turn
     heard: str = ""
     pieces: Sequence[Piece] = ()
+    used: Sequence[Keyed] = ()
 
 
 async def answer(hub: Context, interaction_id: UUID, cue: Cue = "message") -> None:
@@ -56,6 +58,7 @@ async def answer(hub: Context, interaction_id: UUID, cue: Cue = "message") -> No
                 return
             _attend(hub, draft)
             draft.pieces = await _think(hub, draft)
+            draft.used = _used(draft.turn)
             failpoints.reach("answer.thought")
             if not await _commit(hub, draft):
                 hub.answering[interaction_id] = True
@@ -128,6 +131,14 @@ async def _think(hub: Context, draft: Draft) -> Sequence[Piece]:
     return await think(hub, interaction.workspace_id, turn, tools)
 
 
+def _used(turn: Turn) -> list[Keyed]:
+    """What the thought took, whatever becomes of it."""
+    meter = Meter()
+    for usage in turn.spent:
+        meter.thought(usage)
+    return meter.take()
+
+
 async def _commit(hub: Context, draft: Draft) -> bool:
     """Store the reply unless something newer was said or somebody took over; whether all is settled."""
     now = hub.clock.now()
@@ -135,6 +146,7 @@ async def _commit(hub: Context, draft: Draft) -> bool:
         interaction = await interactions.locked(db, draft.interaction.id)
         if interaction is None:  # erased meanwhile
             return True
+        await usages.add(db, interaction, now, draft.used)
         if interaction.owner != "ai" or interaction.ended_at is not None:
             await transit.settle_inbox(db, interaction.id, now)
             return True

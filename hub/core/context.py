@@ -19,6 +19,7 @@ from hub.sealing import Seal
 from hub.store import Store
 
 if TYPE_CHECKING:
+    from hub.core.hooks import Hooks
     from hub.core.live.call import LiveCall
     from hub.models import StoredFile
 
@@ -28,6 +29,7 @@ T = TypeVar("T")
 
 MOST_ANSWERS_AT_ONCE = 32
 MOST_READ_AT_ONCE = 4
+MOST_EXTRACTED_AT_ONCE = 4
 
 
 def _nothing_later(interaction_id: UUID, at: datetime) -> None:
@@ -57,7 +59,8 @@ class Context:
 
     `result_url` is where the result of a function is posted to; `data_dir` is where recordings and files are kept,
     `file_url` where a provider fetches one of the files,
-    `question_url` where a question is answered; `calls` are the live interactions that this process holds.
+    `question_url` where a question is answered; `calls` are the live interactions that this process holds,
+    `hooks` looks at what happens in interactions.
     """
 
     store: Store
@@ -80,6 +83,10 @@ class Context:
     answering: dict[UUID, bool] = field(default_factory=dict)
     delivering: dict[UUID, bool] = field(default_factory=dict)
     calls: "dict[UUID, LiveCall]" = field(default_factory=dict)
+    concluding: set[UUID] = field(default_factory=set)
+    extracting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_EXTRACTED_AT_ONCE))
+    hooks: "Hooks | None" = None
+    hooking: dict[UUID, bool] = field(default_factory=dict)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run it beside the request; its failure is logged."""

@@ -11,6 +11,7 @@ from hub import failpoints, policy
 from hub.channel import File, Media, Outbound, Quoted, Undeliverable
 from hub.core import files, letters
 from hub.core.context import Context, alone
+from hub.core.metering import message_used
 from hub.core.sending import fall_back
 from hub.core.verifying import HIDDEN, code_of
 from hub.core.write import finish, park
@@ -132,6 +133,7 @@ async def settle(hub: Context, message_id: UUID, external_id: str) -> None:
         if entry is not None:
             entry.state = "sent"
         message.external_id = message.external_id or external_id
+        await message_used(db, hub.channels[message.channel].limits, interaction, message, hub.clock.now())
         if interaction.status == "queued":  # a call that was placed
             interaction.external_id = interaction.external_id or external_id
         if outranks(message.status, "sent"):

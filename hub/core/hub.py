@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import failpoints, identity, ownership, policy
 from hub.channel import Inbound, Media, Refused
-from hub.core import handing_back, live, reach, sending
+from hub.core import handing_back, hooks, live, reach, sending
 from hub.core import receive as receiving
 from hub.core.answer import answer
 from hub.core.context import Context
@@ -38,6 +38,7 @@ class Hub:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        hooks.listen(context)
 
     async def receive(
         self, inbound: Inbound, within: Interaction | None = None, at: Address | None = None

@@ -7,10 +7,13 @@ from uuid import UUID
 
 from hub.core.context import Context
 from hub.dialogue.knowledge import Index
+from hub.dialogue.passages import passages
 from hub.dialogue.turn import Passage
-from hub.store import agents
+from hub.models import Knowledge
+from hub.store import knowledge
+from hub.store.knowledge import Stamp
 
-_INDEXES: OrderedDict[UUID, tuple[int, Index]] = OrderedDict()
+_INDEXES: OrderedDict[UUID, tuple[Stamp, Index]] = OrderedDict()
 _INDEXES_KEPT = 256
 
 
@@ -21,13 +24,18 @@ async def search(
     if agent_id is None:
         return ()
     async with hub.store.glance() as db:
-        items = await agents.knowledge(db, workspace_id, agent_id)
-    stamp = hash(tuple((item.id, item.title, item.text) for item in items))
+        stamp = await knowledge.stamp(db, workspace_id, agent_id)
     kept = _INDEXES.get(agent_id)
     if kept is None or kept[0] != stamp:
-        passages = [Passage(item.title, item.text, item.source) for item in items]
-        kept = (stamp, await asyncio.to_thread(Index, passages))
+        async with hub.store.glance() as db:
+            items = await knowledge.of_agent(db, workspace_id, agent_id)
+        kept = (stamp, await asyncio.to_thread(_index, items))
         _INDEXES[agent_id] = kept
         while len(_INDEXES) > _INDEXES_KEPT:
             _INDEXES.popitem(last=False)
+    _INDEXES.move_to_end(agent_id)
     return kept[1].search(query, limit)
+
+
+def _index(items: Sequence[Knowledge]) -> Index:
+    return Index([one for item in items if item.text for one in passages(item.title, item.text, item.source)])

@@ -13,6 +13,7 @@ from hub import failpoints, identity, policy
 from hub.channel import Channel, File, Inbound, Media, Refused
 from hub.core import files, hop, letters, reach
 from hub.core.context import Context
+from hub.core.metering import message_used
 from hub.core.write import open_interaction, owe, say_in
 from hub.dialogue.template import fill
 from hub.models import Address, FetchEntry, InboxEntry, Interaction, StoredFile, Workspace
@@ -156,6 +157,7 @@ async def _take_in(
     handled = handled or (bool(text.strip()) and not machine and await hop.pass_on(db, hub, interaction, said))
     owed = interaction.owner == "ai" and not handled and not machine
     await db.flush()
+    await message_used(db, channel.limits, interaction, said, now)
     entry = InboxEntry(
         workspace_id=workspace.id, interaction_id=interaction.id, message_id=said.id, channel=inbound.channel,
         external_id=_known_as(inbound, at, person), kind=inbound.kind, data=dict(inbound.data),

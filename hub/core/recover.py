@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 
 from hub import failpoints
 from hub.channel import Undeliverable
-from hub.core import calling_back, live, mails
+from hub.core import calling_back, hooks, live, mails, reading
 from hub.core.answer import answer
+from hub.core.concluding import conclude
 from hub.core.context import Context
 from hub.core.deliver import deliver, give_up, outbound, settle
 from hub.core.fetch import fetch
 from hub.core.write import finish
 from hub.models import Message, Node, OutboxEntry
-from hub.store import interactions, transit
+from hub.store import interactions, results, transit
 
 log = logging.getLogger("hub.recover")
 
@@ -42,15 +43,20 @@ async def sweep(hub: Context, since_start: datetime) -> None:
         doubtful = await transit.doubtful(db, now - ASK_PROVIDER_AFTER, now - STUCK_AFTER, dead)
         due = await transit.due(db, now)
         to_fetch = await transit.due_fetches(db, now)
+        ended = await results.due(db, now)
     await _try(live.look_after(hub, dead))
     await _try(mails.overlooked(hub, since_start))
     await _try(calling_back.keep_due(hub))
+    await _try(reading.read_due(hub))
+    await _try(hooks.run_due(hub))
     for entry, message in doubtful:
         await _try(_settle_doubt(hub, entry, message, crashed=entry.state == "sending"))
     for interaction_id in unanswered:
         await _try(answer(hub, interaction_id))
     for message_id in to_fetch:
         await _try(fetch(hub, message_id))
+    for interaction_id in ended:
+        hub.spawn(conclude(hub, interaction_id))
     for interaction_id in {*unanswered, *due, *(entry.interaction_id for entry, _ in doubtful)}:
         await _try(deliver(hub, interaction_id))
 

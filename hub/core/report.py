@@ -9,6 +9,7 @@ from hub import policy
 from hub.channel import Inbound
 from hub.core.context import Context
 from hub.core.deliver import deliver
+from hub.core.metering import message_used
 from hub.core.receive import Receipt, cleaned
 from hub.core.sending import fall_back
 from hub.core.write import park
@@ -34,6 +35,7 @@ async def report(hub: Context, inbound: Inbound) -> Receipt:
         now = hub.clock.now()
         if inbound.status and entry is not None and entry.state in ("queued", "sending", "unsure", "failed"):
             entry.state = "sent"
+            await message_used(db, hub.channels[inbound.channel].limits, interaction, said, now)
         said.external_id = said.external_id or next(iter(inbound.also), "")
         news = outranks(said.status, inbound.status)
         if news:

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import logging
+from dataclasses import replace
 from uuid import UUID
 
 from hub.core.context import Context
@@ -48,19 +49,25 @@ async def think(hub: Context, workspace_id: UUID, turn: Turn, tools: Toolbox) ->
     state = copy.deepcopy(turn.state)
     for name in ready(choice.minds(turn.agent, await hub.accounts.at_hand(workspace_id))):
         pieces: list[Piece] = []
+        spent = len(turn.spent)
         try:
             engine = brain(name)
             turn.account = await hub.accounts.of(workspace_id, engine.vendor)
             async for piece in engine.reply(turn, tools):
-                pieces.append(piece)
+                if isinstance(piece, Usage):
+                    turn.spent.append(piece)
+                else:
+                    pieces.append(piece)
         except Exception as error:
             turn.state.clear()
             turn.state.update(copy.deepcopy(state))
-            kept += [piece for piece in pieces if isinstance(piece, UsedTool | Usage)]
+            kept += [piece for piece in pieces if isinstance(piece, UsedTool)]
             kept.append(failed(name, error))
         else:
             worked(name)
             return [*kept, *pieces]
+        finally:
+            turn.spent[spent:] = [replace(usage, own=turn.account.own) for usage in turn.spent[spent:]]
     words = str(turn.agent.get("error_message") or "")
     given_up = HandToHuman("The agent could not think of an answer; the log of this conversation says why.")
     return [*kept, *([Say(words)] if words else []), given_up]

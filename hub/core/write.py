@@ -12,7 +12,7 @@ from hub.dialogue.turn import Collected, EnterStage, Failure, UsedTool
 from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Skill, Workspace
 from hub.models.agent import Timing
 from hub.models.columns import new_id
-from hub.store import agents, interactions, people
+from hub.store import agents, interactions, people, results
 
 PREVIEW_CHARACTERS = 140
 IDLE_SECONDS = Timing().idle_close_seconds
@@ -145,7 +145,9 @@ def park(
 
 
 def finish(db: AsyncSession, interaction: Interaction, status: str, reason: str, now: datetime) -> None:
-    """End it; the next message of this person opens a new interaction."""
+    """End it and owe its outcome; the next message of this person opens a new interaction."""
+    if interaction.ended_at is None:
+        results.owe(db, interaction, now)
     interaction.status, interaction.ended_reason = status, reason
     interaction.ended_at, interaction.idle_at, interaction.waiting_since = now, None, None
     interactions.log(db, interaction, "interaction.ended", now, status=status, reason=reason)

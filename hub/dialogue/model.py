@@ -1,8 +1,8 @@
 """What a language model is asked and what it gives, as plain data: each vendor's is one file of `hub/engines`."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from hub.dialogue.turn import Function, Usage
 from hub.engine import Account
@@ -53,7 +53,8 @@ Part = Words | Call | Ended
 
 @dataclass(slots=True)
 class Asked:
-    """One request to a model. `models` are tried in their order; none: the engine's own choice.
+    """One request to a model. `models` are tried in their order; none: the engine's own choice. With a `schema` the
+    answer is to be JSON that fits it.
 
     The engine puts what the request took into `spent` before it ends, also when it is stopped.
     """
@@ -64,6 +65,7 @@ class Asked:
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    schema: Mapping[str, Any] | None = None
     spent: list[Usage] = field(default_factory=list)
 
 

@@ -190,13 +190,17 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a thought took, in tokens; `cached_tokens` are among `input_tokens`. It is yielded also when thrown away."""
+    """What a thought took, in tokens; `cached_tokens` are among `input_tokens`. It is yielded also when thrown away.
+
+    `own`: with an account of the workspace's own, which whoever asks the brain knows.
+    """
 
     vendor: str
     model: str
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
+    own: bool = False
 
 
 Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | HandOver | Failure | Finish | Usage

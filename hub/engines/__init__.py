@@ -5,6 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from hub.dialogue.results import Extractor
 from hub.dialogue.turn import Brain
 from hub.voice.speech import Transcriber, Voice
 
@@ -13,6 +14,12 @@ ENGINES = {
     "openai": "hub.engines.openai:openai",
 }
 """The engines of thought: name > what makes one that implements `hub.dialogue.turn.Brain`."""
+
+EXTRACTORS = {
+    "script": "hub.dialogue.taking:Taking",
+    "openai": "hub.engines.openai_results:results",
+}
+"""What takes results out of interactions, by the engine of thought: name > `hub.dialogue.results.Extractor`."""
 
 TRANSCRIBERS = {
     "sphinx": "hub.engines.sphinx:Sphinx",
@@ -36,6 +43,13 @@ class UnknownEngine(ValueError):
 def brain(name: str) -> Brain:
     """The engine of this name. Raises `UnknownEngine`."""
     made: Brain = _made(ENGINES, name)
+    return made
+
+
+@cache
+def extractor(name: str) -> Extractor:
+    """What takes results with the engine of this name. Raises `UnknownEngine`."""
+    made: Extractor = _made(EXTRACTORS, name)
     return made
 
 

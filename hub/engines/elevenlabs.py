@@ -67,6 +67,7 @@ class ElevenLabs:
     """
 
     vendor = "elevenlabs"
+    model = MODEL
     gives = (PCM_24K, MULAW_8K, PCM_16K, Format("pcm16", 8000))
 
     def __init__(self) -> None:

@@ -134,6 +134,9 @@ class _Client:
         }  # fmt: skip
         if asked.functions:
             request["tools"] = [_tool(one) for one in asked.functions]
+        if asked.schema is not None:
+            form = {"name": "answer", "strict": True, "schema": dict(asked.schema)}
+            request["response_format"] = {"type": "json_schema", "json_schema": form}
         if asked.temperature is not None:
             request["temperature"] = asked.temperature
         if asked.top_p is not None:

@@ -35,6 +35,7 @@ class OpenAITranscriber:
     """
 
     vendor = "openai"
+    model = MODEL
     takes = (PCM_16K, MULAW_8K)
     ends_turns = False
     settles_in = 2.5

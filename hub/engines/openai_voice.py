@@ -31,6 +31,7 @@ class OpenAIVoice:
     """
 
     vendor = "openai"
+    model = MODEL
     gives = (PCM_24K,)
 
     async def open(self, format: Format, language: str, options: Mapping[str, Any], account: Account) -> "OpenAIMouth":

@@ -10,6 +10,8 @@ from sqlmodel import SQLModel
 
 from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 from hub.models.flow import Flow
+from hub.models.hook import Hook
+from hub.models.result import ResultField
 from hub.models.tool import Tool
 from hub.models.voice import Call
 
@@ -43,7 +45,8 @@ class AgentDefinition(BaseModel):
     `engine_fallbacks` those that think when it does not answer, `thinking` how; `opening_message` None lets the
     customer speak first; `parameters` are values for `{{name}}` that an interaction's own may replace;
     `fallback_message` is said when the agent does not know, `human_message` when a person takes over, `error_message`
-    when it could not think.
+    when it could not think. `results` are taken out of each interaction when it is over, with a summary if it is to
+    `summarize`; `success_criteria` say in words when it was a success.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -63,6 +66,10 @@ class AgentDefinition(BaseModel):
     error_message: str = "Sorry, something went wrong on our side. A colleague will get back to you."
     flow: Flow = Flow()
     tools: list[Tool] = Field(default=[], max_length=50)
+    results: list[ResultField] = Field(default=[], max_length=50)
+    success_criteria: str = Field(default="", max_length=2_000)
+    summarize: bool = True
+    hooks: list[Hook] = Field(default=[], max_length=50)
     timing: Timing = Timing()
     call: Call = Call()
     parameters: dict[str, str | int | float | bool | None] = {}
@@ -77,6 +84,15 @@ class AgentDefinition(BaseModel):
             raise ValueError(f"tool names must be unique; repeated: {', '.join(repeated)}")
         return tools
 
+    @field_validator("results")
+    @classmethod
+    def _each_once(cls, results: list[ResultField]) -> list[ResultField]:
+        names = [result.name for result in results]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"names of results must be unique; repeated: {', '.join(repeated)}")
+        return results
+
 
 class Agent(SQLModel, table=True):
     """An agent of a workspace. `definition` is an `AgentDefinition` as JSON; `name` repeats its name."""
@@ -89,15 +105,3 @@ class Agent(SQLModel, table=True):
     created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
     updated_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)
     archived_at: datetime | None = Column(default=None, sa_type=UtcDateTime)
-
-
-class Knowledge(SQLModel, table=True):
-    """A document of an agent's knowledge base. `source` says where it came from (a URL, a file name)."""
-
-    id: UUID = Column(default_factory=new_id, primary_key=True)
-    workspace_id: UUID = Column(foreign_key="workspace.id", index=True)
-    agent_id: UUID = Column(foreign_key="agent.id", index=True)
-    title: str
-    text: str
-    source: str = ""
-    created_at: datetime = Column(default_factory=utcnow, sa_type=UtcDateTime)

@@ -48,8 +48,9 @@ class Interaction(SQLModel, table=True):
     `heard_seq` is the newest customer message, `answered_seq` the newest one that was answered.
     `read_seq` is the newest one that somebody of ours has seen, `rating` what the person thought of it, 1 to 5.
     `waiting_since` is when the oldest unanswered customer message came. `agent` is the frozen
-    definition, `state` belongs to its brain. `idle_at` is when quiet closes it. Of a live one, `node` is the
-    process that holds it, `external_id` the carrier's id, `answered_at` when the line opened.
+    definition, `state` belongs to its brain, `hooked` to its hooks, which look again at `hooks_due_at`. `idle_at` is
+    when quiet closes it. Of a live one, `node` is the process that holds it, `external_id` the carrier's id,
+    `answered_at` when the line opened.
     """
 
     __table_args__ = (
@@ -77,6 +78,8 @@ class Interaction(SQLModel, table=True):
         Index("ix_interaction_customer", "workspace_id", "customer_id", "created_at"),
         Index("ix_interaction_node", "node", sqlite_where=text("node != '' AND ended_at IS NULL"),
               postgresql_where=text("node != '' AND ended_at IS NULL")),
+        Index("ix_interaction_hooks_due", "hooks_due_at", sqlite_where=text("hooks_due_at IS NOT NULL"),
+              postgresql_where=text("hooks_due_at IS NOT NULL")),
         Index("ix_interaction_external", "channel", "external_id", sqlite_where=text("external_id != ''"),
               postgresql_where=text("external_id != ''")),
     )  # fmt: skip
@@ -115,10 +118,12 @@ class Interaction(SQLModel, table=True):
     waiting_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     snoozed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     idle_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    hooks_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     # The large columns stand last, so that lists need not read past them.
     state: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
+    hooked: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     parameters: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)
     meta: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE, sa_column_kwargs={"name": "metadata"})
     agent: dict[str, Any] = Field(default_factory=no_entries, sa_type=JSON_TYPE)

@@ -1,4 +1,4 @@
-"""Agents, their knowledge, skills, and the addresses they answer at."""
+"""Agents, skills, and the addresses they answer at."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Address, Agent, Knowledge, Skill, Workspace
+from hub.models import Address, Agent, Skill, Workspace
 
 
 async def agent(db: AsyncSession, workspace_id: UUID, agent_id: UUID) -> Agent | None:
@@ -36,30 +36,12 @@ async def change_definition(
     return found
 
 
-async def knowledge(db: AsyncSession, workspace_id: UUID, agent_id: UUID) -> Sequence[Knowledge]:
-    query = select(Knowledge).where(Knowledge.workspace_id == workspace_id, Knowledge.agent_id == agent_id)
-    return (await db.exec(query.order_by(col(Knowledge.created_at), col(Knowledge.id)))).all()
-
-
 async def reached_by(db: AsyncSession, channels: Sequence[str], limit: int = 20) -> Sequence[Agent]:
     """Agents, of all workspaces, that answer at addresses of these channels."""
     query = (
         select(Agent).join(Address, col(Address.agent_id) == col(Agent.id)).where(col(Address.channel).in_(channels))
     )
     return (await db.exec(query.distinct().limit(limit))).all()
-
-
-async def topics(db: AsyncSession, workspace_id: UUID, agent_id: UUID | None, limit: int = 200) -> Sequence[str]:
-    """The titles of what the agent knows."""
-    if agent_id is None:
-        return []
-    query = select(Knowledge.title).where(Knowledge.workspace_id == workspace_id, Knowledge.agent_id == agent_id)
-    return (await db.exec(query.order_by(col(Knowledge.created_at)).limit(limit))).all()
-
-
-async def knowledge_item(db: AsyncSession, workspace_id: UUID, knowledge_id: UUID) -> Knowledge | None:
-    found = await db.get(Knowledge, knowledge_id)
-    return found if found and found.workspace_id == workspace_id else None
 
 
 async def skill(db: AsyncSession, workspace_id: UUID, skill_id: UUID) -> Skill | None:

@@ -115,6 +115,8 @@ def log(db: AsyncSession, interaction: Interaction, type: str, at: datetime, **d
         at=at,
     )
     hint(db, interaction.workspace_id, interaction.id, interaction.thread)
+    if interaction.agent.get("hooks"):
+        db.info["hints"].add(("hooks", str(interaction.id)))
 
 
 async def set_tags(db: AsyncSession, interaction: Interaction, names: list[str]) -> None:

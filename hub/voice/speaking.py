@@ -13,7 +13,7 @@ from hub.voice.chain import Chain
 from hub.voice.journal import Journal
 from hub.voice.ledger import Ledger, Sentence, Utterance, unheard
 from hub.voice.speech import Format
-from hub.voice.synthesis import KEPT, OpenMouth, Synthesis, made
+from hub.voice.synthesis import KEPT, OpenMouth, Ready, Synthesis, made
 
 MADE_AHEAD = 2
 """Sentences being made at once: the one that is played and the next."""
@@ -237,7 +237,7 @@ class Speaking:
     # playing
 
     async def _play(self) -> None:
-        ahead: deque[Synthesis] = deque()
+        ahead: deque[Synthesis | Ready] = deque()
         try:
             while self._queue:
                 said = self._turn()
@@ -265,32 +265,28 @@ class Speaking:
             return next((said for said in self._queue if said.filler and not said.open), first)
         return first
 
-    def _request(self, said: Said, ahead: deque[Synthesis]) -> None:
+    def _request(self, said: Said, ahead: deque[Synthesis | Ready]) -> None:
         """Let the next sentences be made."""
         opened = self._mouths.engine
         while opened is not None and len(ahead) < MADE_AHEAD and len(ahead) < len(said.waiting):
             text = said.waiting[len(ahead)]
             if not said.first_request_at:
                 said.first_request_at = self.now
-            ahead.append(Synthesis(opened, text, self.format))
+            sound = KEPT.get(self._voice, text, self.format) if said.filler else None
+            ahead.append(Ready(text, sound) if sound is not None else Synthesis(opened, text, self.format))
         if opened is None and said.waiting and self._mouths.spent:
             self.voiceless = True
             said.waiting.clear()
 
-    async def _sentence(self, said: Said, ahead: deque[Synthesis]) -> None:
+    async def _sentence(self, said: Said, ahead: deque[Synthesis | Ready]) -> None:
         synthesis, whole = ahead.popleft(), said.waiting.popleft()
         sentence = self.ledger.begin(said.utterance, whole)
         sentence.size = synthesis.size
         self._news.set()
         try:
-            sound = KEPT.get(self._voice, whole, self.format) if said.filler else None
-            if sound is not None:
-                sentence.size = sound.__len__
-                await self._give(said, sentence, sound)
-            else:
-                async for chunk in synthesis.chunks(self.ahead_seconds):
-                    self._request(said, ahead)
-                    await self._give(said, sentence, chunk)
+            async for chunk in synthesis.chunks(self.ahead_seconds):
+                self._request(said, ahead)
+                await self._give(said, sentence, chunk)
         except EngineFailed as error:
             for made_in_vain in ahead:
                 made_in_vain.cancel()

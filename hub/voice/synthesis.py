@@ -101,6 +101,22 @@ class Synthesis:
         self._task.cancel()
 
 
+class Ready:
+    """A sentence whose sound is there already; nothing is made."""
+
+    def __init__(self, text: str, sound: bytes) -> None:
+        self.text, self._sound = text, sound
+
+    def size(self) -> int:
+        return len(self._sound)
+
+    async def chunks(self, ahead_seconds: Callable[[], float]) -> AsyncIterator[bytes]:
+        yield self._sound
+
+    def cancel(self) -> None:
+        pass
+
+
 class Kept:
     """Sound of phrases that must come at once, kept for all calls of this process."""
 

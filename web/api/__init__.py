@@ -9,6 +9,7 @@ from web.api.agents import Agents
 from web.api.calls import Calls
 from web.api.changes import Changes
 from web.api.consents import Consents, Ledger
+from web.api.costs import Costs
 from web.api.customers import Customers
 from web.api.events import Events
 from web.api.files import Files
@@ -22,6 +23,7 @@ from web.api.rate import RateLimit
 from web.api.recordings import Recordings
 from web.api.refusals import REFUSALS
 from web.api.request import ApiRequest, known_parameters
+from web.api.results import ResultsApi
 from web.api.sending import Sending
 from web.api.skills import Skills
 from web.api.takeout import Takeout
@@ -40,6 +42,8 @@ RESOURCES: list[Any] = [
     ToolCalls,
     Recordings,
     Transcripts,
+    ResultsApi,
+    Costs,
     Events,
     Agents,
     AgentTools,

@@ -1,16 +1,21 @@
 """How interactions and their messages cross HTTP."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.core import letters
-from hub.models import AgentDefinition, Interaction, Message
+from hub.models import AgentDefinition, Interaction, Message, Outcome
 from hub.models.retry import RetryContext
 from hub.models.rich import Rich
+from hub.store import results, usages
 from web.api.addresses import ChannelName
+from web.api.costs import Money, money
 from web.api.paging import Page
 from web.api.shapes import HTTP_URL, Shape, shown
 
@@ -58,6 +63,10 @@ _INTERACTION: dict[str, Any] = {
     "duration_seconds": None,
     "recordings_url": None,
     "external_id": "",
+    "results": {"day": "2026-02-05"},
+    "sentiment": "positive",
+    "success": "yes",
+    "cost": None,
 }
 _MESSAGE = {
     "id": "0198c0de-0000-7000-8000-000000000021",
@@ -191,6 +200,14 @@ class InteractionPublic(Shape):
     duration_seconds: float | None = Field(description="Of a call that has ended: from `answered_at` to `ended_at`.")
     recordings_url: str | None = Field(description="Of a call that was answered: where its recordings are listed.")
     external_id: str = Field(description="What the carrier calls it.")
+    results: dict[str, Any] | None = Field(
+        default=None, description="When it is over: each result by name; null: not taken yet. See `GET .../results`."
+    )
+    sentiment: str = Field(default="", description="positive, neutral, negative.")
+    success: str = Field(default="", description="yes, no, unknown.")
+    cost: list[Money] | None = Field(
+        default=None, description="By currency; null in lists and where it was just changed. See `GET .../cost`."
+    )
 
 
 class InteractionPage(Page[InteractionPublic]):
@@ -276,17 +293,49 @@ class MessagePage(Page[MessagePublic]):
     """Some of the messages."""
 
 
-_MADE = {"agent_name", "metadata", "duration_seconds", "recordings_url"}
+_MADE = {
+    "agent_name", "metadata", "duration_seconds", "recordings_url", "results", "sentiment", "success", "cost",
+}  # fmt: skip
 _SAME = set(InteractionPublic.model_fields) - _MADE
 
 
-def interaction_public(found: Interaction) -> InteractionPublic:
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What is known of some interactions beside themselves: how they went, their results, what they cost."""
+
+    outcomes: Mapping[UUID, Outcome] = field(default_factory=dict)
+    values: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    costs: Mapping[UUID, Mapping[str, int]] = field(default_factory=dict)
+
+
+async def outcomes_of(db: AsyncSession, rows: Sequence[Interaction], *, costs: bool = False) -> Outcomes:
+    """Those of these interactions of one workspace."""
+    if not rows:
+        return Outcomes()
+    workspace_id, ids = rows[0].workspace_id, [row.id for row in rows]
+    known = await results.outcomes(db, workspace_id, ids)
+    counting: dict[UUID, dict[str, Any]] = {}
+    for value in await results.values(db, workspace_id, *ids):
+        counting.setdefault(value.interaction_id, {})[value.name] = value.counts
+    totals = {row.id: (await usages.cost(db, row)).totals for row in rows} if costs else {}
+    return Outcomes(known, counting, totals)
+
+
+def interaction_public(found: Interaction, beside: Outcomes | None = None) -> InteractionPublic:
+    beside = beside or Outcomes()
+    outcome, values = beside.outcomes.get(found.id), beside.values.get(found.id, {})
+    names = [str(one.get("name", "")) for one in found.agent.get("results") or []]
+    made = outcome is not None and outcome.made_at is not None
     answered, ended = found.answered_at, found.ended_at
     return InteractionPublic(
         agent_name=found.agent.get("name", ""),
         metadata=found.meta,
         duration_seconds=(ended - answered).total_seconds() if answered and ended else None,
         recordings_url=f"/v1/interactions/{found.id}/recordings" if answered else None,
+        results={name: values.get(name) for name in names} if made else None,
+        sentiment=outcome.sentiment if outcome else "",
+        success=outcome.success if outcome else "",
+        cost=money(dict(beside.costs[found.id])) if found.id in beside.costs else None,
         **{name: getattr(found, name) for name in _SAME},
     )
 

@@ -19,6 +19,7 @@ from web.api.interaction_shapes import (
     InteractionPublic,
     TagsUpdate,
     interaction_public,
+    outcomes_of,
 )
 from web.api.messages import carried
 from web.api.paging import Cursor, Limit, Time, before, page, time
@@ -87,16 +88,17 @@ class Interactions(Controller):
         )  # fmt: skip
         async with request.store.read() as db:
             rows = await listing.interactions(db, request.workspace_id, wanted, before=before(cursor), limit=limit + 1)
-        return InteractionPage(**page(rows, limit, interaction_public, lambda row: row.id))
+            beside = await outcomes_of(db, rows)
+        return InteractionPage(**page(rows, limit, lambda row: interaction_public(row, beside), lambda row: row.id))
 
     @get("/{interaction_id:uuid}", opt={"scope": "read"}, summary="Get an interaction")
     async def get_interaction(self, request: ApiRequest, interaction_id: PathId) -> InteractionPublic:
         """How it stands now."""
         async with request.store.read() as db:
             found = await interactions.interaction(db, request.workspace_id, interaction_id)
-        if found is None:
-            raise missing("interaction")
-        return interaction_public(found)
+            if found is None:
+                raise missing("interaction")
+            return interaction_public(found, await outcomes_of(db, [found], costs=True))
 
     @post("/{interaction_id:uuid}/end", opt={"scope": "write"}, status_code=200, summary="End an interaction")
     async def end_interaction(self, request: ApiRequest, interaction_id: PathId) -> InteractionPublic:

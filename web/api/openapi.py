@@ -28,6 +28,8 @@ problem details (RFC 9457) with a `trace_id`; `errors` names each wrong field. L
 _TAGS = {
     "Interactions": "One exchange with one customer on one channel.",
     "Calls": "Calls while they go on, and what is kept of them.",
+    "Results": "What is taken out of an interaction when it is over, with the words that say it.",
+    "Costs": "What was used of vendors, and what it costs.",
     "Events": "All that happens, as lists and as live streams.",
     "Agents": "The stored definitions of AI workers, and what they know.",
     "Tools": "What agents may do beside talking: their tools, the secrets these use, and your system's own functions.",

@@ -9,8 +9,8 @@ from litestar import Response, get, post
 from litestar.response import Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.models import Agent, AgentDefinition, Knowledge
-from hub.store import agents, overview
+from hub.models import Agent, AgentDefinition, Knowledge, KnowledgeAgent
+from hub.store import agents, knowledge, overview
 from web import auth, engine_words
 from web.pages.definition import check
 from web.pages.form import found, read, uuid_or_404
@@ -111,10 +111,12 @@ async def duplicate(request: AnyRequest, agent_id: str) -> Response[Any]:
 
 
 async def _copy_knowledge(db: AsyncSession, original: Agent, made: Agent) -> None:
-    for item in await agents.knowledge(db, original.workspace_id, original.id):
-        copied = Knowledge(workspace_id=made.workspace_id, agent_id=made.id, title=item.title, text=item.text)
-        copied.source = item.source
-        db.add(copied)
+    """Its own documents as copies; those of others it knows as they do."""
+    for item in await knowledge.of_agent(db, original.workspace_id, original.id):
+        if item.agent_id == original.id:
+            db.add(Knowledge(**item.model_dump(exclude={"id", "agent_id", "created_at"}), agent_id=made.id))
+        elif item.agent_id is not None:
+            db.add(KnowledgeAgent(knowledge_id=item.id, agent_id=made.id))
 
 
 @post("/agents/{agent_id:str}/archive", opt={"roles": auth.BUILDERS}, status_code=200)

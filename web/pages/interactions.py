@@ -9,18 +9,21 @@ from litestar.response import Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Interaction
-from hub.store import calls, interactions, timeline
+from hub.pricing import KINDS, UNITS
+from hub.store import calls, interactions, timeline, usages
 from web import auth
 from web.headers import with_waveform
 from web.pages.form import Place
 from web.pages.page import AnyRequest, page
+from web.pages.results import results_of
 from web.pages.sharing import choices, links_of
-from web.pages.thread import facts_of, head_of, interaction_of, side_of
+from web.pages.thread import facts_of, head_of, interaction_of
 
-TABS = ("transcript", "events", "results", "agent")
+TABS = ("transcript", "results", "cost", "events", "agent")
 _EVENTS = 200
 _MESSAGES = 100
 _TURNS = 400
+_WORDS_OF_TURN = 80
 
 
 @get("/interactions/{interaction_id:uuid}", opt={"roles": auth.EVERYONE})
@@ -39,7 +42,11 @@ async def show(request: AnyRequest, interaction_id: UUID, tab: str = "transcript
         elif tab == "events":
             more["events"] = await interactions.events(db, found.workspace_id, found.id, after=after, limit=_EVENTS)
         elif tab == "results":
-            more |= await side_of(db, found)
+            more |= await results_of(db, found)
+            if live:
+                more["recorded"] = await recorded(db, found)
+        elif tab == "cost":
+            more |= await _spent(db, found)
         facts = await facts_of(db, found, live)
         links = await links_of(db, request, found)
     nonce = secrets.token_urlsafe(16)
@@ -48,9 +55,16 @@ async def show(request: AnyRequest, interaction_id: UUID, tab: str = "transcript
         head=head, tab=tab, full=True, nonce=nonce, query="", links=links,
         address=f"/interactions/{found.id}", may_download=True, **choices(), **facts, **more,
     )  # fmt: skip
-    if live and tab == "transcript":
+    if live and tab in ("transcript", "results"):
         made.headers["Content-Security-Policy"] = with_waveform(nonce)
     return made
+
+
+async def _spent(db: AsyncSession, interaction: Interaction) -> dict[str, Any]:
+    """What each turn cost, and the words it answered."""
+    said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=_TURNS)
+    turns = {message.seq: message.text[:_WORDS_OF_TURN] for message in said if message.role == "customer"}
+    return {"turns": await usages.cost_by_turn(db, interaction), "said": turns, "kinds": KINDS, "units": UNITS}
 
 
 async def recorded(db: AsyncSession, interaction: Interaction) -> str:

@@ -16,7 +16,7 @@ from hub.engines import choice
 from hub.feed import Subscription
 from hub.models import Agent, Interaction
 from hub.models.voice import Call
-from hub.store import agents, interactions
+from hub.store import agents, interactions, knowledge
 from web import auth
 from web.pages import chat
 from web.pages.definition import wanted
@@ -36,7 +36,7 @@ async def pane(request: AnyRequest, agent: Agent, chat_id: str = "", problem: st
     chat_id = chat_id or request.query_params.get("chat", "")
     workspace_id = request.user.workspace_id
     async with request.app.state.store.read() as db:
-        knowledge = await agents.knowledge(db, workspace_id, agent.id)
+        known = await knowledge.of_agent(db, workspace_id, agent.id)
         running = None
         try:
             if chat_id:
@@ -56,7 +56,7 @@ async def pane(request: AnyRequest, agent: Agent, chat_id: str = "", problem: st
         "phrases_only": await _hears_phrases_only(request, agent),
         "stale": running is not None and running.agent_version != agent.version,
         "parameters": [(name, parameters.get(name)) for name in wanted(agent.definition)],
-        "suggestions": chat.suggestions(agent.definition, knowledge),
+        "suggestions": chat.suggestions(agent.definition, known),
         "problem": problem,
     }
 

@@ -30,6 +30,7 @@ def tabs(request: AnyRequest) -> list[tuple[str, str, str]]:
         ("addresses", "Addresses", "/settings/addresses", auth.ADMINS),
         ("users", "Users", "/settings/users", auth.ADMINS),
         ("keys", "API keys", "/settings/keys", auth.ADMINS),
+        ("prices", "Prices", "/settings/prices", auth.ADMINS),
         ("skills", "Skills", "/settings/skills", auth.BUILDERS),
         ("audit", "Audit log", "/settings/audit", auth.ADMINS),
         ("canned", "Canned answers", "/settings/canned", auth.SUPPORT),

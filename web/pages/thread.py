@@ -15,7 +15,7 @@ from hub.models import Consent, Customer, Interaction, User
 from hub.models.customer import called
 from hub.models.interaction import FINAL
 from hub.segments import GSM_BASIC, GSM_EXTENSION
-from hub.store import access, interactions, people, timeline
+from hub.store import access, interactions, people, results, timeline, usages
 from web import spoken
 from web.auth import SUPPORT
 from web.pages.page import AnyRequest
@@ -97,7 +97,9 @@ async def head_of(db: AsyncSession, request: AnyRequest, interaction: Interactio
 
 
 async def facts_of(db: AsyncSession, interaction: Interaction, live: bool) -> dict[str, Any]:
-    """The figures of the interaction's page: how long, how many messages, how fast the answers of a call were."""
+    """The figures of the interaction's page: how long, how many messages, how fast the answers of a call were, how it
+    went and what it costs.
+    """
     begin = (interaction.answered_at or interaction.created_at) if live else interaction.created_at
     end = interaction.ended_at or interaction.last_message_at
     said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=_MOST_TIMED) if live else []
@@ -105,6 +107,8 @@ async def facts_of(db: AsyncSession, interaction: Interaction, live: bool) -> di
         "seconds": max(int((end - begin).total_seconds()), 0),
         "count": await timeline.message_count(db, interaction),
         "latencies": spoken.quantiles(said),
+        "outcome": await results.outcome(db, interaction.workspace_id, interaction.id),
+        "cost": await usages.cost(db, interaction),
     }
 
 

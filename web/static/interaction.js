@@ -106,7 +106,7 @@
     if (update.ended) window.hubPlayer?.refresh();
   });
 
-  if (transcript && window.hubPlayer) {
+  if (transcript && window.hubPlayer && $("items")) {
     gather();
     new MutationObserver(gather).observe($("items"), { childList: true, subtree: true });
   }

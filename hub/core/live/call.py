@@ -63,7 +63,7 @@ class LiveCall:
         self.paused = interaction.status == "paused"
         self.agent_name = str(interaction.agent.get("name", ""))
         self.writer = Writer(hub, interaction.id, self.agent_name)
-        self.mind = LiveMind(hub, memory, self.writer.state)
+        self.mind = LiveMind(hub, memory, self.writer.state, self.writer.meter)
         self.whispered: list[Entry] = []
         self.obeyed: dict[UUID, str] = {}
         self.fenced = self.transferring = self.ended = False
@@ -75,7 +75,9 @@ class LiveCall:
         self._fault = ""
         language = str(interaction.agent.get("language", "en-US"))
         account = partial(hub.accounts.of, interaction.workspace_id)
-        self.engines = Engines(self.settings, interaction.agent, self.format, memory.topics, account, memory.accounts)
+        self.engines = Engines(
+            self.settings, interaction.agent, self.format, memory.topics, account, memory.accounts, self.writer.meter
+        )  # fmt: skip
         self.conversation = Conversation(
             line,
             settings=self.settings,
@@ -118,6 +120,7 @@ class LiveCall:
             self.hub.store.bus.publish([(f"call:{self.id}", "over")])
             if self.warm is not None:
                 self.warm.customer_left(comes_back=self._broken(reason))
+            self.writer.used()
             self._end(reason)
             self.writer.close()
             with contextlib.suppress(TimeoutError):  # the carrier is told after the database, if that is not down

@@ -4,27 +4,30 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from hub.core.live.metered import MeteredEars, MeteredMouth
+from hub.core.metering import Meter
 from hub.engine import Account, EngineFailed
 from hub.engines import TRANSCRIBERS, VOICES, choice, transcriber, voice
 from hub.models.voice import Call, Speaking
 from hub.voice.codecs import Converter
 from hub.voice.hearing import SETTLING_SECONDS, OpenEars
-from hub.voice.speech import Format, Hints, best
+from hub.voice.speech import Format, Hints, Transcriber, Voice, best
 from hub.voice.synthesis import OpenMouth
 
 
 class Engines:
     """Opens engines by name for a line of this format. Nothing is transcoded where an engine speaks the line's own.
 
-    `account` gives whose account a vendor's engine uses, `accounts` are those at hand.
+    `account` gives whose account a vendor's engine uses, `accounts` are those at hand; `meter` counts what they are
+    given.
     """
 
     def __init__(
         self, settings: Call, agent: Mapping[str, Any], format: Format, topics: Sequence[str],
-        account: Callable[[str], Awaitable[Account]], accounts: Mapping[str, Account],
+        account: Callable[[str], Awaitable[Account]], accounts: Mapping[str, Account], meter: Meter,
     ) -> None:  # fmt: skip
         self._settings, self._agent, self._format, self._topics = settings, agent, format, topics
-        self._account = account
+        self._account, self._meter = account, meter
         self._language = str(agent.get("language", "en-US"))
         self.ears_names = choice.ears(settings.hearing, self._language, accounts)
         self.mouth_names = choice.mouths(settings.speaking, accounts)
@@ -38,9 +41,11 @@ class Engines:
         taken = spoken if spoken in engine.takes else engine.takes[0]
         hints = Hints(self._language, self._topics, hearing.keywords, definition=self._agent)
         options = hearing.options if name == hearing.engine else {}
-        opened = await engine.open(taken, hints, options, await self._account(engine.vendor))
+        account = await self._account(engine.vendor)
+        opened = await engine.open(taken, hints, options, account)
         settles_in = getattr(engine, "settles_in", SETTLING_SECONDS)
-        return OpenEars(opened, Converter(spoken, taken), engine.ends_turns, settles_in)
+        metered = MeteredEars(opened, taken, self._meter, *_whose(name, engine, options, account))
+        return OpenEars(metered, Converter(spoken, taken), engine.ends_turns, settles_in)
 
     async def mouth(self, name: str) -> OpenMouth:
         """Connect it. Raises `EngineFailed`."""
@@ -50,8 +55,10 @@ class Engines:
         made = best(engine.gives, self._format)
         options = spoken_with(speaking, name)
         voice_of = json.dumps([self._language, options], sort_keys=True, default=str)
-        opened = await engine.open(made, self._language, options, await self._account(engine.vendor))
-        return OpenMouth(opened, made, f"{name} {voice_of}")
+        account = await self._account(engine.vendor)
+        opened = await engine.open(made, self._language, options, account)
+        metered = MeteredMouth(opened, self._meter, *_whose(name, engine, options, account))
+        return OpenMouth(metered, made, f"{name} {voice_of}")
 
 
 def spoken_with(speaking: Speaking, name: str) -> dict[str, Any]:
@@ -59,3 +66,11 @@ def spoken_with(speaking: Speaking, name: str) -> dict[str, Any]:
     named = name == speaking.engine
     chosen = speaking.voices.get(name) or (speaking.voice if named else "")
     return {"speed": speaking.speed, **(speaking.options if named else {}), **({"voice": chosen} if chosen else {})}
+
+
+def _whose(
+    name: str, engine: Transcriber | Voice, options: Mapping[str, Any], account: Account
+) -> tuple[str, str, bool]:
+    """Vendor, model and whose account: what is paid for."""
+    model = options.get("model") or getattr(engine, "model", "") or ("" if engine.vendor else name)
+    return engine.vendor, str(model), account.own

@@ -12,14 +12,17 @@ from zoneinfo import ZoneInfo
 
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
+from hub.core.metering import Meter
 from hub.core.thinking import failed, ready, worked
 from hub.core.toolbox import Tools
-from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn
+from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn, Usage
 from hub.engine import Account
 from hub.engines import brain, choice
 from hub.models import Interaction
-from hub.store import agents, interactions
+from hub.store import interactions, knowledge
 from hub.voice.mind import Thought
+
+MOST_TOPICS = 200
 
 
 @dataclass(slots=True)
@@ -45,10 +48,10 @@ class Memory:
 
 
 class LiveMind:
-    """The `Mind` of one call. `kept` is told of each new state that counts."""
+    """The `Mind` of one call. `kept` is told of each new state that counts, `meter` counts what thoughts take."""
 
-    def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None]) -> None:
-        self._hub, self.memory, self._kept = hub, memory, kept
+    def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None], meter: Meter) -> None:
+        self._hub, self.memory, self._kept, self._meter = hub, memory, kept, meter
         self._names = ready(choice.minds(memory.agent, memory.accounts))
         self._shown: Sequence[str] = ()
 
@@ -110,10 +113,17 @@ class LiveMind:
             turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
             async with contextlib.aclosing(engine.reply(turn, _Sure(tools, sure))) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
-                    yield piece
+                    if isinstance(piece, Usage):
+                        turn.spent.append(piece)
+                    else:
+                        yield piece
         except Exception as error:
             yield failed(name, error)
             raise
+        finally:  # also when it is thrown away
+            for usage in turn.spent:
+                self._meter.thought(usage, turn.account.own)
+            turn.spent.clear()
         worked(name)
 
     def _goodbye(self, turn: Turn) -> list[Piece]:
@@ -186,7 +196,8 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
     async with hub.store.glance() as db:
         about = await known(db, interaction)
         said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
-        topics = await agents.topics(db, interaction.workspace_id, interaction.agent_id)
+        agent_id = interaction.agent_id
+        topics = await knowledge.titles(db, interaction.workspace_id, agent_id, MOST_TOPICS) if agent_id else []
     return Memory(
         interaction_id=interaction.id,
         workspace_id=interaction.workspace_id,

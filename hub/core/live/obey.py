@@ -1,5 +1,6 @@
 """What a live interaction is asked to do: carried out here, and written down with what came of it."""
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hub.live")
 
+LAST_WORDS_SECONDS = 20.0
 _WORDS = ("say", "whisper", "digits")
 """Commands whose arguments are said: while the recording pauses they are not kept either."""
 
@@ -75,6 +77,8 @@ async def _carry_out(call: "LiveCall", asked: Command) -> None:
             await call.machine(bool(given.get("greeting_over", True)))
         case "told":
             _told(call, str(given["text"]), str(given["channel"]), str(given.get("said_id", "")))
+        case "hang_up" if given.get("after_words"):
+            conversation.spawn(_end_after_words(call, str(given.get("reason") or "api_hangup")))
         case "hang_up":
             conversation.end(str(given.get("reason") or "api_hangup"))
         case _:
@@ -100,6 +104,14 @@ async def _pause(call: "LiveCall", paused: bool) -> None:
             interaction.status = status
 
     call.writer.put(entry)
+
+
+async def _end_after_words(call: "LiveCall", reason: str) -> None:
+    """Let what is being said be heard, if that does not take for ever."""
+    speaking, until = call.conversation.speaking, call.conversation.now + LAST_WORDS_SECONDS
+    while (speaking.busy or speaking.sounding) and call.conversation.now < until:  # noqa: ASYNC110 - sound has no event
+        await asyncio.sleep(0.1)
+    call.conversation.end(reason)
 
 
 def _told(call: "LiveCall", text: str, channel: str, said_id: str) -> None:

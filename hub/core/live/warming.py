@@ -9,6 +9,7 @@ from uuid import UUID
 
 from hub.core.context import Context
 from hub.core.live.engines import Engines
+from hub.core.metering import Meter
 from hub.engine import EngineFailed
 from hub.engines import brain, choice
 from hub.models.voice import Call
@@ -29,7 +30,7 @@ async def warm_up(hub: Context, workspace_id: UUID, agent: Mapping[str, Any]) ->
     """
     accounts = await hub.accounts.at_hand(workspace_id)
     account = partial(hub.accounts.of, workspace_id)
-    engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), account, accounts)
+    engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), account, accounts, Meter())
     opening = [*map(engines.ears, engines.ears_names), *map(engines.mouth, engines.mouth_names)]
     try:
         async with asyncio.timeout(WITHIN_SECONDS):

@@ -13,11 +13,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub import ownership
 from hub.core.context import Context
 from hub.core.live.withheld import KEY, KEYS_NOT_KEPT, NOT_KEPT, Withheld
+from hub.core.metering import Meter
 from hub.core.write import decided_in, say_in
 from hub.dialogue.turn import Collected, EnterStage, HandToHuman, Piece, ToolResult, UsedTool
 from hub.models import Interaction, Message
 from hub.storable import storable
-from hub.store import calls, interactions
+from hub.store import calls, interactions, usages
 
 log = logging.getLogger("hub.live")
 
@@ -33,7 +34,8 @@ Entry = Callable[[AsyncSession, Interaction], Any]
 class Writer:
     """The `Journal` of one call. What is only for those who watch goes to `watchers` and is not kept.
 
-    What is `withheld` because the recording pauses reaches neither of them.
+    What is `withheld` because the recording pauses reaches neither of them. What was used, as `meter` counts it, is
+    written down with each turn.
     """
 
     def __init__(self, hub: Context, interaction_id: UUID, author: str) -> None:
@@ -44,7 +46,7 @@ class Writer:
         self._failures = 0
         self._messages: dict[int, UUID] = {}
         self._growing: dict[int, dict[str, Any]] = {}
-        self.withheld = Withheld()
+        self.withheld, self.meter = Withheld(), Meter()
         self._veiled: set[int] = set()
         self._unkept_turn = False
         self.watchers: set[Callable[[str, Mapping[str, Any]], None]] = set()
@@ -99,6 +101,12 @@ class Writer:
         else:
             self._failures = 0
 
+    def used(self) -> None:
+        """What was used until now is written down."""
+        now, uses = self._now(), self.meter.take()
+        if uses:
+            self.put(lambda db, interaction: usages.add(db, interaction, now, uses))
+
     def close(self) -> None:
         """What waits is written, then `run` ends."""
         self._closing = True
@@ -110,6 +118,7 @@ class Writer:
     # the journal
 
     def customer_said(self, text: str, from_ms: int, to_ms: int, timing: Mapping[str, Any], keys: bool = False) -> None:
+        self.used()  # for what was said before
         self._unkept_turn = self.withheld.covers(from_ms, to_ms)
         now, text = self._now(), self._said(text, from_ms, to_ms, KEYS_NOT_KEPT if keys else NOT_KEPT)
         self._show("caption", {"role": "customer", "text": text, "final": True})
