@@ -31,3 +31,16 @@ SOUND_FAULTS = {
     "endless": "garbage",
 }
 """Those of `fixtures.sandbox.vendor_sound`."""
+
+NEVER_PLAYED = (
+    "silence", "json_200", "json_as_audio", "html_200", "html_as_audio", "wrong_rate", "wav_header", "mp3",
+    "bad_encoding",
+)  # fmt: skip
+"""Those of which nobody may hear a bit: it would be noise, or nothing."""
+
+ELEVENLABS_FAULTS = SOUND_FAULTS | {
+    "401": "refused", "401_permissions": "refused", "401_quota": "refused", "402": "refused", "403": "refused",
+    "404_voice": "invalid", "400_model": "invalid", "422": "invalid", "429_concurrent": "busy", "429_busy": "busy",
+    "429_rate": "busy", "500": "broken",
+}  # fmt: skip
+"""Those of `fixtures.sandbox.elevenlabs`."""

@@ -16,7 +16,7 @@ from hub.engines.openai_ears import MOST_AT_ONCE, OpenAIEars, OpenAITranscriber
 from hub.engines.openai_voice import OpenAIMouth, OpenAIVoice
 from hub.voice.codecs import Converter
 from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, Format, Heard, Hints, SpeechBegan, Words
-from tests.engine_faults import SOUND_FAULTS
+from tests.engine_faults import NEVER_PLAYED, SOUND_FAULTS
 from tests.engines_world import Vendors, tasks, vendors
 from tests.fakes import until
 from tests.world import eventually
@@ -128,6 +128,7 @@ async def test_every_fault_of_speech_ends_soon_and_is_told(world: Vendors, fault
     except EngineFailed as error:
         kind, words = error.fault, str(error)
     assert kind == SPEECH_KINDS[fault], words
+    assert not (sound and fault in NEVER_PLAYED)
     assert asyncio.get_running_loop().time() - began < 4
     if kind == "well":
         assert tones.read(np.frombuffer(sound, "<i2"), 24_000) == TEXT

@@ -1,5 +1,6 @@
 """The Voice tab of an agent: every setting has its words, what is wrong is said beside it, nothing else changes."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hub.models.voice import Call
 from tests.office import Office, form_of, open_office
 
 pytestmark = pytest.mark.anyio
-NOT_ON_THE_PAGE = {"call.hearing.options", "call.speaking.options"}
+NOT_ON_THE_PAGE = {"call.hearing.options", "call.speaking.options", "call.speaking.voice"}
 """Those that are an engine's own: under JSON."""
 
 
@@ -48,7 +49,7 @@ async def test_every_setting_for_calls_is_on_the_page(office: Office) -> None:
     path = f"/agents/{office.agent}/voice"
     page = await bea.get(path)
     assert page.status_code == 200
-    named = {name for name in form_of(page.text, path) if name.startswith("call.")}
+    named = {re.sub(r"(voices)\..*", r"\1", name) for name in form_of(page.text, path) if name.startswith("call.")}
     assert named == leaves(Call().model_dump(), "call") - NOT_ON_THE_PAGE
     assert "knows only the words of the agent&#39;s phrase book" in page.text.replace("'", "&#39;")
 
@@ -66,14 +67,14 @@ async def test_saving_what_is_shown_changes_nothing(office: Office) -> None:
 
 async def test_settings_are_saved_in_the_draft(office: Office) -> None:
     answer = await voice(
-        office, speaking__voice="en-gb", speaking__speed="1.25", hearing__keywords="Ruiz\n\n Delta Dental ",
+        office, speaking__voices__espeak="en-gb", speaking__speed="1.25", hearing__keywords="Ruiz\n\n Delta Dental ",
         turn_taking__interruption_sensitivity="0.4", turn_taking__vad_config__stop_secs="0.8", record="",
         max_duration_seconds="600", transfer_to="+12025550177", transfer_warm="on", goodbye_phrases="bye bye",
     )  # fmt: skip
     assert answer.status_code == 303, answer.text
     call = await stored(office)
     assert (await office.stored()).revision == 2
-    assert (call["speaking"]["voice"], call["speaking"]["speed"]) == ("en-gb", 1.25)
+    assert (call["speaking"]["voices"], call["speaking"]["speed"]) == ({"espeak": "en-gb"}, 1.25)
     assert call["hearing"]["keywords"] == ["Ruiz", "Delta Dental"]
     assert call["turn_taking"]["interruption_sensitivity"] == 0.4
     assert call["turn_taking"]["vad_config"]["stop_secs"] == 0.8

@@ -13,6 +13,7 @@ from uuid import UUID
 from hub.channel import Channel
 from hub.clock import Clock
 from hub.core.accounts import Accounts
+from hub.core.catalogues import Catalogues
 from hub.dialogue.outbound import Outside
 from hub.sealing import Seal
 from hub.store import Store
@@ -53,7 +54,8 @@ def _no_door(interaction_id: UUID, call_id: UUID) -> str:
 @dataclass(slots=True)
 class Context:
     """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery; `accounts` has whose
-    account an engine signs in with; `seal` closes what may not be read in the database.
+    account an engine signs in with, `catalogues` the voices of those accounts; `seal` closes what may not be read in
+    the database.
 
     `result_url` is where the result of a function is posted to; `data_dir` is where recordings and files are kept,
     `file_url` where a provider fetches one of the files,
@@ -65,6 +67,7 @@ class Context:
     channels: Mapping[str, Channel]
     outside: Outside
     accounts: Accounts = field(default_factory=lambda: Accounts({}))
+    catalogues: Catalogues = field(default_factory=Catalogues)
     seal: Seal = field(default_factory=lambda: Seal(secrets.token_hex()))
     result_url: Callable[[UUID, UUID], str] = _no_door
     node: str = "node"

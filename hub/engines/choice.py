@@ -18,6 +18,9 @@ EARS = ("deepgram-flux", "deepgram", "openai", "sphinx")
 MOUTHS = ("elevenlabs", "deepgram", "openai", "espeak")
 """The best first; the last is embedded, needs no account and is everyone's last resort."""
 
+VENDORS = ("openai", "deepgram", "elevenlabs")
+"""Whose accounts there may be."""
+
 _ENGLISH_ONLY = ("deepgram-flux",)
 
 Accounts = Mapping[str, Account]

@@ -93,7 +93,9 @@ class ElevenLabs:
                     answer = await client.sdk.voices.search(
                         page_size=_PAGE, next_page_token=page, request_options={"max_retries": 0}
                     )
-                    found += [_named(voice) for voice in answer.voices or ()]
+                    if not isinstance(answer.voices, list):
+                        raise EngineFailed(f"{VENDOR} answered something else than a list of voices.", "garbage")
+                    found += [_named(voice) for voice in answer.voices]
                     page = answer.next_page_token
                     if not answer.has_more or not page:
                         break

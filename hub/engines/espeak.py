@@ -5,14 +5,15 @@ espeak-ng is GPL-3.0-or-later and stays outside this process; see `hub.engines.e
 
 import re
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from hub.engine import Account, EngineFailed
 from hub.engines.espeak_text import speakable
+from hub.engines.espeak_voices import catalogue
 from hub.engines.worker_frames import CANCEL, END, SPEAK, TAKEN, packed
 from hub.engines.workers import Pool
-from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, Format
+from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, Format, NamedVoice
 
 ANSWER_SECONDS = 5.0
 NORMAL_WORDS_PER_MINUTE = 175
@@ -23,7 +24,7 @@ _VOICE = re.compile(r"[A-Za-z0-9_+ -]{1,60}")
 class Espeak:
     """Speaks any text at once; first sound comes after a few milliseconds.
 
-    Options: `voice` (a name of espeak-ng's such as `en-gb+f3` or `de`), `speed` (0.5 to 2, 1 is 175 words a minute).
+    Options: `voice` (a name of espeak-ng's such as `en+f3` or `de`), `speed` (0.5 to 2, 1 is 175 words a minute).
     """
 
     vendor = ""
@@ -42,6 +43,10 @@ class Espeak:
         await self.pool.worker()
         wanted = [named] if named else voices(language, format)
         return EspeakMouth(self.pool, format, language, wanted, _speed(options))
+
+    async def voices(self, account: Account) -> Sequence[NamedVoice]:
+        """Those worth a choice; see `hub.engines.espeak_voices`."""
+        return catalogue()
 
 
 class EspeakMouth:
@@ -96,7 +101,7 @@ def voices(language: str, format: Format) -> list[str]:
     if main != "en":
         return list(dict.fromkeys((tag, main)))
     best = ENGLISH_PHONE if format.rate == 8000 else ENGLISH
-    accent = {"en-gb": "en-gb-x-rp", "en-au": "en-gb", "en-ie": "en-gb", "en-in": "en-gb"}.get(tag)
+    accent = {"en-gb": "en-gb-x-rp", "en-au": "en", "en-ie": "en", "en-in": "en"}.get(tag)
     return [f"{accent}+{best.partition('+')[2]}", best] if accent else [best]
 
 

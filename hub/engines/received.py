@@ -18,7 +18,7 @@ BEHIND_SECONDS = 1.5
 QUIET_SECONDS = 1.0
 """Of silence at the beginning, which is held back until something is heard."""
 _AUDIBLE = 260  # of 32,768: -42 dBFS
-_LEAST_PER_LETTER, _MOST_PER_LETTER, _MOST_BESIDE = 0.012, 0.3, 6.0  # seconds
+_LEAST_PER_LETTER, _MOST_PER_LETTER, _MOST_BESIDE = 0.025, 0.3, 6.0  # seconds
 _DIGIT_LETTERS = 6
 _LETTER, _DIGIT = re.compile(r"[^\W\d_]"), re.compile(r"\d")
 _FILES = {b"RIFF": "a WAV file", b"ID3": "an MP3 file", b"OggS": "an Ogg file", b"fLaC": "a FLAC file"}

@@ -33,6 +33,7 @@ from web.api.templates import Templates
 from web.api.tool_secrets import ToolSecrets
 from web.api.tools import AgentTools, ToolCalls
 from web.api.transcripts import Transcripts
+from web.api.voices import Voices
 from web.api.workspace import WorkspaceItself
 
 RESOURCES: list[Any] = [
@@ -61,6 +62,7 @@ RESOURCES: list[Any] = [
     Ledger,
     Addresses,
     Templates,
+    Voices,
     ToolSecrets,
     WorkspaceItself,
     ApiKeys,

@@ -48,6 +48,7 @@ from web.pages import (
     tools,
     transcripts,
     users,
+    voices,
 )
 
 PAGES: list[Any] = [
@@ -96,5 +97,6 @@ PAGES: list[Any] = [
     *keys.HANDLERS,
     *secrets.HANDLERS,
     *skills.HANDLERS,
+    *voices.HANDLERS,
 ]
 """Every page's route handlers."""

@@ -1,28 +1,23 @@
 """How an agent listens and speaks on calls: engines, patience, quiet, recording, what it says when it is stuck."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial, reduce
 from typing import Any
 
 from litestar import Response, get, post
 from litestar.response import Template
 
-from hub.engines import TRANSCRIBERS, VOICES
+from hub.engine import Account
+from hub.engines import TRANSCRIBERS, VOICES, choice
 from hub.models import Agent
-from hub.models.voice import Call
-from web import auth
+from hub.models.voice import Call, Hearing, Speaking
+from web import auth, engine_words
 from web.pages.definition import apply
 from web.pages.editor import Draft, agent_of, save, saved, show
 from web.pages.form import Form, read
 from web.pages.page import AnyRequest
 
-HEARING_WORDS = {
-    "sphinx": "Embedded, English",
-}
-SPEAKING_WORDS = {
-    "espeak": "Embedded, many languages",
-}
 ENDS = [("engine", "By the engine's sign"), ("silence", "By quiet")]
 
 
@@ -36,15 +31,24 @@ async def _agent_of(request: AnyRequest, agent_id: str) -> Agent:
     """The agent with all settings for calls, also when it was stored before there were any."""
     agent = await agent_of(request, agent_id)
     call = Call.model_validate(agent.definition.get("call") or {})
+    speaking = call.speaking
+    if speaking.voice and speaking.engine in VOICES:  # each engine has a field for its own
+        speaking.voices = {speaking.engine: speaking.voice, **speaking.voices}
+        speaking.voice = ""
     agent.definition = {**agent.definition, "call": call.model_dump(mode="json")}
     return agent
 
 
 async def _voice(request: AnyRequest, agent: Agent, draft: Draft | None = None, status: int = 200) -> Template:
+    accounts = await request.app.state.hub.context.accounts.at_hand(agent.workspace_id)
+    call, language = Call.model_validate(agent.definition["call"]), str(agent.definition.get("language", "en-US"))
+    mouths = choice.mouths(call.speaking, accounts)
     return await show(
-        request, agent, "voice", draft, status,
-        hearing=[(name, HEARING_WORDS.get(name, name)) for name in TRANSCRIBERS],
-        speaking=[(name, SPEAKING_WORDS.get(name, name)) for name in VOICES], ends=ENDS,
+        request, agent, "voice", draft, status, ends=ENDS,
+        hearing=engine_words.options(TRANSCRIBERS, choice.ears(Hearing(), language, accounts), accounts),
+        speaking=engine_words.options(VOICES, choice.mouths(Speaking(), accounts), accounts),
+        hears_now=engine_words.order(choice.ears(call.hearing, language, accounts)),
+        speaks_now=engine_words.order(mouths), voiced=_voiced(call.speaking, mouths, accounts),
         usual=partial(_usual, Call().model_dump()),
     )  # fmt: skip
 
@@ -52,6 +56,13 @@ async def _voice(request: AnyRequest, agent: Agent, draft: Draft | None = None, 
 def _usual(defaults: Mapping[str, Any], path: str) -> Any:
     """The default of a setting."""
     return reduce(lambda found, name: found[name], path.split("."), defaults)
+
+
+def _voiced(speaking: Speaking, mouths: Sequence[str], accounts: Mapping[str, Account]) -> list[tuple[str, str]]:
+    """The engines that may have a voice chosen here, with their names: those that can speak, in their order."""
+    able = [name for name in VOICES if not engine_words.vendor(name) or engine_words.vendor(name) in accounts]
+    named = [name for name in (*mouths, *able, *speaking.voices) if name in VOICES]
+    return [(name, engine_words.its_voice(name)) for name in dict.fromkeys(named)]
 
 
 @post("/agents/{agent_id:str}/voice", opt={"roles": auth.BUILDERS}, status_code=200)

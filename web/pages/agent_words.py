@@ -7,21 +7,14 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.response import Template
 
-from hub.engines import ENGINES
+from hub.engines import ENGINES, choice
 from hub.models import Agent
 from hub.models.agent import Thinking
-from web import auth
+from web import auth, engine_words
 from web.pages.definition import apply, check, wanted
 from web.pages.editor import Draft, agent_of, save, saved, show
 from web.pages.form import read
 from web.pages.page import AnyRequest
-
-ENGINE_WORDS = {
-    "": "The best there is: a language model where one is set up, else the embedded one",
-    "script": "Embedded: follows the flow and answers from knowledge, without a key or a network",
-    "openai": "OpenAI, or any model server that speaks like it (OPENAI_BASE_URL)",
-}
-
 
 TIERS = [("turbo", "Turbo: the quickest and cheapest"), ("balanced", "Balanced"), ("max", "Max: the most thorough")]
 
@@ -36,9 +29,10 @@ async def _words(request: AnyRequest, agent: Agent, draft: Draft | None = None, 
     parameters = agent.definition.get("parameters", {})
     thinking = Thinking.model_validate(agent.definition.get("thinking") or {})
     agent.definition = {**agent.definition, "thinking": thinking.model_dump(mode="json")}
+    accounts = await request.app.state.hub.context.accounts.at_hand(agent.workspace_id)
     return await show(
         request, agent, "words", draft, status,
-        engines=[(name, ENGINE_WORDS.get(name, name)) for name in ["", *ENGINES]],
+        engines=engine_words.options(ENGINES, choice.minds({}, accounts), accounts),
         parameters="\n".join(f"{key} = {'' if text is None else text}" for key, text in parameters.items()),
         wanted=wanted(agent.definition), tiers=TIERS, usual=Thinking(),
     )  # fmt: skip

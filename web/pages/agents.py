@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub import versions
 from hub.models import Agent, AgentDefinition, Knowledge, KnowledgeAgent
 from hub.store import agents, knowledge, overview, teams
-from web import auth
+from web import auth, engine_words
 from web.pages.definition import check
 from web.pages.form import found, read, uuid_or_404
 from web.pages.page import AnyRequest, go, page
@@ -36,7 +36,8 @@ async def listing(request: AnyRequest, archived: bool = False) -> Template:
     bound = {row.id: [a for a in addresses if a.agent_id == row.id] for row in rows}
     return page(
         request, "agents/list.html", "agents",
-        agents=rows, bound=bound, active=active, archived=archived, may_build=_may_build(request),
+        agents=rows, engine_name=engine_words.name, bound=bound, active=active, archived=archived,
+        may_build=_may_build(request),
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ _EDITABLE = [
         r"opening_message": "optional",
         r"timing\.idle_close_seconds": "number",
         r"call\.(hearing|speaking)\.engine|call\.speaking\.voice|call\.turn_taking\.end_of_turn": "text",
+        r"call\.speaking\.voices\.[a-z0-9-]{1,60}": "entry",
         r"call\.(consent|apology|wrap_up|time_up|screening|voicemail|hold)_message|call\.transfer_to": "text",
         r"call\.hearing\.language|call\.keypad\.end_key": "text",
         r"call\.transfer_(failed_|over_)?message": "text",
@@ -66,7 +67,10 @@ def apply(tree: Tree, given: Mapping[str, str]) -> None:
         holder = _at(tree, parts[:-1])
         if not isinstance(holder, dict):
             raise KeyError(path)
-        holder[parts[-1]] = _value(kind, text, holder.get(parts[-1]))
+        if kind == "entry" and not text:
+            holder.pop(parts[-1], None)
+        else:
+            holder[parts[-1]] = _value(kind, text, holder.get(parts[-1]))
 
 
 def _at(tree: Any, parts: list[str]) -> Any:

@@ -15,6 +15,7 @@ from hub import versions
 from hub.channel import Inbound, Refused
 from hub.core.chatting import caller_of
 from hub.core.rewinding import rewound
+from hub.engines import choice
 from hub.models import Agent, Interaction
 from hub.models.voice import Call
 from hub.store import agents, interactions, knowledge
@@ -84,7 +85,7 @@ async def pane(request: AnyRequest, agent_id: UUID, chat_id: str = "", problem: 
         "which": this.which,
         "choices": _choices(agent, [one.number for one in published]),
         "version_words": version_words(running.agent_version) if running else "",
-        "phrases_only": Call(**definition.get("call", {})).hearing.engine == "sphinx",
+        "phrases_only": await _hears_phrases_only(request, this.agent),
         "stale": running is not None and running.agent != definition,
         "parameters": [(name, parameters.get(name)) for name in wanted(definition)],
         "suggestions": chat.suggestions(definition, known),
@@ -114,6 +115,13 @@ def _choices(agent: Agent, numbers: Sequence[int]) -> list[tuple[str, str]]:
 def version_words(number: int) -> str:
     """Which version a test is held with."""
     return f"version {number}" if number else "the draft"
+
+
+async def _hears_phrases_only(request: AnyRequest, agent: Agent) -> bool:
+    """Whether nothing but the embedded recogniser listens."""
+    accounts = await request.app.state.hub.context.accounts.at_hand(agent.workspace_id)
+    hearing = Call(**agent.definition.get("call", {})).hearing
+    return choice.ears(hearing, str(agent.definition.get("language", "en-US")), accounts)[0] == "sphinx"
 
 
 def filled(given: Mapping[str, str]) -> dict[str, str]:

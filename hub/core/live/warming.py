@@ -24,12 +24,15 @@ AFTER_START_SECONDS = 2.0
 
 
 async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) -> None:
-    """Open the engines of these agents once and close them again. What fails here will be told by the call itself."""
+    """Open the engines of these agents once and close them again, those that take over too.
+
+    What fails here will be told by the call itself.
+    """
     accounts = await hub.accounts.at_hand(workspace_id)
     account = partial(hub.accounts.of, workspace_id)
     for agent in agents:
         engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), account, accounts, Meter())
-        opening = [engines.ears(engines.ears_names[0]), engines.mouth(engines.mouth_names[0])]
+        opening = [*map(engines.ears, engines.ears_names), *map(engines.mouth, engines.mouth_names)]
         try:
             async with asyncio.timeout(WITHIN_SECONDS):
                 for opened in await asyncio.gather(*opening, return_exceptions=True):
