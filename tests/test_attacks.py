@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -78,12 +79,13 @@ class Scene:
     model: Vendor
     shop: Shop
     home: Home
+    _ids: Iterator[int] = field(default_factory=itertools.count)
 
     async def writes(self, text: str, channel: str = "sms", sender: str = "", **more: Any) -> Interaction:
         """The customer says this; everything that follows has happened when it returns."""
         sender = sender or {"email": MAIL, "webchat": "visitor-1"}.get(channel, ANA)
         inbound = Inbound(
-            channel, "message", f"{channel} {id(text)} {len(self.shop.asked)}", sender=sender,
+            channel, "message", f"{channel} {next(self._ids)}", sender=sender,
             recipient=OUR_NUMBER, text=text, **more,
         )  # fmt: skip
         receipt = await self.core.hub.receive(inbound)

@@ -198,7 +198,7 @@ class LiveMind:
 
 
 class LiveThought(Thought):
-    """One answer; its state counts once it is both thought to the end and kept."""
+    """One answer; its state counts once it is kept, as far as it was thought: brains change it in whole steps."""
 
     def __init__(self, mind: LiveMind, said: str, cue: Cue, sure: asyncio.Event) -> None:
         self._mind, self._sure = mind, sure
@@ -207,13 +207,16 @@ class LiveThought(Thought):
         self._shown: list[str] = []
 
     async def pieces(self) -> AsyncIterator[Piece]:
-        async for piece in self._mind.pieces(self._turn, self._sure):
-            if isinstance(piece, Say):
-                self._shown += piece.choices
-            yield piece
-        self._whole = True
-        if self._kept:
-            self._mind.keep(self._turn, self._shown)
+        try:
+            async with contextlib.aclosing(self._mind.pieces(self._turn, self._sure)) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    if isinstance(piece, Say):
+                        self._shown += piece.choices
+                    yield piece
+        finally:
+            self._whole = True
+            if self._kept:
+                self._mind.keep(self._turn, self._shown)
 
     def keep(self) -> None:
         if not self._kept:
