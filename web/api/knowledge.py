@@ -17,7 +17,7 @@ from hub.models import Agent, Knowledge
 from hub.models.columns import new_id
 from hub.store import agents, knowledge, listing
 from web.api.paging import Cursor, Limit, Page, before, page
-from web.api.refusals import Malformed, Refusal, missing, pointer
+from web.api.refusals import Malformed, Refusal, bad_parameter, missing, pointer
 from web.api.request import ApiRequest
 from web.api.shapes import HTTP_URL, PathId, Shape, patching, shown
 
@@ -161,8 +161,8 @@ class KnowledgeItems(Controller):
         request: ApiRequest,
         agent_id: PathId,
         name: Annotated[
-            str, QueryParameter(min_length=1, max_length=MOST_NAME_CHARACTERS, description="Its ending says its kind.")
-        ],
+            str, QueryParameter(max_length=MOST_NAME_CHARACTERS, description="Needed; its ending says its kind.")
+        ] = "",
     ) -> KnowledgePublic:
         """The body is the file itself: txt, md, html, pdf or csv. It is known once it has been read."""
         data, now = await request.body(), request.clock.now()
@@ -172,6 +172,8 @@ class KnowledgeItems(Controller):
         )  # fmt: skip
         async with request.store.read() as db:
             await _agent(db, request, agent_id)
+        if not name.strip():
+            raise bad_parameter("name", "Give the file's name, such as prices.pdf.")
         try:
             await reading.put_aside(request.hub.context, made.id, name, data)
         except Unreadable as error:
