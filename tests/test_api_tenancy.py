@@ -42,6 +42,7 @@ def furnish(api: Api, client: httpx.Client, users: dict[str, str], mark: str) ->
         add("identity_id", f"/v1/customers/{customer}/identities", {**phone, "value": f"again {phone['value']}"})
         add("address_id", "/v1/addresses", {"channel": "webchat", "value": f"{mark}-{uuid4().hex}", "agent_id": agent})
         add("api_key_id", "/v1/api_keys", {"name": mark})
+        add("price_id", "/v1/prices", {"vendor": mark, "unit": "message", "amount_micros": n})
         begun = begin(client, text=mark, metadata={"mark": mark}, agent_id=agent)
         client.put(f"/v1/interactions/{begun['id']}/tags", json={"tags": [mark]})
         ids.setdefault("interaction_id", []).append(begun["id"])
@@ -76,7 +77,7 @@ def all_there_is(client: httpx.Client, ids: Ids) -> list[Any]:
     seen = [everything(client, path) for path in (*(f"/v1/{name}" for name in lists), *inside)]
     for key in seen[lists.index("api_keys")]:
         key.pop("last_used_at")
-    return [*seen, client.get("/v1/workspace").json()]
+    return [*seen, client.get("/v1/prices").json(), client.get("/v1/workspace").json()]
 
 
 @pytest.fixture(scope="module")
