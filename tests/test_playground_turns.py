@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from hub.models import Interaction, Message
+from hub.models import Interaction, Message, Price, UsageEntry
 from hub.store import interactions
 from tests.office import Office, Person, form_of, open_office
 
@@ -161,10 +161,16 @@ async def test_a_chat_in_which_nothing_was_said_is_no_test(office: Office) -> No
     assert "No tests yet" in (await bea.get(f"/agents/{office.agent}/tests")).text
 
 
-async def test_a_phone_is_rung_only_when_that_was_confirmed_and_there_is_a_number_to_call_from(office: Office) -> None:
-    bea = await office.person("builder")
-    path = f"/agents/{office.agent}/playground/phone"
-    refused = await bea.post(path, number="+12025550141")
-    assert (refused.status_code, "Tick that this number may be called now." in refused.text) == (422, True)
-    refused = await bea.post(path, number="+12025550141", confirmed="on")
-    assert "You have no phone number to call from." in refused.text
+async def test_each_answer_shows_what_it_cost_where_anything_has_a_price(office: Office) -> None:
+    bea, chat = await begin(office, BOOK)
+    said_at = next(message.seq for message in await said(office, chat) if message.role == "customer")
+    async with office.store.write() as db:
+        now = office.hub.context.clock.now()
+        price = {"vendor": "openai", "unit": "input_token", "amount_micros": 3_000, "per": 1_000, "valid_from": now}
+        db.add(Price(workspace_id=office.home, **price))
+        used = {"kind": "llm", "vendor": "openai", "model": "gpt-4.1", "unit": "input_token", "quantity": 500}
+        db.add(
+            UsageEntry(interaction_id=chat, key="1", workspace_id=office.home, turn=said_at, at=now, **used)
+        )  # fmt: skip
+    page = (await bea.get(f"/agents/{office.agent}/playground?chat={chat}")).text
+    assert "ms, $0.0015</small>" in page

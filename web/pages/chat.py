@@ -8,7 +8,8 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Event, Interaction, Knowledge, Message
-from hub.store import interactions
+from hub.pricing import Cost, money
+from hub.store import interactions, usages
 from web import spoken
 
 MOST_EVENTS = 2_000
@@ -59,6 +60,7 @@ async def view(db: AsyncSession, interaction: Interaction) -> View:
     workspace_id = interaction.workspace_id
     log = await interactions.events(db, workspace_id, interaction.id, limit=MOST_EVENTS)
     said = await interactions.messages(db, workspace_id, interaction.id, limit=MOST_EVENTS)
+    costs = await usages.cost_by_turn(db, interaction)
     made = View(interaction, light(interaction))
     messages = {message.seq: message for message in said}
     agent = _began(interaction, log)
@@ -66,7 +68,7 @@ async def view(db: AsyncSession, interaction: Interaction) -> View:
     for event in log:
         message = messages.get(event.seq)
         if message is not None:
-            asked = _add_message(made, message, asked)
+            asked = _add_message(made, message, asked, costs)
         else:
             agent = _member(interaction, event.data["to"]) if event.type == "member.changed" else agent
             _add_event(made, event, _stages(agent))
@@ -100,21 +102,24 @@ def light(interaction: Interaction) -> str:
     return "thinking" if interaction.heard_seq > interaction.answered_seq or opening else "idle"
 
 
-def _add_message(made: View, message: Message, asked: Message | None) -> Message | None:
-    latency = None
-    if message.role == "agent" and asked is not None:
+def _add_message(
+    made: View, message: Message, asked: Message | None, costs: Mapping[int, Cost]
+) -> Message | None:  # fmt: skip
+    latency, cost = None, ""
+    if message.role == "agent" and asked is not None and made.last_said is not None:
+        cost = _cost(made.last_said, costs)
         latency = made.latency_ms = int((message.created_at - asked.created_at).total_seconds() * 1000)
-    made.items.append({"kind": "message", "message": message, "latency_ms": latency, "cost": _cost(message)})
+    made.items.append({"kind": "message", "message": message, "latency_ms": latency, "cost": cost})
     if message.role == "customer":
         made.last_said = message
         return asked or message
     return None
 
 
-def _cost(message: Message) -> str:
-    """What the turn cost, where that is known."""
-    cost = message.timing.get("cost_usd")
-    return f"${cost:.4f}" if isinstance(cost, int | float) else ""
+def _cost(asked: Message, costs: Mapping[int, Cost]) -> str:
+    """What answering this cost, where anything is priced."""
+    cost = costs.get(asked.seq)
+    return " ".join(money(micros, currency, cents=False) for currency, micros in cost.totals.items()) if cost else ""
 
 
 def _add_event(made: View, event: Event, stages: Mapping[str, Any]) -> None:

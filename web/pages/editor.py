@@ -137,7 +137,7 @@ def _typed(form: Form, given: Mapping[str, str]) -> Mapping[str, str]:
 def _conflict(now: Agent, given: Mapping[str, str]) -> str:
     """That somebody was quicker, and which of the fields typed are others than stored."""
     texts = {path: _look(now.edited, path, None) for path in given}
-    others = [path for path, text in texts.items() if isinstance(text, str) and text != given[path]]
+    others = sorted(path for path, text in texts.items() if isinstance(text, str) and text != given[path])
     shown = ", ".join(path.replace("_", " ") for path in others[:MOST_NAMED])
     return CONFLICT.format(who=now.changed_by or "Somebody", fields=f" ({shown})" if shown else "")
 
