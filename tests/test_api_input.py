@@ -38,6 +38,7 @@ def ids(api: Api, mine: httpx.Client) -> dict[str, str]:
         "customer_id": begun["customer_id"],
         "address_id": mine.post("/v1/addresses", json={"channel": "webchat", "value": uuid4().hex}).json()["id"],
         "api_key_id": str(uuid4()),
+        "credential_id": str(uuid4()),
         "interaction_id": begun["id"],
         "recording_id": recorded(api, begun["id"]),
         "file_id": uploaded(mine),

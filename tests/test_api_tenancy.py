@@ -41,6 +41,7 @@ def furnish(api: Api, client: httpx.Client, users: dict[str, str], mark: str) ->
         add("identity_id", f"/v1/customers/{customer}/identities", {**phone, "value": f"again {phone['value']}"})
         add("address_id", "/v1/addresses", {"channel": "webchat", "value": f"{mark}-{uuid4().hex}", "agent_id": agent})
         add("api_key_id", "/v1/api_keys", {"name": mark})
+        add("credential_id", "/v1/credentials", {"vendor": "openai", "name": mark, "key": f"sk-{mark}-{n}"})
         begun = begin(client, text=mark, metadata={"mark": mark}, agent_id=agent)
         client.put(f"/v1/interactions/{begun['id']}/tags", json={"tags": [mark]})
         ids.setdefault("interaction_id", []).append(begun["id"])
@@ -54,6 +55,7 @@ def all_there_is(client: httpx.Client, ids: Ids) -> list[Any]:
     lists = (
         "agents",
         "skills",
+        "credentials",
         "customers",
         "consents",
         "audit",
@@ -134,7 +136,9 @@ def test_no_body_can_point_into_another_workspace(
         if operation.body is None:
             continue
         path = operation.at(**{name: my_ids[name][0] for name in operation.parameters})
-        for field in ("agent_id", "address_id", "user_id", "customer_id", "workspace_id", "operator_id", "id"):
+        for field in (
+            "agent_id", "address_id", "user_id", "customer_id", "workspace_id", "operator_id", "credential_id", "id",
+        ):  # fmt: skip
             for identifier in their_ids.get(field, [str(api.other.workspace_id)])[:4]:
                 body = {**operation.body, field: identifier}
                 if operation.path == "/v1/interactions":

@@ -5,6 +5,7 @@ from hub.models.agent import Agent, AgentDefinition
 from hub.models.asking import Question, Verification
 from hub.models.call import Command, Recording
 from hub.models.change import AuditEntry, CustomerChange, Tombstone
+from hub.models.credential import Credential, Secret
 from hub.models.customer import Consent, Customer, Identity
 from hub.models.customer_import import CustomerImport
 from hub.models.file import StoredFile
@@ -23,9 +24,9 @@ from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Works
 
 __all__ = [
     "Address", "Agent", "AgentDefinition", "ApiKey", "AuditEntry", "Callback", "CannedAnswer", "Command", "Consent",
-    "Customer", "CustomerChange", "CustomerImport", "Event", "FetchEntry", "Identity", "InboxEntry", "Interaction",
-    "Knowledge", "KnowledgeAgent", "Mail", "Mention", "Message", "Node", "OutboxEntry", "Outcome", "Price",
-    "Question", "Recording", "Replay", "ResultCase", "ResultField", "ResultValue", "SavedView", "Share",
-    "SignInAttempt", "Skill", "StoredFile", "Tag", "Tombstone", "ToolCall", "ToolSecret", "UsageEntry", "User",
-    "UserSession", "Verification", "Workspace",
+    "Credential", "Customer", "CustomerChange", "CustomerImport", "Event", "FetchEntry", "Identity", "InboxEntry",
+    "Interaction", "Knowledge", "KnowledgeAgent", "Mail", "Mention", "Message", "Node", "OutboxEntry", "Outcome",
+    "Price", "Question", "Recording", "Replay", "ResultCase", "ResultField", "ResultValue", "SavedView", "Secret",
+    "Share", "SignInAttempt", "Skill", "StoredFile", "Tag", "Tombstone", "ToolCall", "ToolSecret", "UsageEntry",
+    "User", "UserSession", "Verification", "Workspace",
 ]  # fmt: skip

@@ -1,14 +1,17 @@
 """Agents: the stored definitions of AI workers."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from pydantic import Field, ValidationError
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.core import definitions
 from hub.models import Agent, AgentDefinition
 from hub.store import agents, listing
 from web import call_settings
@@ -80,6 +83,18 @@ def check(definition: AgentDefinition, *location: object) -> None:
         raise Malformed(errors[0]["detail"], errors)
 
 
+async def settled(
+    request: ApiRequest, db: AsyncSession, definition: AgentDefinition, before: Mapping[str, Any] | None = None,
+    *location: object,
+) -> AgentDefinition:  # fmt: skip
+    """The definition as it is stored in place of `before`. Raises `Malformed` with every fault."""
+    made, faults = await definitions.settle(request.hub.context, db, request.workspace_id, definition, before)
+    if faults:
+        errors = [{"pointer": pointer(*location, *where), "detail": words} for where, words in faults]
+        raise Malformed(errors[0]["detail"], errors)
+    return made
+
+
 class Agents(Controller):
     """Agents."""
 
@@ -91,14 +106,15 @@ class Agents(Controller):
         """Store a definition. Bind the agent to an address to let it answer there."""
         check(data)
         now = request.clock.now()
-        made = Agent(
-            workspace_id=request.workspace_id,
-            name=data.name,
-            definition=data.model_dump(mode="json"),
-            created_at=now,
-            updated_at=now,
-        )
         async with request.store.write() as db:
+            definition = await settled(request, db, data)
+            made = Agent(
+                workspace_id=request.workspace_id,
+                name=data.name,
+                definition=definition.model_dump(mode="json"),
+                created_at=now,
+                updated_at=now,
+            )
             db.add(made)
         return public(made)
 
@@ -140,6 +156,7 @@ class Agents(Controller):
             except ValidationError as error:
                 raise invalid(error) from None
             check(merged)
+            merged = await settled(request, db, merged, found.definition)
             await agents.change_definition(
                 db, request.workspace_id, agent_id, merged.model_dump(mode="json"), request.clock.now()
             )

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.core import letters
+from hub.core.switching import mode_of
 from hub.models import AgentDefinition, Interaction, Message, Outcome
 from hub.models.retry import RetryContext
 from hub.models.rich import Rich
@@ -44,6 +45,7 @@ _INTERACTION: dict[str, Any] = {
     "agent_id": "0198c0de-0000-7000-8000-000000000001",
     "agent_name": "Front desk",
     "agent_version": 1,
+    "voice_mode": "hosted",
     "parameters": {"name": "Ana"},
     "metadata": {"order": "A1004"},
     "tags": [],
@@ -161,6 +163,15 @@ class InteractionCreate(Said):
     )
 
 
+class InteractionUpdate(Shape):
+    """What can be changed while it goes on."""
+
+    model_config = shown({"voice_mode": "webhook"})
+    voice_mode: Literal["hosted", "webhook"] = Field(
+        description="hosted: an engine of ours thinks; webhook: the agent's responder does."
+    )
+
+
 class InteractionPublic(Shape):
     """One exchange with one customer on one channel. `trace_id` is on all that happens in it."""
 
@@ -181,6 +192,7 @@ class InteractionPublic(Shape):
     agent_id: UUID | None
     agent_name: str
     agent_version: int
+    voice_mode: str = Field(description="Who thinks: hosted (an engine of ours) or webhook (the agent's responder).")
     parameters: dict[str, Any]
     metadata: dict[str, Any]
     tags: list[str]
@@ -294,7 +306,8 @@ class MessagePage(Page[MessagePublic]):
 
 
 _MADE = {
-    "agent_name", "metadata", "duration_seconds", "recordings_url", "results", "sentiment", "success", "cost",
+    "agent_name", "voice_mode", "metadata", "duration_seconds", "recordings_url", "results", "sentiment", "success",
+    "cost",
 }  # fmt: skip
 _SAME = set(InteractionPublic.model_fields) - _MADE
 
@@ -329,6 +342,7 @@ def interaction_public(found: Interaction, beside: Outcomes | None = None) -> In
     answered, ended = found.answered_at, found.ended_at
     return InteractionPublic(
         agent_name=found.agent.get("name", ""),
+        voice_mode=mode_of(found.agent),
         metadata=found.meta,
         duration_seconds=(ended - answered).total_seconds() if answered and ended else None,
         recordings_url=f"/v1/interactions/{found.id}/recordings" if answered else None,

@@ -1,9 +1,9 @@
 """Interactions: begin one, find them, end one, tag one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Response, get, post, put
+from litestar import Controller, Response, get, patch, post, put
 from litestar.params import JSONBody, QueryParameter
 
 from hub.core.templates import filled
@@ -12,11 +12,12 @@ from hub.models.interaction import Owner, Status
 from hub.store import agents, interactions, listing
 from hub.store.listing import Wanted
 from web.api.addresses import ChannelName
-from web.api.agents import check
+from web.api.agents import check, settled
 from web.api.interaction_shapes import (
     InteractionCreate,
     InteractionPage,
     InteractionPublic,
+    InteractionUpdate,
     TagsUpdate,
     interaction_public,
     outcomes_of,
@@ -46,7 +47,11 @@ class Interactions(Controller):
         carrier rings; it takes no `text`. A `web_call` waits for the person's browser: give it a ticket.
         """
         agent, address, known = await _chosen(request, data)
-        given = {"agent_definition": data.agent.model_dump(mode="json")} if data.agent else {}
+        given: dict[str, Any] = {}
+        if data.agent is not None:
+            async with request.store.write() as db:
+                own = await settled(request, db, data.agent, None, "agent")
+            given["agent_definition"] = own.model_dump(mode="json")
         text, (media, content) = data.text, await carried(request, data.channel, data, data.text)
         if not (text or media) and content:
             raise Refusal(422, "Write the text that goes with it.", pointer=pointer("text"), code="empty")
@@ -99,6 +104,14 @@ class Interactions(Controller):
             if found is None:
                 raise missing("interaction")
             return interaction_public(found, await outcomes_of(db, [found], costs=True))
+
+    @patch("/{interaction_id:uuid}", opt={"scope": "write"}, summary="Switch who thinks in an interaction")
+    async def update_interaction(
+        self, request: ApiRequest, interaction_id: PathId, data: JSONBody[InteractionUpdate]
+    ) -> InteractionPublic:
+        """From its next turn on, also in the midst of a call; all else of its agent stays as it was frozen."""
+        hub, by = request.hub, request.user.name
+        return interaction_public(await hub.switch(request.workspace_id, interaction_id, data.voice_mode, by=by))
 
     @post("/{interaction_id:uuid}/end", opt={"scope": "write"}, status_code=200, summary="End an interaction")
     async def end_interaction(self, request: ApiRequest, interaction_id: PathId) -> InteractionPublic:

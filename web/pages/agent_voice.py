@@ -11,7 +11,7 @@ from hub.models import Agent
 from hub.models.voice import Call
 from web import auth
 from web.pages.definition import apply
-from web.pages.editor import Draft, agent_of, save, saved, show
+from web.pages.editor import Draft, accounts, agent_of, save, saved, show
 from web.pages.form import Form, read
 from web.pages.page import AnyRequest
 
@@ -43,6 +43,7 @@ async def _voice(request: AnyRequest, agent: Agent, draft: Draft | None = None, 
         request, agent, "voice", draft, status,
         hearing=[(name, HEARING_WORDS.get(name, name)) for name in TRANSCRIBERS],
         speaking=[(name, SPEAKING_WORDS.get(name, name)) for name in VOICES], ends=ENDS,
+        accounts=await accounts(request, agent.workspace_id),
     )  # fmt: skip
 
 

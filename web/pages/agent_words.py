@@ -11,7 +11,7 @@ from hub.engines import ENGINES
 from hub.models import Agent
 from web import auth
 from web.pages.definition import apply, check, wanted
-from web.pages.editor import Draft, agent_of, save, saved, show
+from web.pages.editor import Draft, accounts, agent_of, save, saved, show
 from web.pages.form import read
 from web.pages.page import AnyRequest
 
@@ -34,12 +34,12 @@ async def _words(request: AnyRequest, agent: Agent, draft: Draft | None = None, 
         request, agent, "words", draft, status,
         engines=[(name, ENGINE_WORDS.get(name, name)) for name in ["", *ENGINES]],
         parameters="\n".join(f"{key} = {'' if text is None else text}" for key, text in parameters.items()),
-        wanted=wanted(agent.definition),
+        wanted=wanted(agent.definition), accounts=await accounts(request, agent.workspace_id),
     )  # fmt: skip
 
 
 _WORDS = {
-    "name", "description", "engine", "language", "prompt", "opening_message",
+    "name", "description", "engine", "credential_id", "language", "prompt", "opening_message",
     "fallback_message", "human_message", "goodbye_message", "error_message",
 }  # fmt: skip
 

@@ -88,7 +88,7 @@ def _blank(workspace_id: Any, name: str) -> Agent:
         opening_message=f"Hi, I'm {name}. How can I help you?"[:4_000],
         prompt=f"You are {name}. Be friendly, brief and precise. Answer from the knowledge base only.",
     )
-    return Agent(workspace_id=workspace_id, name=name, definition=definition.model_dump())
+    return Agent(workspace_id=workspace_id, name=name, definition=definition.model_dump(mode="json"))
 
 
 @post("/agents/{agent_id:str}/duplicate", opt={"roles": auth.BUILDERS}, status_code=200)
@@ -101,12 +101,20 @@ async def duplicate(request: AnyRequest, agent_id: str) -> Response[Any]:
         made = Agent(
             workspace_id=workspace_id,
             name=name,
-            definition=copy.deepcopy(original.definition) | {"name": name},
+            definition=_copied(original.definition) | {"name": name},
         )
         db.add(made)
         await db.flush()
         await _copy_knowledge(db, original, made)
     return go(request, f"/agents/{made.id}", f"{name} was made.")
+
+
+def _copied(definition: dict[str, Any]) -> dict[str, Any]:
+    """Without the responder's secret, which is one agent's own."""
+    made = copy.deepcopy(definition)
+    if made.get("responder"):
+        made["responder"]["secret"] = ""
+    return made
 
 
 async def _copy_knowledge(db: AsyncSession, original: Agent, made: Agent) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from litestar import Response
 from litestar.response import Template
 
-from hub.models import Agent
-from hub.store import agents
+from hub.core import definitions
+from hub.models import Agent, AgentDefinition
+from hub.store import agents, credentials
 from web.pages import playground
 from web.pages.definition import Tree, check, completions
 from web.pages.form import Errors, Form, found, uuid_or_404
@@ -34,6 +36,13 @@ async def agent_of(request: AnyRequest, agent_id: str) -> Agent:
     """The agent of this URL in the asker's workspace. Raises `NotFoundException`."""
     async with request.app.state.store.read() as db:
         return found(await agents.agent(db, request.user.workspace_id, uuid_or_404(agent_id)), "agent")
+
+
+async def accounts(request: AnyRequest, workspace_id: UUID) -> list[tuple[str, str]]:
+    """The accounts that an engine may use, to choose from."""
+    async with request.app.state.store.read() as db:
+        rows = await credentials.credentials(db, workspace_id)
+    return [("", "This server's own"), *((str(row.id), f"{row.name} ({row.vendor})") for row in rows)]
 
 
 async def show(
@@ -77,8 +86,13 @@ async def save(
         if form.text("version") != str(now.version):
             words = CONFLICT.format(now=now.version, then=form.text("version") or "?")
             return Draft(given, {}, words), 409
-        clock = request.app.state.clock
-        await agents.change_definition(db, agent.workspace_id, agent.id, definition, clock.now())
+        hub, stored = request.app.state.hub.context, AgentDefinition.model_validate(definition)
+        settled, faults = await definitions.settle(hub, db, agent.workspace_id, stored, now.definition)
+        if faults:
+            errors = {".".join(map(str, where)): words for where, words in faults}
+            return Draft(given, errors, "This is not saved yet. Mend what is marked below."), 422
+        made, at = settled.model_dump(mode="json"), request.app.state.clock.now()
+        await agents.change_definition(db, agent.workspace_id, agent.id, made, at)
         return now
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import copy
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
 from hub.core.metering import Meter
-from hub.core.thinking import failed, ready, worked
+from hub.core.thinking import failed, is_elsewhere, ready, signing_with, thinker, thinkers, worked
 from hub.core.toolbox import Tools
+from hub.core.whose import PARTS, Part, Whose
 from hub.dialogue.turn import Cue, Entry, Finish, Function, Passage, Piece, Say, Toolbox, ToolResult, Turn, Usage
-from hub.engine import Account
-from hub.engines import brain, choice
+from hub.engine import Account, EngineFailed
 from hub.models import Interaction
+from hub.models.responder import Responder
 from hub.store import interactions, knowledge
 from hub.voice.mind import Thought
 
@@ -43,8 +44,11 @@ class Memory:
     history: list[Entry] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     turns: int = 0
+    test: bool = False
+    trace_id: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     topics: Sequence[str] = ()
-    accounts: Mapping[str, Account] = field(default_factory=dict)
+    accounts: Mapping[Part, Mapping[str, Account]] = field(default_factory=dict)
 
 
 class LiveMind:
@@ -52,7 +56,8 @@ class LiveMind:
 
     def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None], meter: Meter) -> None:
         self._hub, self.memory, self._kept, self._meter = hub, memory, kept, meter
-        self._names = ready(choice.minds(memory.agent, memory.accounts))
+        self._whose = Whose(hub.accounts, memory.workspace_id, memory.agent)
+        self._names = self._in_order()
         self._shown: Sequence[str] = ()
 
     def think(self, said: str, cue: Cue, sure: asyncio.Event) -> "LiveThought":
@@ -75,6 +80,22 @@ class LiveMind:
     def offered(self) -> list[str]:
         return list(self._shown)
 
+    def use(self, agent: Mapping[str, Any]) -> None:
+        """Think as this definition says from the next turn on."""
+        self.memory.agent = agent
+        self._whose = Whose(self._hub.accounts, self.memory.workspace_id, agent)
+        self._names = self._in_order()
+
+    def _in_order(self) -> list[str]:
+        return ready(self._whose, thinkers(self.memory.agent, self.memory.accounts.get("mind", {})))
+
+    def patience(self) -> float:
+        """How many seconds an answer may take whose wait is filled with words."""
+        agent = self.memory.agent
+        if not is_elsewhere(agent) or not (agent.get("call") or {}).get("filler_messages"):
+            return 0.0
+        return Responder.model_validate(agent.get("responder") or {}).timeout_ms / 1000 + 1
+
     def turn(self, said: str, cue: Cue) -> Turn:
         memory = self.memory
         now: datetime = self._hub.clock.now()
@@ -88,15 +109,20 @@ class LiveMind:
             channel=memory.channel,
             parameters=memory.parameters,
             customer=memory.customer,
+            key=f"{memory.interaction_id} call {memory.turns}",
+            live=True,
+            test=memory.test,
+            interaction_id=str(memory.interaction_id),
+            trace_id=memory.trace_id,
+            metadata=memory.metadata,
         )
 
-    async def pieces(self, turn: Turn, sure: asyncio.Event) -> AsyncIterator[Piece]:
+    async def pieces(self, turn: Turn, sure: asyncio.Event) -> AsyncGenerator[Piece, None]:
         memory = self.memory
         if ends := self._goodbye(turn):
             for piece in ends:
                 yield piece
             return
-        key = f"{memory.interaction_id} call {memory.turns}"
         tools = Tools(
             self._hub,
             memory.workspace_id,
@@ -104,13 +130,12 @@ class LiveMind:
             memory.agent_id,
             turn.agent,
             turn.parameters,
-            key,
+            turn.key,
             turn,
         )
-        name = self._names[0]
+        name, whose = self._names[0], self._whose
         try:
-            engine = brain(name)
-            turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
+            engine = await thinker(self._hub, whose, name, turn)
             async with contextlib.aclosing(engine.reply(turn, _Sure(tools, sure))) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     if isinstance(piece, Usage):
@@ -118,13 +143,13 @@ class LiveMind:
                     else:
                         yield piece
         except Exception as error:
-            yield failed(name, error)
+            yield failed(whose, name, error)
             raise
         finally:  # also when it is thrown away
             for usage in turn.spent:
                 self._meter.thought(usage, turn.account.own)
             turn.spent.clear()
-        worked(name)
+        worked(whose, name)
 
     def _goodbye(self, turn: Turn) -> list[Piece]:
         phrases = turn.agent.get("call", {}).get("goodbye_phrases", [])
@@ -146,14 +171,16 @@ class LiveThought(Thought):
     def __init__(self, mind: LiveMind, said: str, cue: Cue, sure: asyncio.Event) -> None:
         self._mind, self._sure = mind, sure
         self._turn = mind.turn(said, cue)
+        self.patience = mind.patience()
         self._kept = self._whole = False
         self._shown: list[str] = []
 
     async def pieces(self) -> AsyncIterator[Piece]:
-        async for piece in self._mind.pieces(self._turn, self._sure):
-            if isinstance(piece, Say):
-                self._shown += piece.choices
-            yield piece
+        async with contextlib.aclosing(self._mind.pieces(self._turn, self._sure)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Say):
+                    self._shown += piece.choices
+                yield piece
         self._whole = True
         if self._kept:
             self._mind.keep(self._turn, self._shown)
@@ -198,6 +225,10 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
         said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=HISTORY)
         agent_id = interaction.agent_id
         topics = await knowledge.titles(db, interaction.workspace_id, agent_id, MOST_TOPICS) if agent_id else []
+    whose = Whose(hub.accounts, interaction.workspace_id, interaction.agent)
+    if is_elsewhere(interaction.agent):
+        with contextlib.suppress(EngineFailed):  # looked up beforehand; the turn itself will tell
+            await signing_with(hub, interaction.workspace_id, interaction.agent)
     return Memory(
         interaction_id=interaction.id,
         workspace_id=interaction.workspace_id,
@@ -210,5 +241,8 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
         history=remembered(said),
         state=dict(interaction.state),
         topics=topics,
-        accounts=await hub.accounts.at_hand(interaction.workspace_id),
+        accounts={part: await whose.at_hand(part) for part in PARTS},
+        test=interaction.test,
+        trace_id=interaction.trace_id,
+        metadata=interaction.meta,
     )
