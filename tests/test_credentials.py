@@ -224,7 +224,8 @@ async def test_an_account_in_use_stays_and_the_agents_are_named(place: Place) ->
         ({"engine": "script", "credential_id": "MINE"}, "#/credential_id", "is ours and needs no account"),
         ({"engine": "thinks", "credential_id": "THEIRS"}, "#/credential_id", "no account with this id"),
         ({"engine": "thinks", "credential_id": "NONE"}, "#/credential_id", "no account with this id"),
-        ({"call": {"hearing": {"engine": "sphinx", "credential_id": "MINE"}}}, "#/call/hearing/credential_id", "needs no account"),
+        ({"call": {"hearing": {"engine": "sphinx", "credential_id": "MINE"}}},
+         "#/call/hearing/credential_id", "needs no"),
         ({"call": {"speaking": {"credential_id": "THEIRS"}}}, "#/call/speaking/credential_id", "no account with this"),
     ],
 )  # fmt: skip

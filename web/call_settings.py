@@ -4,19 +4,21 @@ import re
 from collections.abc import Iterator, Mapping
 
 from hub.engines import ENGINES, TRANSCRIBERS, VOICES
+from hub.engines.choice import AUTO
 from hub.models import AgentDefinition
 from hub.models.voice import Hearing, Speaking
 
 Fault = tuple[tuple[str | int, ...], str]
 """Where in the definition, and what is wrong there."""
 
+_BEST = ("", AUTO)
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 def faults(definition: AgentDefinition) -> Iterator[Fault]:
     """Everything that would fail in a conversation."""
     call = definition.call
-    if definition.engine and definition.engine not in ENGINES:
+    if definition.engine not in (*_BEST, *ENGINES):
         yield ("engine",), _unknown(definition.engine, ENGINES)
     for place, name in enumerate(definition.engine_fallbacks):
         if name not in ENGINES:
@@ -28,7 +30,7 @@ def faults(definition: AgentDefinition) -> Iterator[Fault]:
 
 
 def _engines(part: str, chosen: Hearing | Speaking, roster: Mapping[str, str]) -> Iterator[Fault]:
-    if chosen.engine not in roster:
+    if chosen.engine not in (*_BEST, *roster):
         yield ("call", part, "engine"), _unknown(chosen.engine, roster)
     for place, name in enumerate(chosen.fallbacks):
         if name not in roster:
