@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 PORT ?= 8000
 TESTS_AT_ONCE ?= 3
 
-.PHONY: help run test lint check fix bench bench-text bench-lists bench-start bench-voice bench-chat bench-soak screenshots lock clean browser
+.PHONY: help run test lint check fix bench bench-text bench-lists bench-start bench-voice bench-chat bench-responder bench-soak screenshots lock clean browser
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,7 +34,7 @@ fix: $(READY) ## Mend style where it can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-start bench-text bench-lists bench-voice bench-chat ## Measure all the figures
+bench: bench-start bench-text bench-lists bench-voice bench-chat bench-responder ## Measure all the figures
 
 bench-start: $(READY) ## Start of the demo and of the command
 	$(BIN)/python -m tests.bench.start
@@ -50,6 +50,9 @@ bench-voice: $(READY) ## The voice loop with up to hundreds of calls in real tim
 
 bench-chat: $(READY) ## Thousands of idle web chat visitors, hundreds who write, and one who floods
 	$(BIN)/python -m tests.bench.chat
+
+bench-responder: $(READY) ## How soon a line of a responder is on its way to the caller
+	$(BIN)/python -m tests.bench.responder
 
 bench-soak: $(READY) ## Hundreds of calls: what is left of them
 	$(BIN)/python -m tests.bench.soak

@@ -43,6 +43,7 @@ def furnish(api: Api, client: httpx.Client, users: dict[str, str], mark: str) ->
         add("address_id", "/v1/addresses", {"channel": "webchat", "value": f"{mark}-{uuid4().hex}", "agent_id": agent})
         add("api_key_id", "/v1/api_keys", {"name": mark})
         add("price_id", "/v1/prices", {"vendor": mark, "unit": "message", "amount_micros": n})
+        add("credential_id", "/v1/credentials", {"vendor": "openai", "name": mark, "key": f"sk-{mark}-{n}"})
         begun = begin(client, text=mark, metadata={"mark": mark}, agent_id=agent)
         client.put(f"/v1/interactions/{begun['id']}/tags", json={"tags": [mark]})
         ids.setdefault("interaction_id", []).append(begun["id"])
@@ -59,6 +60,7 @@ def all_there_is(client: httpx.Client, ids: Ids) -> list[Any]:
         "agents",
         "skills",
         "teams",
+        "credentials",
         "customers",
         "consents",
         "audit",
@@ -140,7 +142,9 @@ def test_no_body_can_point_into_another_workspace(
         if operation.body is None:
             continue
         path = operation.at(**{name: my_ids[name][0] for name in operation.parameters})
-        for field in ("agent_id", "address_id", "user_id", "customer_id", "workspace_id", "operator_id", "id"):
+        for field in (
+            "agent_id", "address_id", "user_id", "customer_id", "workspace_id", "operator_id", "credential_id", "id",
+        ):  # fmt: skip
             for identifier in their_ids.get(field, [str(api.other.workspace_id)])[:4]:
                 body = {**operation.body, field: identifier}
                 if operation.path == "/v1/interactions":

@@ -300,6 +300,8 @@ class TestMind:
 
 
 class TestThought:
+    patience = 0.0
+
     __test__ = False
 
     def __init__(self, mind: TestMind, answer: Answer, said: str, sure: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from hub.clock import Clock
 from hub.core import Hub, thinking
 from hub.core.accounts import Accounts
 from hub.core.context import Context
+from hub.core.secrets import Secrets
 from hub.dialogue.outbound import Outside
 from hub.feed import Bus, RedisBus
 from hub.sealing import Seal
@@ -49,12 +50,15 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
     store = Store(settings.database_url, bus, settings.secret_key())
     links = files.Links(settings.secret_key(), settings.hub_public_url)
     questions = answers.QuestionLinks(settings.secret_key(), settings.hub_public_url)
+    outside = Outside(allow_private=settings.hub_webhook_allow_private)
+    seal = Seal(settings.secret_key(), settings.hub_secret_key_previous)
     context = Context(
         store=store,
         channels=open_channels(settings.for_channels()),
-        outside=Outside(allow_private=settings.hub_webhook_allow_private),
-        accounts=Accounts(settings.accounts()),
-        seal=Seal(settings.secret_key()),
+        outside=outside,
+        accounts=Accounts(settings.accounts(), store, seal, outside, clock),
+        secrets=Secrets(store, seal, clock),
+        seal=seal,
         result_url=lambda interaction_id, call_id: (
             f"{settings.hub_public_url}/v1/interactions/{interaction_id}/tool-calls/{call_id}"
         ),
@@ -133,6 +137,7 @@ def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
             if context.hooks is not None:
                 context.hooks.close()
             await context.settle()
+            await context.accounts.close()
             for channel in context.channels.values():
                 await channel.close()
             await engines.close()

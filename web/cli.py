@@ -51,6 +51,14 @@ def migrate() -> None:
 
 
 @main.command()
+def reseal() -> None:
+    """Seal credentials and secrets again after HUB_SECRET_KEY was changed; HUB_SECRET_KEY_PREVIOUS opens them."""
+    from web.sealed import reseal as run
+
+    click.echo(run())
+
+
+@main.command()
 def check() -> None:
     """Say what is configured, what is missing and what to do. Exit code 1 when something is missing."""
     from web.check import check as run

@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     hub_database_url: str = Field(default="", description="PostgreSQL; default SQLite in the data folder")
     hub_redis_url: str = Field(default="", description="Redis, needed when more than one process serves")
     hub_secret_key: str = Field(default="", description="seals credentials and signs links; kept in the data folder")
+    hub_secret_key_previous: str = Field(
+        default="", description="the secret key before this one, until `hub reseal` has run"
+    )
     hub_webhook_allow_private: bool = Field(default=False, description="outbound requests may reach private addresses")
     hub_node: str = Field(default="", description="this process's name; stable over restarts")
     hub_ice_servers: str = Field(

@@ -11,9 +11,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub import failpoints, ownership, policy
 from hub.channel import Limits
 from hub.core.context import Context, alone
+from hub.core.going_on import unless_they_go_on
 from hub.core.known import HISTORY, known
 from hub.core.metering import Keyed, Meter
-from hub.core.thinking import think
+from hub.core.thinking import is_elsewhere, think
 from hub.core.toolbox import Tools
 from hub.core.write import decided_in, finish, owe, park, say_in
 from hub.dialogue import team
@@ -28,6 +29,7 @@ from hub.dialogue.turn import (
     HandToHuman,
     Piece,
     Say,
+    SetParameters,
     Turn,
     UsedTool,
 )  # fmt: skip
@@ -66,9 +68,14 @@ async def answer(hub: Context, interaction_id: UUID, cue: Cue = "message") -> No
             if draft is None:
                 return
             _attend(hub, draft)
-            draft.pieces = await _think(hub, draft)
-            draft.used = _used(draft.turn)
-            failpoints.reach("answer.thought")
+            if not is_elsewhere(draft.turn.agent):
+                draft.pieces = await _think(hub, draft)
+        if is_elsewhere(draft.turn.agent):
+            async with hub.waiting:
+                draft.pieces = await unless_they_go_on(hub, draft.interaction, _think(hub, draft)) or ()
+        draft.used = _used(draft.turn)
+        failpoints.reach("answer.thought")
+        async with hub.slots:
             if not await _commit(hub, draft):
                 hub.answering[interaction_id] = True
                 return
@@ -128,6 +135,11 @@ async def _turn(hub: Context, db: AsyncSession, interaction: Interaction, said: 
         parameters=about.parameters,
         customer=about.customer,
         colleagues=team.colleagues(interaction.team, interaction.member),
+        key=f"{interaction.id} {interaction.answered_seq}",  # for every try, so that nothing is done twice for it
+        test=interaction.test,
+        interaction_id=str(interaction.id),
+        trace_id=interaction.trace_id,
+        metadata=interaction.meta,
     )
 
 
@@ -154,9 +166,9 @@ def _pass_on(draft: Draft, over: HandOver) -> None:
 
 async def _think_alone(hub: Context, draft: Draft) -> list[Piece]:
     interaction, turn = draft.interaction, draft.turn
-    # The same for every try at this turn, so that a tool is not carried out twice for it.
-    key = f"{interaction.id} {interaction.answered_seq}"
-    tools = Tools(hub, interaction.workspace_id, interaction.id, draft.agent_id, turn.agent, turn.parameters, key, turn)
+    tools = Tools(
+        hub, interaction.workspace_id, interaction.id, draft.agent_id, turn.agent, turn.parameters, turn.key, turn
+    )
     return await think(hub, interaction.workspace_id, turn, tools)
 
 
@@ -207,7 +219,7 @@ async def _write_down(
                 pass
             case Say() if not silent and piece.text.strip():
                 _say(db, interaction, piece, limits, refusal, now)
-            case UsedTool() | EnterStage() | Collected() | Failure() | HandOver():
+            case UsedTool() | EnterStage() | Collected() | SetParameters() | Failure() | HandOver():
                 await decided_in(db, interaction, piece, now)
             case HandToHuman():
                 ownership.queue(db, interaction, piece.reason, now)

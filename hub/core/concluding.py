@@ -16,9 +16,10 @@ from hub import failpoints
 from hub.core.context import Context
 from hub.core.metering import Keyed, Meter, call_used
 from hub.core.stories import story_of
+from hub.core.whose import Whose
 from hub.dialogue.results import Extraction, Story, Taken
 from hub.dialogue.turn import Usage
-from hub.engine import Account, EngineFailed
+from hub.engine import EngineFailed
 from hub.engines import EXTRACTORS, choice, extractor
 from hub.models import Interaction, Outcome, ResultValue
 from hub.storable import storable
@@ -103,17 +104,17 @@ async def _extract(
 ) -> _Made:  # fmt: skip
     """Ask one after the other. A model that may answer later is given time, but not without end."""
     failures: list[str] = []
-    accounts = await hub.accounts.at_hand(interaction.workspace_id)
-    names = engines_of(story, accounts) if attempt <= len(PAUSES) + 1 else [EMBEDDED]
+    whose = Whose(hub.accounts, interaction.workspace_id, interaction.agent)
+    names = engines_of(story, await whose.at_hand("mind")) if attempt <= len(PAUSES) + 1 else [EMBEDDED]
     for name in names:
         try:
             engine = extractor(name)
-            account: Account = await hub.accounts.of(interaction.workspace_id, engine.vendor)
+            account = await whose.of("mind", engine.vendor)
             async with asyncio.timeout(EXTRACTION_SECONDS):
                 extraction = await engine.extract(story, account, spent)
             return _Made(extraction, name, "; ".join(failures), own=account.own)
         except Exception as error:
-            failures.append(f"{name}: {_why(error, interaction)}")
+            failures.append(f"{name}: {hub.accounts.hide(_why(error, interaction))}")
             hopeless = isinstance(error, EngineFailed) and error.fault in _HOPELESS
             if name != EMBEDDED and not hopeless and attempt <= len(PAUSES) and names[-2] == name:
                 return _Made(failure="; ".join(failures), again_in=PAUSES[attempt - 1])

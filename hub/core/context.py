@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from hub.channel import Channel
 from hub.clock import Clock
 from hub.core.accounts import Accounts
 from hub.core.catalogues import Catalogues
+from hub.core.secrets import Secrets
 from hub.dialogue.outbound import Outside
 from hub.sealing import Seal
 from hub.store import Store
@@ -30,6 +31,8 @@ T = TypeVar("T")
 MOST_ANSWERS_AT_ONCE = 32
 MOST_READ_AT_ONCE = 4
 MOST_EXTRACTED_AT_ONCE = 4
+MOST_WAITING_AT_ONCE = 1_000
+"""For answers that are thought of elsewhere: such a wait costs nothing, and must not keep others from theirs."""
 
 
 def _nothing_later(interaction_id: UUID, at: datetime) -> None:
@@ -54,8 +57,8 @@ def _no_door(interaction_id: UUID, call_id: UUID) -> str:
 @dataclass(slots=True)
 class Context:
     """`node` names this process; `outside` makes requests for tools; `later` wakes a delivery; `accounts` has whose
-    account an engine signs in with, `catalogues` the voices of those accounts; `seal` closes what may not be read in
-    the database.
+    account an engine signs in with, `catalogues` the voices of those accounts; `secrets` are what definitions refer to;
+    `seal` closes what may not be read in the database.
 
     `result_url` is where the result of a function is posted to; `data_dir` is where recordings and files are kept,
     `file_url` where a provider fetches one of the files,
@@ -68,7 +71,8 @@ class Context:
     outside: Outside
     accounts: Accounts = field(default_factory=lambda: Accounts({}))
     catalogues: Catalogues = field(default_factory=Catalogues)
-    seal: Seal = field(default_factory=lambda: Seal(secrets.token_hex()))
+    secrets: Secrets = field(default_factory=Secrets)
+    seal: Seal = field(default_factory=lambda: Seal(token_hex()))
     result_url: Callable[[UUID, UUID], str] = _no_door
     node: str = "node"
     data_dir: Path = Path("data")
@@ -77,6 +81,7 @@ class Context:
     file_url: "Callable[[StoredFile], str]" = _nowhere
     question_url: Callable[[UUID], str] = _no_page
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_ANSWERS_AT_ONCE))
+    waiting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_WAITING_AT_ONCE))
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_READ_AT_ONCE))
     underway: set[UUID] = field(default_factory=set)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)

@@ -20,6 +20,7 @@ from hub.core.mentions import mention
 from hub.core.reactions import reaction
 from hub.core.receive import Receipt
 from hub.core.report import report
+from hub.core.switching import switch_in
 from hub.core.teams import definitions
 from hub.core.write import finish, idle_after, owe_turn, say_in
 from hub.dialogue.asked import unfilled
@@ -281,6 +282,16 @@ class Hub:
             interaction = await self._held(db, workspace_id, interaction_id)
             await ownership.assign(db, interaction, operator, by, self.context.clock.now())
             calls.call_hint(db, interaction.id)
+        return interaction
+
+    async def switch(self, workspace_id: UUID, interaction_id: UUID, voice_mode: str, *, by: str = "") -> Interaction:
+        """Let an engine of ours (`hosted`) or the responder (`webhook`) think from its next turn on.
+
+        Raises `NotPossible`, `NotFound`.
+        """
+        async with self.context.store.write() as db:
+            interaction = await self._held(db, workspace_id, interaction_id)
+            await switch_in(db, interaction, voice_mode, by, self.context.clock.now())
         return interaction
 
     async def tag(self, workspace_id: UUID, interaction_id: UUID, tags: list[str], by: User | None) -> Interaction:

@@ -10,10 +10,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import identity, ownership
 from hub.core import teams
-from hub.dialogue.turn import Collected, EnterStage, Failure, HandOver, UsedTool
+from hub.dialogue.turn import Collected, EnterStage, Failure, HandOver, SetParameters, UsedTool
 from hub.models import Address, Agent, Customer, InboxEntry, Interaction, Message, OutboxEntry, Skill, Team, Workspace
 from hub.models.agent import Timing
 from hub.models.columns import new_id
+from hub.storable import storable
 from hub.store import agents, interactions, people, results
 from hub.store import teams as stored_teams
 
@@ -177,11 +178,9 @@ def finish(db: AsyncSession, interaction: Interaction, status: str, reason: str,
 
 
 async def decided_in(
-    db: AsyncSession,
-    interaction: Interaction,
-    piece: UsedTool | EnterStage | Collected | Failure | HandOver,
-    now: datetime,
-) -> None:
+    db: AsyncSession, interaction: Interaction,
+    piece: UsedTool | EnterStage | Collected | SetParameters | Failure | HandOver, now: datetime,
+) -> None:  # fmt: skip
     """What the agent did beside talking, in the log of an interaction held by this transaction."""
     match piece:
         case HandOver():
@@ -192,10 +191,14 @@ async def decided_in(
                 result=piece.result.data, error=piece.result.error, duration_ms=piece.duration_ms,
             )  # fmt: skip
         case Failure():
-            told = {"engine": piece.engine, "fault": piece.fault, "why": piece.why}
+            told = {"engine": piece.engine, "vendor": piece.vendor, "fault": piece.fault, "why": piece.why[:300]}
             interactions.log(db, interaction, "engine.failed", now, kind="mind", **told)
         case EnterStage():
             interactions.log(db, interaction, "stage.entered", now, stage=piece.stage)
+        case SetParameters():
+            values = storable(dict(piece.values))
+            interaction.parameters = {**interaction.parameters, **values}
+            interactions.log(db, interaction, "parameters.set", now, names=list(values))
         case Collected():
             interactions.log(
                 db, interaction, "field.collected", now,

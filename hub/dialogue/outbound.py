@@ -1,44 +1,31 @@
 """Requests to addresses that others gave us: only to the open internet, to the address that was checked."""
 
 import asyncio
+import contextlib
 import ipaddress
 import json
-import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpcore
 import httpx
 
-_V4 = (
-    "0.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24",
-    "192.52.193.0/24",
-    "192.88.99.0/24", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-    "224.0.0.0/4", "240.0.0.0/4",
-)  # fmt: skip
-_V6 = (
-    "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64",
-    "100:0:0:1::/64",
-    "2001::/23",
-    "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fe80::/10", "fec0::/10", "ff00::/8",
-)  # fmt: skip
-_PRIVATE = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+from hub.dialogue.reachable import Checked, Forbidden, Resolve, allowed, resolve, transport
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-FORBIDDEN: tuple[Network, ...] = tuple(ipaddress.ip_network(block) for block in (*_V4, *_V6))
-"""Never reached: https://www.iana.org/assignments/iana-ipv4-special-registry and its IPv6 sister."""
-PRIVATE: tuple[Network, ...] = tuple(ipaddress.ip_network(block) for block in _PRIVATE)
-"""Reached only where `allow_private` is set."""
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-
-
-class Forbidden(Exception):
-    """The address is not on the open internet, or the URL is none we follow."""
+__all__ = ["Answer", "Failed", "Forbidden", "NotConnected", "Outside", "Slow", "Stream", "allowed"]
 
 
 class Failed(Exception):
     """No usable answer: not reachable, too slow, too large. The text says which."""
+
+
+class Slow(Failed):
+    """It did not come in time."""
+
+
+class NotConnected(Failed):
+    """Nobody is there: nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,69 +41,93 @@ class Answer:
         return json.loads(self.body)
 
 
-def allowed(address: str, *, allow_private: bool = False) -> bool:
-    """Whether an address, as a resolver gives it, may be connected to."""
-    try:
-        ip = ipaddress.ip_address(address.split("%", 1)[0])
-    except ValueError:
-        return False
-    if any(ip in network for network in PRIVATE if network.version == ip.version):
-        return allow_private
-    return not any(ip in network for network in FORBIDDEN if network.version == ip.version)
+class Stream:
+    """An answer that is read as it comes. `headers` have lower-case names.
 
+    What it raises is `Failed`: nothing came in time, a line or the whole is too large, the connection broke.
+    """
 
-async def _resolve(host: str, port: int) -> list[str]:
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    def __init__(self, response: httpx.Response, limit: int, longest_line: int) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+        self._chunks, self._limit, self._longest = response.aiter_raw(), limit, longest_line
+        self._held, self._size, self._ended = b"", 0, False
 
+    async def line(self, timeout: float) -> bytes | None:  # noqa: ASYNC109 - one limit for all that a line takes
+        """The next line, without its end, within so many seconds; None after the last."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        searched = 0
+        while (at := self._held.find(b"\n", searched)) < 0 and not self._ended:
+            if len(self._held) > self._longest:
+                break
+            searched = len(self._held)
+            await self._more(deadline, timeout)
+        if (at if at >= 0 else len(self._held)) > self._longest:
+            raise Failed(f"A line of the answer is longer than {self._longest:,} bytes.")
+        if at < 0:
+            rest, self._held = self._held, b""
+            return rest or None
+        line, self._held = self._held[:at], self._held[at + 1 :]
+        return line
 
-class _Pinned(httpx.AsyncBaseTransport):
-    """Resolves once, checks every address, connects to it; Host and certificate are the name's."""
+    async def rest(self, timeout: float) -> bytes:  # noqa: ASYNC109 - one limit for all that is left
+        """All that has not been read, within so many seconds."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        while not self._ended:
+            await self._more(deadline, timeout)
+        rest, self._held = self._held, b""
+        return rest
 
-    def __init__(self, resolve: Resolve, *, allow_private: bool) -> None:
-        self._resolve, self._allow_private = resolve, allow_private
-        # Idle connections are not kept: the pool would tell them apart by address, not by name.
-        self._inner = httpx.AsyncHTTPTransport(
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=0), trust_env=False
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url, host = request.url, request.url.host
-        port = url.port or (443 if url.scheme == "https" else 80)
-        addresses = await self._checked(host, port)
-        last: httpx.ConnectError | httpx.ConnectTimeout | None = None
-        for address in addresses[:3]:
-            pinned = httpx.Request(
-                request.method, url.copy_with(host=address), headers=request.headers, stream=request.stream,
-                extensions={**request.extensions, "sni_hostname": host},
-            )  # fmt: skip
-            try:
-                return await self._inner.handle_async_request(pinned)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                last = error
-        raise last or httpx.ConnectError(f"{host} has no address.")
-
-    async def _checked(self, host: str, port: int) -> list[str]:
+    async def _more(self, deadline: float, timeout: float) -> None:  # noqa: ASYNC109 - for the words
         try:
-            addresses = await self._resolve(host, port)
-        except (OSError, UnicodeError) as error:
-            raise httpx.ConnectError(f"There is no host {host}.") from error
-        bad = next((a for a in addresses if not allowed(a, allow_private=self._allow_private)), None)
-        if bad:
-            raise Forbidden(f"{host} leads to {bad}, which is not a public address.")
-        return addresses
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+            async with asyncio.timeout_at(deadline):
+                chunk = await anext(self._chunks, None)
+        except TimeoutError as error:
+            raise Slow(f"Nothing more came within {timeout:g} seconds.") from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise Failed(f"The answer broke off: {str(error) or type(error).__name__}") from error
+        if chunk is None:
+            self._ended = True
+            return
+        self._size += len(chunk)
+        if self._size > self._limit:
+            raise Failed(f"The answer is larger than {self._limit:,} bytes.")
+        self._held += chunk
 
 
 class Outside:
-    """Makes requests under the rules: http(s), checked addresses, no redirects, bounded time and size."""
+    """Makes requests under the rules: http(s), checked addresses, no redirects, bounded time and size.
 
-    def __init__(self, *, allow_private: bool = False, resolve: Resolve = _resolve) -> None:
-        self._allow_private, self._resolve = allow_private, resolve
+    Connections are used again. One that the other side closed just then is made anew, once, for requests that may be
+    repeated: those that only read, and those with an `Idempotency-Key`.
+    """
+
+    def __init__(self, *, allow_private: bool = False, resolve: Resolve = resolve) -> None:
+        self.allow_private = allow_private
+        self._network = Checked(resolve, allow_private=allow_private)
         self._client: httpx.AsyncClient | None = None
+
+    def may_lead_to(self, url: str) -> None:
+        """As far as it can be told without asking for its addresses. Raises `Forbidden`."""
+        host = _target(url).host
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return
+        if not allowed(host, allow_private=self.allow_private):
+            raise Forbidden(f"{host} is not a public address.")
+
+    async def check(self, url: str) -> None:
+        """Whether a client that connects by itself may be given this URL. Raises `Forbidden`.
+
+        It must be https unless private addresses are allowed: a name that leads elsewhere a moment later then leads to
+        nobody who can answer for it.
+        """
+        target = _target(url)
+        if target.scheme != "https" and not self.allow_private:
+            raise Forbidden("It must begin with https://.")
+        with contextlib.suppress(httpcore.ConnectError):  # nobody is there now; who connects will say so
+            await self._network.checked(target.host, target.port or 443)
 
     async def request(
         self,
@@ -142,7 +153,7 @@ class Outside:
             async with asyncio.timeout(timeout):
                 return await self._exchange(method, target, headers, params, body, content, limit, enough)
         except TimeoutError as error:
-            raise Failed(f"No answer within {timeout:g} seconds.") from error
+            raise Slow(f"No answer within {timeout:g} seconds.") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise Failed(f"Not reachable: {str(error) or type(error).__name__}") from error
 
@@ -156,7 +167,7 @@ class Outside:
             content=content,
             **({"json": body} if body is not None else {}),
         )  # fmt: skip
-        response = await self._opened().send(request, stream=True)
+        response = await self._send(request)
         try:
             received = bytearray()
             async for chunk in response.aiter_bytes(65_536 if enough is None else None):
@@ -169,11 +180,55 @@ class Outside:
         finally:
             await response.aclose()
 
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None,
+        timeout: float = 10.0,  # noqa: ASYNC109 - until the answer begins
+        limit: int = 1_000_000, longest_line: int = 64_000,
+    ) -> AsyncIterator[Stream]:  # fmt: skip
+        """The answer as it comes, once its head is there; leaving early ends the connection.
+
+        Raises `Forbidden` as above, `NotConnected` when nothing was sent because nobody is there, and `Failed`.
+        """
+        target = _target(url)
+        try:
+            async with asyncio.timeout(timeout):
+                given = {"accept-encoding": "identity", **dict(headers or {})}
+                response = await self._send(
+                    self._opened().build_request(method, target, headers=given, content=content)
+                )
+        except TimeoutError as error:
+            raise Slow(f"No answer within {timeout:g} seconds.") from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NotConnected(f"Not reachable: {str(error) or type(error).__name__}") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise Failed(f"Not reachable: {str(error) or type(error).__name__}") from error
+        try:
+            yield Stream(response, limit, longest_line)
+        finally:
+            await response.aclose()
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """Send it; once more if a connection that was used again turns out to be closed before any answer."""
+        opened: list[str] = []
+
+        async def trace(event: str, _: Mapping[str, Any]) -> None:
+            if event.startswith("connection.connect_tcp"):
+                opened.append(event)
+
+        request.extensions["trace"] = trace
+        repeatable = request.method in ("GET", "HEAD") or "idempotency-key" in request.headers
+        try:
+            return await self._opened().send(request, stream=True)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            if opened or not repeatable:
+                raise
+        return await self._opened().send(request, stream=True)
+
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
-            transport = _Pinned(self._resolve, allow_private=self._allow_private)
             self._client = httpx.AsyncClient(
-                transport=transport,
+                transport=transport(self._network),
                 trust_env=False,
                 follow_redirects=False,
                 timeout=None,  # noqa: S113 - see request

@@ -110,8 +110,9 @@ class Turn:
     `history` everything before it. `state` belongs to the brain: a JSON-able dictionary kept with
     the interaction; changes are saved with the reply and thrown away with it. `now` is aware and in
     the customer's (else the workspace's) time zone. `account` is whose key an engine of a vendor thinks with,
-    `colleagues` whom the agent may hand over to. A brain that is stopped before it could yield its `Usage` puts what
-    it took into `spent`.
+    `colleagues` whom the agent may hand over to. `key` names the turn, the same for every try at it; `live`: somebody
+    is on the line, and words are spoken as they come. A brain that is stopped before it could yield its `Usage` puts
+    what it took into `spent`.
     """
 
     agent: Mapping[str, Any]
@@ -126,6 +127,12 @@ class Turn:
     account: Account = NOBODY
     colleagues: Sequence[Colleague] = ()
     spent: "list[Usage]" = field(default_factory=list)
+    key: str = ""
+    live: bool = False
+    test: bool = False
+    interaction_id: str = ""
+    trace_id: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +195,27 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """The customer is connected with this number once all is said; empty: with the agent's. Only on a phone call."""
+
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """These keys are pressed once all is said: 0-9, * and #, w waits half a second. Only on a phone call."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetParameters:
+    """The interaction's parameters have these values from now on."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Something of an answer failed, and the agent goes on without it; kept in the log."""
 
@@ -219,7 +247,10 @@ class Usage:
     own: bool = False
 
 
-Piece = Say | UsedTool | EnterStage | Collected | HandToHuman | HandOver | Failure | Finish | Usage
+Piece = (
+    Say | UsedTool | EnterStage | Collected | SetParameters | HandToHuman | HandOver | Transfer | Press | Failure
+    | Finish | Usage
+)  # fmt: skip
 
 
 class Brain(Protocol):

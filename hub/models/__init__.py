@@ -5,6 +5,7 @@ from hub.models.agent import Agent, AgentDefinition, AgentVersion
 from hub.models.asking import Question, Verification
 from hub.models.call import Command, Recording
 from hub.models.change import AuditEntry, CustomerChange, Tombstone
+from hub.models.credential import Credential, Secret
 from hub.models.customer import Consent, Customer, Identity
 from hub.models.customer_import import CustomerImport
 from hub.models.file import StoredFile
@@ -25,9 +26,10 @@ from hub.models.workspace import ApiKey, SignInAttempt, User, UserSession, Works
 
 __all__ = [
     "Address", "Agent", "AgentDefinition", "AgentVersion", "ApiKey", "AuditEntry", "Callback", "CannedAnswer",
-    "Command", "Consent", "Customer", "CustomerChange", "CustomerImport", "Event", "FetchEntry", "Identity",
-    "InboxEntry", "Interaction", "Knowledge", "KnowledgeAgent", "Mail", "Mention", "Message", "Node", "OutboxEntry",
-    "Outcome", "Price", "Question", "Recording", "Replay", "ResultCase", "ResultField", "ResultValue", "SavedTest",
-    "SavedView", "Share", "SignInAttempt", "Skill", "StoredFile", "Tag", "Team", "TeamDefinition", "Tombstone",
-    "ToolCall", "ToolSecret", "UsageEntry", "User", "UserSession", "Verification", "Workspace",
+    "Command", "Consent", "Credential", "Customer", "CustomerChange", "CustomerImport", "Event", "FetchEntry",
+    "Identity", "InboxEntry", "Interaction", "Knowledge", "KnowledgeAgent", "Mail", "Mention", "Message", "Node",
+    "OutboxEntry", "Outcome", "Price", "Question", "Recording", "Replay", "ResultCase", "ResultField",
+    "ResultValue", "SavedTest", "SavedView", "Secret", "Share", "SignInAttempt", "Skill", "StoredFile", "Tag",
+    "Team", "TeamDefinition", "Tombstone", "ToolCall", "ToolSecret", "UsageEntry", "User", "UserSession",
+    "Verification", "Workspace",
 ]  # fmt: skip

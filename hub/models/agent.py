@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
 from hub.models.flow import Flow
 from hub.models.hook import Hook
+from hub.models.responder import Responder
 from hub.models.result import ResultField
 from hub.models.tool import Tool
 from hub.models.voice import Call
@@ -44,6 +45,8 @@ class Thinking(BaseModel):
 class AgentDefinition(BaseModel):
     """All that decides how the agent behaves; frozen into each interaction.
 
+    `voice_mode`: an engine of ours thinks (`hosted`), or your `responder` does (`webhook`), on every channel.
+    `credential_id` is the account of yours that the engine uses, null: ours.
     `engine` is a name of `hub.engines.ENGINES`, or `auto` for the best there is (`hub.engines.choice`),
     `engine_fallbacks` those that think when it does not answer, `thinking` how; `opening_message` None lets the
     customer speak first; `parameters` are values for `{{name}}` that an interaction's own may replace;
@@ -55,7 +58,10 @@ class AgentDefinition(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1, max_length=120)
     description: str = Field(default="", max_length=2_000)
+    voice_mode: Literal["hosted", "webhook"] = "hosted"
+    responder: Responder = Responder()
     engine: str = "auto"
+    credential_id: UUID | None = None
     engine_fallbacks: list[str] = Field(default=[], max_length=5)
     thinking: Thinking = Thinking()
     language: str = "en-US"

@@ -191,6 +191,13 @@ class Event(SQLModel, table=True):
     __table_args__ = (
         Index("ix_event_log", "interaction_id", "seq", unique=True),
         Index("ix_event_workspace", "workspace_id", "id"),
+        Index(
+            "ix_event_failed",
+            "workspace_id",
+            "id",
+            sqlite_where=text("type = 'engine.failed'"),
+            postgresql_where=text("type = 'engine.failed'"),
+        ),
     )
     id: UUID = Field(default_factory=new_id, primary_key=True)
     workspace_id: UUID = Field(foreign_key="workspace.id")

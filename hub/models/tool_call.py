@@ -8,6 +8,7 @@ from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, utcnow
+from hub.sealing import Seal
 
 
 class ToolSecret(SQLModel, table=True):
@@ -25,6 +26,11 @@ class ToolSecret(SQLModel, table=True):
     by: str = ""
     created_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=utcnow, sa_type=UtcDateTime)
+
+    def sealed_again(self, seal: Seal) -> bool:
+        """Seal it under the present key; whether it was not yet. Raises `Unsealable`."""
+        before, self.sealed = self.sealed, seal.again(self.sealed, self.place)
+        return before != self.sealed
 
     @property
     def place(self) -> str:

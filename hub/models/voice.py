@@ -1,6 +1,7 @@
 """How an agent speaks and listens on a call: engines, patience, interruption, quiet, limits."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,11 +12,13 @@ class Hearing(BaseModel):
     """The engine that turns the customer's speech into words; `auto`: the best there is, see `hub.engines.choice`.
 
     `fallbacks` are tried in their order when it fails; without any, what else there is. `language` is what it listens
-    for, where that is not the agent's own (`multi`, where an engine knows several).
+    for, where that is not the agent's own (`multi`, where an engine knows several). `credential_id` is the account of
+    yours that it uses; null: ours.
     """
 
     model_config = ConfigDict(extra="forbid")
     engine: str = "auto"
+    credential_id: UUID | None = None
     fallbacks: list[str] = []
     language: str = Field(default="", max_length=35)
     keywords: list[str] = Field(default=[], max_length=200)
@@ -23,13 +26,14 @@ class Hearing(BaseModel):
 
 
 class Speaking(BaseModel):
-    """The engine that speaks; `auto` and `fallbacks` as for hearing.
+    """The engine that speaks; `auto`, `fallbacks` and `credential_id` as for hearing.
 
     `voices` says with which of its voices each engine speaks, by the engine's name; `voice` is the named engine's own.
     """
 
     model_config = ConfigDict(extra="forbid")
     engine: str = "auto"
+    credential_id: UUID | None = None
     fallbacks: list[str] = []
     voice: str = Field(default="", max_length=200)
     voices: dict[str, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=20)

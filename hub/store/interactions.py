@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import literal_column
 from sqlmodel import and_, col, delete, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -185,6 +186,13 @@ async def events_of(
         Event.interaction_id == interaction_id, Event.seq > after, col(Event.type).in_(types)
     )  # fmt: skip
     return (await db.exec(query.order_by(col(Event.seq)).limit(limit))).all()
+
+
+async def engine_failures(db: AsyncSession, workspace_id: UUID, since: datetime, limit: int) -> Sequence[Event]:
+    """The newest failures of engines, in any interaction, since then."""
+    failed = col(Event.type) == literal_column("'engine.failed'")  # as its index has it
+    query = select(Event).where(Event.workspace_id == workspace_id, failed, Event.at >= since)
+    return (await db.exec(query.order_by(col(Event.id).desc()).limit(limit))).all()
 
 
 async def last_event(db: AsyncSession, interaction_id: UUID, *types: str) -> Event | None:

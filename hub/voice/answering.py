@@ -15,7 +15,10 @@ from hub.dialogue.turn import (
     HandOver,
     HandToHuman,
     Piece,
+    Press,
     Say,
+    SetParameters,
+    Transfer,
     UsedTool,
 )  # fmt: skip
 from hub.voice.hearing import CustomerTurn
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hub.voice")
 
-Acts = UsedTool | EnterStage | Collected
+Acts = UsedTool | EnterStage | Collected | SetParameters
+Last = Finish | HandToHuman | HandOver | Transfer
 
 
 @dataclass(slots=True)
@@ -51,7 +55,8 @@ class Reply:
     spoken: Said | None = None
     words: list[str] = field(default_factory=list)
     acts: list[Acts] = field(default_factory=list)
-    last: Finish | HandToHuman | HandOver | None = None
+    keys: list[Press] = field(default_factory=list)
+    last: Last | None = None
     failure: Failure | None = None
     task: "asyncio.Task[None] | None" = None
     after: "Reply | None" = None
@@ -231,14 +236,15 @@ class Answers:
                             interruptible=reply.cue != "opened" or self._call.settings.opening_interruptible,
                         )
                     await self._call.speaking.add(reply.spoken, sentence)
-            case Finish() | HandToHuman() | HandOver():
+            case Finish() | HandToHuman() | HandOver() | Transfer():
                 reply.last = piece
+            case Press():
+                reply.keys.append(piece)
             case Failure():
                 reply.failure = piece
-                self._call.journal.happened(
-                    "engine.failed", kind="mind", engine=piece.engine, fault=piece.fault, why=piece.why
-                )  # fmt: skip
-            case UsedTool() | EnterStage() | Collected():
+                told = {"engine": piece.engine, "vendor": piece.vendor, "fault": piece.fault, "why": piece.why[:300]}
+                self._call.journal.happened("engine.failed", kind="mind", **told)
+            case UsedTool() | EnterStage() | Collected() | SetParameters():
                 reply.acts.append(piece)
                 if reply.kept:
                     self._keep(reply)
@@ -274,7 +280,9 @@ class Answers:
             self._call.speaking.close(reply.spoken)
         elif reply.last is None:
             self._keep(reply)
-            if reply.cue == "message":
+            for keys in reply.keys:
+                self._call.decide(keys)
+            if reply.cue == "message" and not (reply.words or reply.keys):
                 self._call.watch.ask_again()
             return
         self._keep(reply)
@@ -288,6 +296,8 @@ class Answers:
             await reply.spoken.over.wait()
             if reply.spoken.utterance.cut and isinstance(reply.last, Finish):
                 return  # they had something to add
+        for keys in reply.keys:
+            self._call.decide(keys)
         if reply.last is not None:
             self._call.decide(reply.last)
             if isinstance(reply.last, Finish):

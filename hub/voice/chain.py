@@ -33,6 +33,11 @@ class Breaker:
             self._until[name] = asyncio.get_running_loop().time() + OPEN_SECONDS
             self._failures[name] = FAILURES_TO_OPEN - 1  # one try decides when the time is over
 
+    def left_alone(self) -> dict[str, float]:
+        """Those that are not tried now, such as `mouth:espeak`, and for how many seconds yet."""
+        now = asyncio.get_running_loop().time()
+        return {name: until - now for name, until in self._until.items() if until > now}
+
     def worked(self, name: str) -> None:
         self._failures.pop(name, None)
         self._until.pop(name, None)

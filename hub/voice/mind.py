@@ -8,7 +8,12 @@ from hub.dialogue.turn import Cue, Piece
 
 
 class Thought(Protocol):
-    """One answer being thought of. Until it is kept, nothing of it has happened."""
+    """One answer being thought of. Until it is kept, nothing of it has happened.
+
+    `patience` are the seconds for which it may be waited with words in between, where that is longer than usual.
+    """
+
+    patience: float = 0.0
 
     def pieces(self) -> AsyncIterator[Piece]:
         """The answer, as it is thought of. Raises whatever the engine raises."""

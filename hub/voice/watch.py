@@ -125,7 +125,8 @@ class Watch:
             call.answers.think_again()
         if speaking.sounding or (speaking.current is not None and speaking.current.waiting):
             return
-        hopeless = waited if not reply.kept else waited - HOPELESS_SECONDS
+        more = max(reply.thought.patience - APOLOGY_SECONDS, HOPELESS_SECONDS if reply.kept else 0.0)
+        hopeless = waited - more
         if hopeless >= APOLOGY_SECONDS:
             self.apologise()
         elif call.now - answered_at >= (

@@ -11,6 +11,7 @@ from web.api.calls import Calls
 from web.api.changes import Changes
 from web.api.consents import Consents, Ledger
 from web.api.costs import Costs
+from web.api.credentials import Credentials
 from web.api.customers import Customers
 from web.api.events import Events
 from web.api.files import Files
@@ -53,6 +54,7 @@ RESOURCES: list[Any] = [
     KnowledgeItems,
     Skills,
     Teams,
+    Credentials,
     Customers,
     Identities,
     Changes,

@@ -12,6 +12,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import versions
+from hub.core import definitions
 from hub.models import Agent, AgentDefinition
 from hub.store import agents, listing, teams
 from web import call_settings
@@ -102,14 +103,16 @@ def check(definition: AgentDefinition, *location: object) -> None:
         raise Malformed(errors[0]["detail"], errors)
 
 
-def _merged(definition: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole definition with these fields in it. Raises `Malformed`."""
+async def _merged(
+    request: ApiRequest, db: AsyncSession, definition: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The whole definition with these fields in it, as it is stored. Raises `Malformed`."""
     try:
         merged = AgentDefinition.model_validate({**definition, **given})
     except ValidationError as error:
         raise invalid(error) from None
     check(merged)
-    return merged.model_dump(mode="json")
+    return (await settled(request, db, merged, definition)).model_dump(mode="json")
 
 
 async def held(db: AsyncSession, request: ApiRequest, agent_id: UUID, revision: int | None = None) -> Agent:
@@ -127,6 +130,18 @@ def no_version(version: str) -> Refusal:
     return Refusal(404, f"This agent has no version {version}; see GET .../versions.", code="not_found")
 
 
+async def settled(
+    request: ApiRequest, db: AsyncSession, definition: AgentDefinition, before: Mapping[str, Any] | None = None,
+    *location: object,
+) -> AgentDefinition:  # fmt: skip
+    """The definition as it is stored in place of `before`. Raises `Malformed` with every fault."""
+    made, faults = await definitions.settle(request.hub.context, db, request.workspace_id, definition, before)
+    if faults:
+        errors = [{"pointer": pointer(*location, *where), "detail": words} for where, words in faults]
+        raise Malformed(errors[0]["detail"], errors)
+    return made
+
+
 class Agents(Controller):
     """Agents."""
 
@@ -138,7 +153,8 @@ class Agents(Controller):
         """Store a definition, published as version 1. Bind the agent to an address to let it answer there."""
         check(data)
         async with request.store.write() as db:
-            made = await versions.create(db, request.workspace_id, data, request.user.name, request.clock.now())
+            definition = await settled(request, db, data)
+            made = await versions.create(db, request.workspace_id, definition, request.user.name, request.clock.now())
         return public(made)
 
     @get(opt={"scope": "read"}, summary="List agents")
@@ -186,11 +202,11 @@ class Agents(Controller):
         async with request.store.write() as db:
             found = await held(db, request, agent_id, data.revision)
             given = data.model_dump(mode="json", exclude_unset=True, exclude=_NO_DEFINITION)
-            fields = _merged(found.definition if data.publish else found.edited, given)
+            fields = await _merged(request, db, found.definition if data.publish else found.edited, given)
             by, now = request.user.name, request.clock.now()
             if data.publish:
                 if found.draft is not None:
-                    _merged(found.draft, given)
+                    await _merged(request, db, found.draft, {name: fields[name] for name in given})
                 versions.replace(db, found, {name: fields[name] for name in given}, by, now, data.note)
             else:
                 versions.draft(found, fields, by, now)

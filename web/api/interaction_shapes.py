@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.core import letters
+from hub.core.switching import mode_of
 from hub.models import AgentDefinition, Interaction, Message, Outcome
 from hub.models.retry import RetryContext
 from hub.models.rich import Rich
@@ -47,6 +48,7 @@ _INTERACTION: dict[str, Any] = {
     "team_id": None,
     "team_name": "",
     "member": "",
+    "voice_mode": "hosted",
     "parameters": {"name": "Ana"},
     "metadata": {"order": "A1004"},
     "tags": [],
@@ -173,6 +175,15 @@ class InteractionCreate(Said):
     )
 
 
+class InteractionUpdate(Shape):
+    """What can be changed while it goes on."""
+
+    model_config = shown({"voice_mode": "webhook"})
+    voice_mode: Literal["hosted", "webhook"] = Field(
+        description="hosted: an engine of ours thinks; webhook: the agent's responder does."
+    )
+
+
 class InteractionPublic(Shape):
     """One exchange with one customer on one channel. `trace_id` is on all that happens in it."""
 
@@ -196,6 +207,7 @@ class InteractionPublic(Shape):
     team_id: UUID | None = Field(description="The team that answers; `agent_id` is of who has the customer now.")
     team_name: str
     member: str = Field(description="The key of the member who has the customer now.")
+    voice_mode: str = Field(description="Who thinks: hosted (an engine of ours) or webhook (the agent's responder).")
     parameters: dict[str, Any]
     metadata: dict[str, Any]
     tags: list[str]
@@ -321,7 +333,8 @@ class MessagePage(Page[MessagePublic]):
 
 
 _MADE = {
-    "agent_name", "team_name", "metadata", "duration_seconds", "recordings_url", "results", "sentiment", "success",
+    "agent_name", "team_name", "voice_mode", "metadata", "duration_seconds", "recordings_url", "results", "sentiment",
+    "success",
     "cost",
 }  # fmt: skip
 _SAME = set(InteractionPublic.model_fields) - _MADE
@@ -358,6 +371,7 @@ def interaction_public(found: Interaction, beside: Outcomes | None = None) -> In
     return InteractionPublic(
         agent_name=found.agent.get("name", ""),
         team_name=found.team.get("name", ""),
+        voice_mode=mode_of(found.agent),
         metadata=found.meta,
         duration_seconds=(ended - answered).total_seconds() if answered and ended else None,
         recordings_url=f"/v1/interactions/{found.id}/recordings" if answered else None,

@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Response, get, post, put
+from litestar import Controller, Response, get, patch, post, put
 from litestar.params import JSONBody, QueryParameter
 from pydantic import ValidationError
 
@@ -17,12 +17,13 @@ from hub.overrides import overridden, paths
 from hub.store import agents, interactions, listing, teams
 from hub.store.listing import Wanted
 from web.api.addresses import ChannelName
-from web.api.agents import check
+from web.api.agents import check, settled
 from web.api.interaction_shapes import (
     InteractionBegun,
     InteractionCreate,
     InteractionPage,
     InteractionPublic,
+    InteractionUpdate,
     TagsUpdate,
     interaction_public,
     outcomes_of,
@@ -115,6 +116,14 @@ class Interactions(Controller):
                 raise missing("interaction")
             return interaction_public(found, await outcomes_of(db, [found], costs=True))
 
+    @patch("/{interaction_id:uuid}", opt={"scope": "write"}, summary="Switch who thinks in an interaction")
+    async def update_interaction(
+        self, request: ApiRequest, interaction_id: PathId, data: JSONBody[InteractionUpdate]
+    ) -> InteractionPublic:
+        """From its next turn on, also in the midst of a call; all else of its agent stays as it was frozen."""
+        hub, by = request.hub, request.user.name
+        return interaction_public(await hub.switch(request.workspace_id, interaction_id, data.voice_mode, by=by))
+
     @post("/{interaction_id:uuid}/end", opt={"scope": "write"}, status_code=200, summary="End an interaction")
     async def end_interaction(self, request: ApiRequest, interaction_id: PathId) -> InteractionPublic:
         """The person's next message opens a new one. Ending what has ended changes nothing."""
@@ -133,7 +142,9 @@ async def _definition(
 ) -> dict[str, Any]:
     """The definition for this interaction alone, as `hub.start` takes it. Raises `Refusal`, `Malformed`."""
     if data.agent is not None:
-        return {"agent_definition": data.agent.model_dump(mode="json")}
+        async with request.store.write() as db:
+            own = await settled(request, db, data.agent, None, "agent")
+        return {"agent_definition": own.model_dump(mode="json")}
     if not data.overrides:
         return {}
     async with request.store.read() as db:
@@ -149,6 +160,8 @@ async def _definition(
     except ValidationError as error:
         raise invalid(error, "overrides") from None
     check(made, "overrides")
+    async with request.store.write() as db:
+        made = await settled(request, db, made, agent.definition, "overrides")
     return {
         "agent_definition": made.model_dump(mode="json"), "version": agent.version,
         "overridden": sorted(paths(data.overrides)),

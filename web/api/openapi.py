@@ -35,6 +35,7 @@ _TAGS = {
     "Tools": "What agents may do beside talking: their tools, the secrets these use, and your system's own functions.",
     "Teams": "Agents who hand a customer over to one another.",
     "Skills": "Reusable units of instructions.",
+    "Credentials": "Accounts of yours with the vendors of engines; their keys are never given back.",
     "Customers": "The people on the other side, and what they consented to.",
     "Addresses": "The numbers, mailboxes and widgets at which people reach you.",
     "Workspace": "The workspace itself, its users and its API keys.",

@@ -102,8 +102,7 @@ class Voices(Controller):
 
 async def _engine(request: ApiRequest, named: str) -> str:
     if not named:
-        accounts = await request.hub.context.accounts.at_hand(request.workspace_id)
-        return choice.mouths(Speaking(), accounts)[0]
+        return choice.mouths(Speaking(), request.hub.context.accounts.ours)[0]
     if named not in VOICES:
         raise bad_parameter("engine", str(UnknownEngine(f"There is no {named!r}; there are: {', '.join(VOICES)}.")))
     return named

@@ -8,13 +8,14 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.response import Template
 
+from hub.core.whose import Whose
 from hub.engine import Account
 from hub.engines import TRANSCRIBERS, VOICES, choice
 from hub.models import Agent
 from hub.models.voice import Call, Hearing, Speaking
 from web import auth, engine_words
 from web.pages.definition import apply
-from web.pages.editor import Draft, agent_of, save, saved, show
+from web.pages.editor import Draft, account_choices, agent_of, save, saved, show
 from web.pages.form import Form, read
 from web.pages.page import AnyRequest
 
@@ -40,16 +41,18 @@ async def _agent_of(request: AnyRequest, agent_id: str) -> Agent:
 
 
 async def _voice(request: AnyRequest, agent: Agent, draft: Draft | None = None, status: int = 200) -> Template:
-    accounts = await request.app.state.hub.context.accounts.at_hand(agent.workspace_id)
+    whose = Whose(request.app.state.hub.context.accounts, agent.workspace_id, agent.definition)
+    heard_by, accounts = await whose.at_hand("ears"), await whose.at_hand("mouth")
     call, language = Call.model_validate(agent.definition["call"]), str(agent.definition.get("language", "en-US"))
     mouths = choice.mouths(call.speaking, accounts)
     return await show(
         request, agent, "voice", draft, status, ends=ENDS,
-        hearing=engine_words.options(TRANSCRIBERS, choice.ears(Hearing(), language, accounts), accounts),
+        hearing=engine_words.options(TRANSCRIBERS, choice.ears(Hearing(), language, heard_by), heard_by),
         speaking=engine_words.options(VOICES, choice.mouths(Speaking(), accounts), accounts),
-        hears_now=engine_words.order(choice.ears(call.hearing, language, accounts)),
+        hears_now=engine_words.order(choice.ears(call.hearing, language, heard_by)),
         speaks_now=engine_words.order(mouths), voiced=_voiced(call.speaking, mouths, accounts),
         usual=partial(_usual, Call().model_dump()),
+        accounts=await account_choices(request, agent.workspace_id),
     )  # fmt: skip
 
 

@@ -7,12 +7,13 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.response import Template
 
+from hub.core.whose import Whose
 from hub.engines import ENGINES, choice
 from hub.models import Agent
 from hub.models.agent import Thinking
 from web import auth, engine_words
 from web.pages.definition import apply, check, wanted
-from web.pages.editor import Draft, agent_of, save, saved, show
+from web.pages.editor import Draft, account_choices, agent_of, save, saved, show
 from web.pages.form import read
 from web.pages.page import AnyRequest
 
@@ -29,17 +30,18 @@ async def _words(request: AnyRequest, agent: Agent, draft: Draft | None = None, 
     parameters = agent.definition.get("parameters", {})
     thinking = Thinking.model_validate(agent.definition.get("thinking") or {})
     agent.definition = {**agent.definition, "thinking": thinking.model_dump(mode="json")}
-    accounts = await request.app.state.hub.context.accounts.at_hand(agent.workspace_id)
+    accounts = await Whose(request.app.state.hub.context.accounts, agent.workspace_id, agent.definition).at_hand("mind")
     return await show(
         request, agent, "words", draft, status,
         engines=engine_words.options(ENGINES, choice.minds({}, accounts), accounts),
         parameters="\n".join(f"{key} = {'' if text is None else text}" for key, text in parameters.items()),
         wanted=wanted(agent.definition), tiers=TIERS, usual=Thinking(),
+        accounts=await account_choices(request, agent.workspace_id),
     )  # fmt: skip
 
 
 _WORDS = {
-    "name", "description", "engine", "language", "prompt", "opening_message",
+    "name", "description", "engine", "credential_id", "language", "prompt", "opening_message",
     "fallback_message", "human_message", "goodbye_message", "error_message", "engine_fallbacks",
     "thinking.tier", "thinking.model", "thinking.model_fallbacks", "thinking.temperature", "thinking.top_p",
     "thinking.max_tokens",

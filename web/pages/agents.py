@@ -1,5 +1,6 @@
 """Agents: the list, making, duplicating, archiving."""
 
+import copy
 import json
 from importlib import resources
 from typing import Any
@@ -94,10 +95,18 @@ async def duplicate(request: AnyRequest, agent_id: str) -> Response[Any]:
     async with request.app.state.store.write() as db:
         original = found(await agents.agent(db, workspace_id, wanted), "agent")
         name = f"{original.name[:110]} (copy)"
-        definition = AgentDefinition.model_validate({**original.edited, "name": name})
+        definition = AgentDefinition.model_validate({**_copied(original.edited), "name": name})
         made = await versions.create(db, workspace_id, definition, request.user.name, request.app.state.clock.now())
         await _copy_knowledge(db, original, made)
     return go(request, f"/agents/{made.id}", f"{name} was made.")
+
+
+def _copied(definition: dict[str, Any]) -> dict[str, Any]:
+    """Without the responder's secret, which is one agent's own."""
+    made: dict[str, Any] = copy.deepcopy(definition)
+    if made.get("responder"):
+        made["responder"]["secret"] = ""
+    return made
 
 
 async def _copy_knowledge(db: AsyncSession, original: Agent, made: Agent) -> None:

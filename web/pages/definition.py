@@ -24,7 +24,7 @@ _EDITABLE = [
         r"thinking\.(temperature|top_p)": "decimal or none",
         r"thinking\.max_tokens": "number",
         r"(fallback|human|goodbye|error)_message": "text",
-        r"opening_message": "optional",
+        r"opening_message|credential_id|call\.(hearing|speaking)\.credential_id": "optional",
         r"timing\.idle_close_seconds": "number",
         r"call\.(hearing|speaking)\.engine|call\.speaking\.voice|call\.turn_taking\.end_of_turn": "text",
         r"call\.speaking\.voices\.[a-z0-9-]{1,60}": "entry",
@@ -133,7 +133,7 @@ def check(tree: Any) -> tuple[Tree | None, Errors]:
     except RecursionError:
         return None, {"": "This is nested too deeply."}
     errors = dict(_rules(made))
-    return (None, errors) if errors else (made.model_dump(), {})
+    return (None, errors) if errors else (made.model_dump(mode="json"), {})
 
 
 def _nowhere(tree: Any) -> Iterator[tuple[str, str]]:

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from litestar import Response
 from litestar.response import Template
 
 from hub import versions
-from hub.models import Agent, AgentVersion
-from hub.store import agents
+from hub.core import definitions
+from hub.models import Agent, AgentDefinition, AgentVersion
+from hub.store import agents, credentials
 from web.pages import playground
 from web.pages.definition import Tree, check, completions
 from web.pages.form import Errors, Form, found, uuid_or_404
@@ -29,6 +31,7 @@ TABS = [
     ("hooks", "Hooks", "/hooks"),
     ("knowledge", "Knowledge", "/knowledge"),
     ("voice", "Voice", "/voice"),
+    ("responder", "Responder", "/responder"),
     ("results", "Results", "/results"),
     ("tests", "Tests", "/tests"),
     ("versions", "Versions", "/versions"),
@@ -58,6 +61,13 @@ async def agent_of(request: AnyRequest, agent_id: str) -> Agent:
 def edited(agent: Agent) -> Agent:
     """A copy, never to be stored, with the definition that is being worked on."""
     return agent.defined(agent.edited)
+
+
+async def account_choices(request: AnyRequest, workspace_id: UUID) -> list[tuple[str, str]]:
+    """The accounts that an engine may use, to choose from."""
+    async with request.app.state.store.read() as db:
+        rows = await credentials.credentials(db, workspace_id)
+    return [("", "This server's own"), *((str(row.id), f"{row.name} ({row.vendor})") for row in rows)]
 
 
 async def show(
@@ -124,6 +134,12 @@ async def save(
         except (ValueError, versions.Outdated):
             typed = _typed(form, given)
             return Draft(typed, {}, _conflict(now, typed)), 409
+        hub, stored = request.app.state.hub.context, AgentDefinition.model_validate(definition)
+        settled, faults = await definitions.settle(hub, db, agent.workspace_id, stored, now.edited)
+        if faults:
+            errors = {".".join(map(str, where)): words for where, words in faults}
+            return Draft(given, errors, "This is not saved yet. Mend what is marked below."), 422
+        definition = settled.model_dump(mode="json")
         versions.draft(now, definition, request.user.name, request.app.state.clock.now())
         return edited(now)
 

@@ -1,6 +1,7 @@
 """One interaction from end to end: transcript, sound, events, what was found out, the agent as it was."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +42,8 @@ async def show(request: AnyRequest, interaction_id: UUID, tab: str = "transcript
                 more["recorded"] = await recorded(db, found)
         elif tab == "events":
             more["events"] = await interactions.events(db, found.workspace_id, found.id, after=after, limit=_EVENTS)
+        elif tab == "agent":
+            more["definition"] = readable(found.agent)
         elif tab == "results":
             more |= await results_of(db, found)
             if live:
@@ -65,6 +68,13 @@ async def _spent(db: AsyncSession, interaction: Interaction) -> dict[str, Any]:
     said = await interactions.messages(db, interaction.workspace_id, interaction.id, limit=_TURNS)
     turns = {message.seq: message.text[:_WORDS_OF_TURN] for message in said if message.role == "customer"}
     return {"turns": await usages.cost_by_turn(db, interaction), "said": turns, "kinds": KINDS}
+
+
+def readable(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition for everyone's eyes: what stands in the responder's headers may be a key."""
+    responder = dict(agent.get("responder") or {})
+    responder["headers"] = dict.fromkeys(responder.get("headers") or {}, "•••")
+    return {**agent, "responder": responder} if "responder" in agent else dict(agent)
 
 
 async def recorded(db: AsyncSession, interaction: Interaction) -> str:

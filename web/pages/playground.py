@@ -15,6 +15,7 @@ from hub import versions
 from hub.channel import Inbound, Refused
 from hub.core.chatting import caller_of
 from hub.core.rewinding import rewound
+from hub.core.whose import Whose
 from hub.engines import choice
 from hub.models import Agent, Interaction
 from hub.models.voice import Call
@@ -119,7 +120,7 @@ def version_words(number: int) -> str:
 
 async def _hears_phrases_only(request: AnyRequest, agent: Agent) -> bool:
     """Whether nothing but the embedded recogniser listens."""
-    accounts = await request.app.state.hub.context.accounts.at_hand(agent.workspace_id)
+    accounts = await Whose(request.app.state.hub.context.accounts, agent.workspace_id, agent.definition).at_hand("ears")
     hearing = Call(**agent.definition.get("call", {})).hearing
     return choice.ears(hearing, str(agent.definition.get("language", "en-US")), accounts)[0] == "sphinx"
 

@@ -29,6 +29,7 @@ def tabs(request: AnyRequest) -> list[tuple[str, str, str]]:
         ("workspace", "Workspace", "/settings", auth.ADMINS),
         ("addresses", "Addresses", "/settings/addresses", auth.ADMINS),
         ("users", "Users", "/settings/users", auth.ADMINS),
+        ("engines", "Engine accounts", "/settings/engines", auth.ADMINS),
         ("keys", "API keys", "/settings/keys", auth.ADMINS),
         ("prices", "Prices", "/settings/prices", auth.ADMINS),
         ("secrets", "Secrets", "/settings/secrets", auth.BUILDERS),

@@ -20,11 +20,14 @@ from hub.core.live.mind import LiveMind, Memory, remembered
 from hub.core.live.obey import obey
 from hub.core.live.taping import Tape, since
 from hub.core.live.warm import GUEST, Warm
+from hub.core.live.withheld import KEY
 from hub.core.live.writer import Writer
+from hub.core.switching import SWITCHED, mode_of
+from hub.core.whose import Part, Whose, vendor_of
 from hub.core.write import finish
 from hub.dialogue.team import colleagues
 from hub.dialogue.template import filled_in
-from hub.dialogue.turn import Cue, Entry, HandOver, HandToHuman, Piece
+from hub.dialogue.turn import Cue, Entry, HandOver, HandToHuman, Piece, Press, SetParameters, Transfer
 from hub.feed import TICK_SECONDS
 from hub.models import Interaction, User
 from hub.models.interaction import FINAL
@@ -93,21 +96,24 @@ class LiveCall:
         )
 
     def _engines_of(self, memory: Memory) -> Engines:
-        account = partial(self.hub.accounts.of, self.workspace_id)
+        self.whose = Whose(self.hub.accounts, self.workspace_id, memory.agent)
         topics = [*memory.topics, *(phrase for one in colleagues(memory.team, memory.member) for phrase in one.phrases)]
         return Engines(
-            self.settings, memory.agent, self.format, topics, account, memory.accounts, self.writer.meter
+            self.settings, memory.agent, self.format, topics, self.whose, memory.accounts, self.writer.meter
         )  # fmt: skip
 
     def _chains(self) -> tuple[Chain[OpenEars], Chain[OpenMouth]]:
         """Their ears and their voice, not opened yet."""
-        engines, failed = self.engines, self._engine_failed
-        ears = Chain("ears", engines.ears_names, engines.ears, partial(failed, "ears"))
-        return ears, Chain("mouth", engines.mouth_names, engines.mouth, partial(failed, "mouth"))
+        engines, failed, whose = self.engines, self._engine_failed, self.whose
+        ears = Chain("ears", engines.ears_names, engines.ears, partial(failed, "ears"), whose.breaker("ears"))
+        mouths = Chain("mouth", engines.mouth_names, engines.mouth, partial(failed, "mouth"), whose.breaker("mouth"))
+        return ears, mouths
 
-    def _engine_failed(self, kind: str, name: str, why: str) -> None:
+    def _engine_failed(self, part: Part, name: str, why: str) -> None:
+        vendor = vendor_of(part, name) or ""
+        why = self.whose.failed(part, vendor, why)
         log.warning("call %s: engine %s %s", self.id, name, why)
-        self.writer.happened("engine.failed", kind=kind, engine=name, why=why[:300])
+        self.writer.happened("engine.failed", kind=part, engine=name, vendor=vendor, why=why[:300])
 
     # the call
 
@@ -216,6 +222,8 @@ class LiveCall:
         if interaction.ended_at is not None:
             self.conversation.end(interaction.ended_reason or "api_hangup")
             return
+        if mode_of(interaction.agent) != mode_of(self.mind.memory.agent):
+            self.mind.use({**self.mind.memory.agent, **{key: interaction.agent[key] for key in SWITCHED}})
         changed = (interaction.owner, interaction.operator_id) != (self.owner, self.operator_id)
         if changed and not self._unwritten:
             await self._owner_changed(interaction)
@@ -429,6 +437,14 @@ class LiveCall:
         if isinstance(piece, HandOver):
             self._hand_over(piece)
             return
+        if isinstance(piece, Press):
+            self.conversation.spawn(self._press(piece.digits))
+            return
+        if isinstance(piece, Transfer):
+            self.conversation.spawn(self._connect(piece.to or self.settings.transfer_to))
+            return
+        if isinstance(piece, SetParameters):
+            self.mind.memory.parameters = {**self.mind.memory.parameters, **piece.values}
         self.writer.decided(piece)
         if isinstance(piece, HandToHuman):
             self._unwritten.add(piece)  # until that is, what is written says otherwise
@@ -444,6 +460,29 @@ class LiveCall:
         self.writer.handed_over(over, memory.state, self.agent_name)
         language = str(memory.agent.get("language", "en-US"))
         self.conversation.hand_to(self.settings, language, *self._chains())
+
+    async def _press(self, digits: str) -> None:
+        """Keys that the agent presses."""
+        fault = ""
+        try:
+            await self.line.send_digits(digits)
+        except Undeliverable as error:
+            fault = error.words
+        kept = KEY * len(digits) if self.writer.withheld.on else digits
+        self.writer.happened("call.pressed", digits=kept, by=self.agent_name, fault=fault)
+
+    async def _connect(self, number: str) -> None:
+        """Transfer as the agent decided. Where that cannot be, the customer hears so and the agent goes on."""
+        try:
+            if not number:
+                raise Undeliverable("The agent has no number to transfer to, and none was given.")
+            await self.transfer(number)
+        except Exception as error:
+            if not isinstance(error, Undeliverable):
+                log.exception("the transfer of call %s failed", self.id)
+            words = error.words if isinstance(error, Undeliverable) else f"It failed: {error}"
+            self.writer.happened("call.transfer_failed", words=words)
+            self.conversation.say(self.settings.transfer_failed_message)
 
     async def _to_a_person(self) -> None:
         """Connect them with a number, where the agent has one and the line can; else they wait in the queue."""

@@ -1,11 +1,12 @@
 """The engines of hearing and speaking as one call wants them: which, in what format, with which settings."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hub.core.live.metered import MeteredEars, MeteredMouth
 from hub.core.metering import Meter
+from hub.core.whose import Part, Whose
 from hub.engine import Account, EngineFailed
 from hub.engines import TRANSCRIBERS, VOICES, choice, transcriber, voice
 from hub.models.voice import Call, Speaking
@@ -18,19 +19,19 @@ from hub.voice.synthesis import OpenMouth
 class Engines:
     """Opens engines by name for a line of this format. Nothing is transcoded where an engine speaks the line's own.
 
-    `account` gives whose account a vendor's engine uses, `accounts` are those at hand; `meter` counts what they are
+    `whose` are the accounts they sign in with, `accounts` those at hand for each part; `meter` counts what they are
     given.
     """
 
     def __init__(
         self, settings: Call, agent: Mapping[str, Any], format: Format, topics: Sequence[str],
-        account: Callable[[str], Awaitable[Account]], accounts: Mapping[str, Account], meter: Meter,
+        whose: Whose, accounts: Mapping[Part, Mapping[str, Account]], meter: Meter,
     ) -> None:  # fmt: skip
         self._settings, self._agent, self._format, self._topics = settings, agent, format, topics
-        self._account, self._meter = account, meter
+        self._whose, self._meter = whose, meter
         self._language = str(agent.get("language", "en-US"))
-        self.ears_names = choice.ears(settings.hearing, self._language, accounts)
-        self.mouth_names = choice.mouths(settings.speaking, accounts)
+        self.ears_names = choice.ears(settings.hearing, self._language, accounts.get("ears", {}))
+        self.mouth_names = choice.mouths(settings.speaking, accounts.get("mouth", {}))
         """In the order in which they are tried."""
 
     async def ears(self, name: str, spoken: Format | None = None) -> OpenEars:
@@ -42,7 +43,7 @@ class Engines:
         language = hearing.language or self._language
         hints = Hints(language, self._topics, hearing.keywords, definition=self._agent)
         options = hearing.options if name == hearing.engine else {}
-        account = await self._account(engine.vendor)
+        account = await self._whose.of("ears", engine.vendor)
         opened = await engine.open(taken, hints, options, account)
         settles_in = getattr(engine, "settles_in", SETTLING_SECONDS)
         metered = MeteredEars(opened, taken, self._meter, *_whose(name, engine, options, account))
@@ -56,7 +57,7 @@ class Engines:
         made = best(engine.gives, self._format)
         options = spoken_with(speaking, name)
         voice_of = json.dumps([self._language, options], sort_keys=True, default=str)
-        account = await self._account(engine.vendor)
+        account = await self._whose.of("mouth", engine.vendor)
         opened = await engine.open(made, self._language, options, account)
         metered = MeteredMouth(opened, self._meter, *_whose(name, engine, options, account))
         return OpenMouth(metered, made, f"{name} {voice_of}")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import copy
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.core.context import Context
 from hub.core.known import HISTORY, known
 from hub.core.metering import Meter
-from hub.core.thinking import failed, ready, worked
+from hub.core.thinking import failed, is_elsewhere, ready, signing_with, thinker, thinkers, worked
 from hub.core.toolbox import Tools
+from hub.core.whose import PARTS, Part, Whose
 from hub.dialogue import team
 from hub.dialogue.template import fill
 from hub.dialogue.turn import (
@@ -33,14 +34,17 @@ from hub.dialogue.turn import (
     Turn,
     Usage,
 )  # fmt: skip
-from hub.engine import Account
-from hub.engines import brain, choice
+from hub.engine import Account, EngineFailed
 from hub.models import Interaction
+from hub.models.responder import Responder
 from hub.store import interactions, knowledge
 from hub.voice.mind import Thought
 from hub.voice.screening import MOST_TURNS, asks_who_calls
 
 MOST_TOPICS = 200
+
+AtHand = Mapping[Part, Mapping[str, Account]]
+"""The accounts that each part of an agent may use, by vendor."""
 
 
 @dataclass(slots=True)
@@ -63,13 +67,17 @@ class Memory:
     history: list[Entry] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     turns: int = 0
+    test: bool = False
+    trace_id: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     topics: Sequence[str] = ()
-    accounts: Mapping[str, Account] = field(default_factory=dict)
+    accounts: AtHand = field(default_factory=dict)
     ours: bool = False
     team: Mapping[str, Any] = field(default_factory=dict)
     member: str = ""
     given: Mapping[str, Any] = field(default_factory=dict)
     topics_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    accounts_of: Mapping[str, AtHand] = field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -83,12 +91,10 @@ class LiveMind:
 
     def __init__(self, hub: Context, memory: Memory, kept: Callable[[dict[str, Any]], None], meter: Meter) -> None:
         self._hub, self.memory, self._kept, self._meter = hub, memory, kept, meter
-        self._names = self._engines()
+        self._whose = Whose(hub.accounts, memory.workspace_id, memory.agent)
+        self._names = self._in_order()
         self._shown: Sequence[str] = ()
         self._had: tuple[str, ...] = ()
-
-    def _engines(self) -> list[str]:
-        return ready(choice.minds(self.memory.agent, self.memory.accounts))
 
     def think(self, said: str, cue: Cue, sure: asyncio.Event) -> "LiveThought":
         if cue != "handed_over":
@@ -101,9 +107,10 @@ class LiveMind:
         turn = team.next_turn(memory.team, self.turn("", "handed_over"), leaving, over, memory.given)
         memory.agent, memory.state, memory.parameters = turn.agent, turn.state, turn.parameters
         memory.member, memory.agent_id = over.member, team.agent_id(memory.team, over.member)
-        memory.topics = memory.topics_of.get(over.member, ())
+        memory.topics, memory.accounts = memory.topics_of.get(over.member, ()), memory.accounts_of[over.member]
         memory.history.append(team.note(memory.team, leaving, over))
-        self._names, self._shown, self._had = self._engines(), (), (*self._had, leaving)
+        self.use(memory.agent)
+        self._shown, self._had = (), (*self._had, leaving)
 
     def remember(self, role: str, text: str) -> None:
         self.memory.history.append(Entry(role, text))
@@ -121,6 +128,22 @@ class LiveMind:
 
     def offered(self) -> list[str]:
         return list(self._shown)
+
+    def use(self, agent: Mapping[str, Any]) -> None:
+        """Think as this definition says from the next turn on."""
+        self.memory.agent = agent
+        self._whose = Whose(self._hub.accounts, self.memory.workspace_id, agent)
+        self._names = self._in_order()
+
+    def _in_order(self) -> list[str]:
+        return ready(self._whose, thinkers(self.memory.agent, self.memory.accounts.get("mind", {})))
+
+    def patience(self) -> float:
+        """How many seconds an answer may take whose wait is filled with words."""
+        agent = self.memory.agent
+        if not is_elsewhere(agent) or not (agent.get("call") or {}).get("filler_messages"):
+            return 0.0
+        return Responder.model_validate(agent.get("responder") or {}).timeout_ms / 1000 + 1
 
     def turn(self, said: str, cue: Cue) -> Turn:
         memory, offered = self.memory, len(self._had) < team.MOST_HAND_OVERS
@@ -140,15 +163,20 @@ class LiveMind:
             parameters=memory.parameters,
             customer=memory.customer,
             colleagues=team.colleagues(memory.team, memory.member, self._had) if offered else (),
+            key=f"{memory.interaction_id} call {memory.turns}",
+            live=True,
+            test=memory.test,
+            interaction_id=str(memory.interaction_id),
+            trace_id=memory.trace_id,
+            metadata=memory.metadata,
         )
 
-    async def pieces(self, turn: Turn, sure: asyncio.Event) -> AsyncIterator[Piece]:
+    async def pieces(self, turn: Turn, sure: asyncio.Event) -> AsyncGenerator[Piece, None]:
         memory = self.memory
         if by_rule := self._by_rule(turn):
             for piece in by_rule:
                 yield piece
             return
-        key = f"{memory.interaction_id} call {memory.turns}"
         tools = Tools(
             self._hub,
             memory.workspace_id,
@@ -156,13 +184,12 @@ class LiveMind:
             memory.agent_id,
             turn.agent,
             turn.parameters,
-            key,
+            turn.key,
             turn,
         )
-        name = self._names[0]
+        name, whose = self._names[0], self._whose
         try:
-            engine = brain(name)
-            turn.account = await self._hub.accounts.of(memory.workspace_id, engine.vendor)
+            engine = await thinker(self._hub, whose, name, turn)
             async with contextlib.aclosing(engine.reply(turn, _Sure(tools, sure))) as pieces:  # type: ignore[type-var]
                 async for piece in team.told(pieces, turn):
                     if isinstance(piece, Usage):
@@ -170,13 +197,13 @@ class LiveMind:
                     else:
                         yield piece
         except Exception as error:
-            yield failed(name, error)
+            yield failed(whose, name, error)
             raise
         finally:  # also when it is thrown away
             for usage in turn.spent:
                 self._meter.thought(usage, turn.account.own)
             turn.spent.clear()
-        worked(name)
+        worked(whose, name)
 
     def _by_rule(self, turn: Turn) -> list[Piece]:
         """What is answered without a thought: a goodbye, and a phone's call screening."""
@@ -203,12 +230,13 @@ class LiveThought(Thought):
     def __init__(self, mind: LiveMind, said: str, cue: Cue, sure: asyncio.Event) -> None:
         self._mind, self._sure = mind, sure
         self._turn = mind.turn(said, cue)
+        self.patience = mind.patience()
         self._kept = self._whole = False
         self._shown: list[str] = []
 
     async def pieces(self) -> AsyncIterator[Piece]:
         try:
-            async with contextlib.aclosing(self._mind.pieces(self._turn, self._sure)) as pieces:  # type: ignore[type-var]
+            async with contextlib.aclosing(self._mind.pieces(self._turn, self._sure)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Say):
                         self._shown += piece.choices
@@ -261,6 +289,11 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
             key: await _topics(db, interaction.workspace_id, team.agent_id(interaction.team, key))
             for key in interaction.team.get("members", {})
         }
+    members = {key: team.definition(interaction.team, key) for key in interaction.team.get("members", {})}
+    for agent in (interaction.agent, *members.values()):
+        if is_elsewhere(agent):
+            with contextlib.suppress(EngineFailed):  # looked up beforehand; the turn itself will tell
+                await signing_with(hub, interaction.workspace_id, agent)
     return Memory(
         interaction_id=interaction.id,
         workspace_id=interaction.workspace_id,
@@ -273,13 +306,22 @@ async def memory_of(hub: Context, interaction: Interaction) -> Memory:
         history=remembered(said),
         state=dict(interaction.state),
         topics=topics,
-        accounts=await hub.accounts.at_hand(interaction.workspace_id),
+        accounts=await _accounts(hub, interaction.workspace_id, interaction.agent),
         ours=interaction.direction == "outbound",
         team=interaction.team,
         member=interaction.member,
         given=interaction.parameters,
         topics_of=topics_of,
+        accounts_of={key: await _accounts(hub, interaction.workspace_id, agent) for key, agent in members.items()},
+        test=interaction.test,
+        trace_id=interaction.trace_id,
+        metadata=interaction.meta,
     )
+
+
+async def _accounts(hub: Context, workspace_id: UUID, agent: Mapping[str, Any]) -> AtHand:
+    whose = Whose(hub.accounts, workspace_id, agent)
+    return {part: await whose.at_hand(part) for part in PARTS}
 
 
 async def _topics(db: AsyncSession, workspace_id: UUID, agent_id: UUID | None) -> Sequence[str]:

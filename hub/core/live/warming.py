@@ -3,15 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from hub.core.context import Context
 from hub.core.live.engines import Engines
 from hub.core.metering import Meter
+from hub.core.thinking import thinkers
+from hub.core.whose import PARTS, Whose
+from hub.dialogue import responder
 from hub.engine import EngineFailed
-from hub.engines import brain, choice
+from hub.engines import brain
 from hub.models.voice import Call
 from hub.store import agents, teams
 from hub.voice.chain import release
@@ -28,10 +30,10 @@ async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) 
 
     What fails here will be told by the call itself.
     """
-    accounts = await hub.accounts.at_hand(workspace_id)
-    account = partial(hub.accounts.of, workspace_id)
     for agent in agents:
-        engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), account, accounts, Meter())
+        whose = Whose(hub.accounts, workspace_id, agent)
+        accounts = {part: await whose.at_hand(part) for part in PARTS}
+        engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), whose, accounts, Meter())
         opening = [*map(engines.ears, engines.ears_names), *map(engines.mouth, engines.mouth_names)]
         try:
             async with asyncio.timeout(WITHIN_SECONDS):
@@ -40,7 +42,9 @@ async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) 
                         log.info("an engine could not be got ready: %s", opened)
                     else:
                         await release(opened)
-                await asyncio.to_thread(brain, choice.minds(agent, accounts)[0])
+                name = thinkers(agent, accounts["mind"])[0]
+                if name != responder.NAME:
+                    await asyncio.to_thread(brain, name)
         except (EngineFailed, TimeoutError, ValueError) as error:
             log.info("an engine could not be got ready: %s", error)
 

@@ -16,7 +16,16 @@ from hub.core.context import Context
 from hub.core.live.withheld import KEY, KEYS_NOT_KEPT, NOT_KEPT, Withheld
 from hub.core.metering import Meter
 from hub.core.write import decided_in, say_in
-from hub.dialogue.turn import Collected, EnterStage, HandOver, HandToHuman, Piece, ToolResult, UsedTool
+from hub.dialogue.turn import (
+    Collected,
+    EnterStage,
+    HandOver,
+    HandToHuman,
+    Piece,
+    SetParameters,
+    ToolResult,
+    UsedTool,
+)  # fmt: skip
 from hub.models import Interaction, Message
 from hub.storable import storable
 from hub.store import calls, interactions, usages
@@ -243,7 +252,7 @@ class Writer:
 
         async def entry(db: AsyncSession, interaction: Interaction) -> None:
             match piece:
-                case UsedTool() | EnterStage() | Collected():
+                case UsedTool() | EnterStage() | Collected() | SetParameters():
                     await decided_in(db, interaction, piece, now)
                 case HandToHuman():
                     if interaction.owner == "ai":
@@ -261,6 +270,10 @@ class Writer:
                 return Collected(piece.field, NOT_KEPT)
             case Collected():
                 return Collected(piece.field, withheld.hide(piece.value), withheld.hide(piece.evidence), piece.type)
+            case SetParameters() if veiled:
+                return SetParameters(withheld.veiled(piece.values))
+            case SetParameters():
+                return SetParameters(withheld.hide(piece.values))
             case UsedTool() if veiled:
                 result = ToolResult(None, piece.result.error and NOT_KEPT)
                 return UsedTool(piece.name, withheld.veiled(piece.arguments), result, piece.duration_ms)
