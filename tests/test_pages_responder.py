@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hub import versions
 from hub.core import definitions
 from hub.core.trying import try_turn
 from hub.models import AgentDefinition, Credential, Interaction
@@ -143,10 +144,9 @@ async def test_a_running_conversation_is_switched_on_its_page(office: Office, se
         wanted = webhook_agent(server.url, name="Maya")
         kept, faults = await definitions.settle(context, db, office.home, wanted)
         assert faults == []
-        await agents.change_definition(
-            db, office.home, office.agent, kept.model_dump(mode="json"), context.clock.now()
-        )  # fmt: skip
         agent = await agents.agent(db, office.home, office.agent)
+        assert agent is not None
+        versions.replace(db, agent, kept.model_dump(mode="json"), "Bea", context.clock.now())
     begun = await office.hub.start(office.home, "webchat", "visitor-1", agent=agent, text="Hello.", test=True)
     ana = await office.person("support")
     page = await shown(ana, f"/interactions/{begun.id}")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from hub import versions
 from hub.core import definitions
 from hub.models import AgentDefinition, Event, Interaction, Message
 from hub.store import agents
@@ -56,7 +57,7 @@ class World:
             made, faults = await definitions.settle(context, db, home.workspace_id, definition, stored.definition)
             assert faults == []
             now = context.clock.now()
-            await agents.change_definition(db, home.workspace_id, home.agent_id, made.model_dump(mode="json"), now)
+            versions.replace(db, stored, made.model_dump(mode="json"), "Bea", now)
 
     async def says(self, text: str, person: str = ANA) -> list[str]:
         """A person texts; what they are sent since the beginning."""

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
+from hub import versions
 from hub.channel import Inbound, Limits
 from hub.core import definitions
 from hub.core.secrets import Secrets
@@ -116,8 +117,9 @@ async def _furnish(made: Core, store: Store, url: str) -> None:
     async with store.write() as db:
         kept, faults = await definitions.settle(made.context, db, home.workspace_id, wanted)
         assert faults == []
-        stored = kept.model_dump(mode="json")
-        await agents.change_definition(db, home.workspace_id, home.agent_id, stored, made.context.clock.now())
+        agent = await agents.agent(db, home.workspace_id, home.agent_id)
+        assert agent is not None
+        versions.replace(db, agent, kept.model_dump(mode="json"), "Bea", made.context.clock.now())
 
 
 if __name__ == "__main__":
