@@ -1,6 +1,7 @@
 """The API, as a program uses it."""
 
 import base64
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -65,6 +66,22 @@ def test_a_change_that_breaks_the_definition_is_refused_by_field(mine: httpx.Cli
     assert answer.json()["errors"][0]["pointer"] == "#/flow"
     assert "nowhere" in answer.json()["errors"][0]["detail"]
     assert mine.get(f"/v1/agents/{made['id']}").json()["version"] == 1
+
+
+def test_a_further_attempt_says_its_own_first_words_and_begins_at_a_stage_that_is_there(mine: httpx.Client) -> None:
+    flow = {"stages": [{"id": "start", "type": "start"}, {"id": "pay", "text": "About {{what}}: shall I go on?"}]}
+    agent = {"name": "Maya", "engine": "script", "opening_message": "Hello.", "flow": flow}
+    given = {"channel": "webchat", "to": "visitor-77", "agent": agent}
+    wrong = mine.post("/v1/interactions", json={**given, "retry_context": {"retry_stage_id": "nowhere"}})
+    assert wrong.status_code == 422
+    assert wrong.json()["errors"][0]["pointer"] == "#/retry_context/retry_stage_id"
+    context = {"retry_stage_id": "pay", "retry_initial_message": "Hello again!", "collected_data": {"what": "the bill"}}
+    begun = mine.post("/v1/interactions", json={**given, "retry_context": context}).json()
+    for _ in range(100):
+        if said := mine.get(f"/v1/interactions/{begun['id']}/messages").json()["data"]:
+            break
+        time.sleep(0.05)
+    assert said[0]["text"] == "Hello again! About the bill: shall I go on?"
 
 
 def test_an_unknown_engine_is_refused_with_those_there_are(mine: httpx.Client) -> None:

@@ -127,6 +127,16 @@ async def test_an_agent_with_a_flow_goes_on_with_it_when_the_model_fails_in_the_
         assert "This is" not in said, "nothing of a broken answer goes out"
 
 
+async def test_nothing_that_a_failed_engine_decided_counts_for_the_next(opens: Opens, made: Vendor) -> None:
+    async with opens(AgentDefinition(name="Maya", flow=FLOW)) as home:
+        await answered(home, "Hello")
+        go = {"calls": [{"name": "go_to_told", "arguments": {}}]}
+        await made.says(go, {"text": "endless " * 4_000})
+        assert "The door is open." in await answered(home, "Please open the door")
+        stages = [event.data["stage"] for event in await home.records.events("stage.entered")]
+        assert stages == ["start", "told"]
+
+
 FAULTS = ("403", "404_model", "400", "429", "429_quota", "500", "502_html", "503", "reset", "reset_middle", "no_done",
           "garbage_chunk", "error_event", "html_200", "wrong_shape", "empty", "endless", "huge_chunk",
           "half_call")  # fmt: skip

@@ -213,6 +213,14 @@ async def test_it_says_goodbye_and_ends_and_passes_on_to_a_person(made: Vendor, 
     assert isinstance(passed[-1], HandToHuman)
 
 
+async def test_who_wants_to_be_left_in_peace_is_heard_before_the_model(made: Vendor, talk: Talk) -> None:
+    box = Box()
+    pieces = await talk(box=box)("Take me off your list!")
+    assert box.calls == [("record_refusal", {"what": "everything", "words": "Take me off your list!"})]
+    assert pieces[-1] == Finish("goodbye")
+    assert await made.asked() == []
+
+
 @pytest.mark.parametrize(("fault", "said"), [
     ("content_filter", "I am not sure about that."),
     ("refusal", "I'm sorry, I can't assist with that request."),

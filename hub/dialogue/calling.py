@@ -40,6 +40,7 @@ class Calling:
     def __init__(self, talk: Exchange, tools: Toolbox, staging: Staging, saying: Saying) -> None:
         self._talk, self._tools, self._staging, self._saying = talk, tools, staging, saying
         self._offered: dict[str, Function] = {}
+        self._own: set[str] = set()
         self._colleagues = {one.function: one for one in talk.turn.colleagues}
         self.result = ""
         self.acted = False
@@ -48,8 +49,9 @@ class Calling:
         """What may be called now. The flow's own functions go before tools of the same name."""
         theirs = await self._tools.functions(self._talk.stage.tools)
         colleagues = [Function(one.function, one.when, _REASON) for one in self._colleagues.values()]
-        given = [*(one for one in theirs if not self._staging.knows(one.name)), *colleagues]
-        self._offered = {one.name: one for one in [*given, *self._staging.functions()]}
+        own = self._staging.functions()
+        self._own = {one.name for one in own}
+        self._offered = {one.name: one for one in [*theirs, *colleagues, *own]}
         return list(self._offered.values())
 
     async def known(self) -> list[Line]:
@@ -75,13 +77,13 @@ class Calling:
             return
         try:
             arguments = _arguments(call.arguments)
-            if self._staging.knows(call.name):
+            if call.name in self._own:
                 self.result = _told(self._staging.take(call.name, arguments))
                 self.acted = True
         except Refused as refused:
             self.result = _told({"error": str(refused)})
             return
-        if self._staging.knows(call.name):
+        if call.name in self._own:
             for piece in self._talk.take():
                 yield piece
             return

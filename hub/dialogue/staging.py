@@ -139,9 +139,6 @@ class Staging:
 
     # what comes of them
 
-    def knows(self, name: str) -> bool:
-        return name.startswith(GO) or name in (COLLECT, SKIP, CONFIRM, CONFIRM_ALL, LANGUAGE)
-
     def take(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Do it; what the model is told of it. Raises `Refused`."""
         if name.startswith(GO):
