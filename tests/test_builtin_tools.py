@@ -4,12 +4,14 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from hub.core import recover
+from hub.core.toolbox import Tools
+from hub.dialogue.turn import Turn
 from hub.models import Address, AgentDefinition, Callback, Consent, Customer, Event, Interaction, Message
 from hub.store import Store
 from tests.fakes import FakeClock
@@ -39,7 +41,7 @@ async def desk(store: Store, clock: FakeClock, **more: Any) -> AsyncIterator[Cor
     with obedient():
         async with core(store, clock, "sms", "email", "call") as made:
             made.channels["email"].identity = "email"
-            await furnish(store, definition=definition)
+            await furnish(store, definition=definition, channels=("sms", "email"))
             yield made
 
 
@@ -81,7 +83,6 @@ async def test_a_person_goes_on_from_there(store: Store, clock: FakeClock, name:
 async def test_texts_and_mails_go_to_who_they_are_known_as_or_where_they_said(store: Store, clock: FakeClock) -> None:
     async with desk(store, clock) as made:
         assert "say it in your answer" in await used(made, 'use send_text {"text": "It is on its way."}')
-        assert "0102" in await used(made, f'use send_text {{"text": "It is on its way.", "to": "{BEN}"}}')
         assert "No mailbox" in await used(made, 'use send_mail {"text": "Hello"}')
         assert '"sent": true' in await used(made, 'use send_mail {"text": "Hi", "subject": "S", "to": "a@b.example"}')
         assert made.channels["email"].sent[-1].recipient == "a@b.example"
@@ -90,6 +91,29 @@ async def test_texts_and_mails_go_to_who_they_are_known_as_or_where_they_said(st
         assert '"by": "email"' in await used(
             made, 'use send_link {"url": "https://x.example/", "by": "email", "to": "a@b.example"}'
         )
+
+
+async def test_a_number_that_the_agent_itself_wrote_down_is_nobodys_word(store: Store, clock: FakeClock) -> None:
+    async with desk(store, clock) as made:
+        await says(made, ANA, "Hello")
+        tools = await toolbox(made, "Please write to my other phone")
+        assert (await tools.call("set_parameter", {"name": "phone", "value": BEN})).error == ""
+        for box in (tools, await toolbox(made, "Go on")):
+            for name in ("send_text", "schedule_callback"):
+                given = {"text": "x"} if name == "send_text" else {"at": at(clock, hours=1), "by": "sms"}
+                assert "has not named this number" in (await box.call(name, {**given, "to": BEN})).error
+        assert [one.recipient for one in made.sms.sent] == [ANA]
+
+
+async def toolbox(made: Core, said: str) -> Tools:
+    """What the agent may do while it answers these words."""
+    interaction = await newest(made)
+    parameters = dict(interaction.parameters)
+    turn = Turn(interaction.agent, "message", said, [], {}, datetime.now(UTC), parameters=parameters)
+    return Tools(
+        made.context, interaction.workspace_id, interaction.id, interaction.agent_id, interaction.agent, parameters,
+        "turn", turn,
+    )  # fmt: skip
 
 
 async def test_a_code_is_sent_and_checked_in_the_conversation_itself(store: Store, clock: FakeClock) -> None:
@@ -218,7 +242,7 @@ async def test_a_callback_by_phone_is_owed_to_the_carrier(store: Store, clock: F
 async def test_a_callback_that_may_not_be_is_written_down_with_its_reason(store: Store, clock: FakeClock) -> None:
     async with desk(store, clock) as made:
         await told(made, f'use schedule_callback {{"at": "{at(clock, hours=1)}", "by": "sms"}}')
-        await told(made, 'use record_refusal {"what": "everything"}')
+        await told(made, 'use record_refusal {"what": "everything", "words": "everything"}')
         clock.forward(hours=1, minutes=1)
         await made.hub.end((await newest(made)).workspace_id, (await newest(made)).id)
         await swept(made, clock)

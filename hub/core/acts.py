@@ -170,7 +170,10 @@ class Acts:
     async def _call_back(self, interaction: Interaction, arguments: Mapping[str, Any]) -> ToolResult:
         way = callbacks.way(interaction, str(arguments.get("by") or ""))
         kind = self._hub.channels[way].identity if way in self._hub.channels else "phone"
-        person = str(arguments.get("to") or "") or await self._of_kind(interaction, kind)
+        to = str(arguments.get("to") or "")
+        if to and self._turn is not None:
+            await recipients.may_be_sent(self._hub, interaction, kind, to, self._turn)
+        person = to or await self._of_kind(interaction, kind)
         return await callbacks.promise(self._hub, interaction, arguments, person)
 
     async def _of_kind(self, interaction: Interaction, kind: str) -> str:

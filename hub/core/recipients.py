@@ -15,7 +15,7 @@ from hub.dialogue.contacts import find_email, find_phone
 from hub.dialogue.text import Found, clean, fold
 from hub.dialogue.turn import Turn
 from hub.models import Interaction
-from hub.store import people, reaching
+from hub.store import interactions, people, reaching
 
 MOST_STRANGERS = 1
 """So many numbers or addresses that are not known as theirs, in one conversation."""
@@ -44,7 +44,7 @@ async def may_be_sent(hub: Context, interaction: Interaction, kind: str, to: str
         person = identity.normal(kind, to, workspace.default_region)
         if await _theirs(db, interaction, person):
             return
-        _said_by_them(turn, kind, person, workspace.default_region)
+        _said_by_them(turn, await _given(db, interaction, turn), kind, person, workspace.default_region)
         known = await people.identity(db, workspace.id, kind, person)
         if known is not None and known.customer_id != interaction.customer_id:
             words = "This is known as somebody else's. Let them prove that it is theirs: verify_customer with it."
@@ -61,7 +61,7 @@ async def may_be_asked(hub: Context, interaction: Interaction, kind: str, to: st
         _, workspace = await people.customer_at_home(db, interaction.customer_id)
         person = identity.normal(kind, to, workspace.default_region)
         if not await _theirs(db, interaction, person):
-            _said_by_them(turn, kind, person, workspace.default_region)
+            _said_by_them(turn, await _given(db, interaction, turn), kind, person, workspace.default_region)
 
 
 def said_so(turn: Turn, words: str) -> bool:
@@ -76,11 +76,16 @@ async def _theirs(db: AsyncSession, interaction: Interaction, person: str) -> bo
     return person == interaction.person or any(one.value == person and one.strength != "inferred" for one in known)
 
 
-def _said_by_them(turn: Turn, kind: str, person: str, region: str) -> None:
+async def _given(db: AsyncSession, interaction: Interaction, turn: Turn) -> list[str]:
+    """What the conversation was started with. What the agent itself has set since is nobody's word."""
+    own = await interactions.parameters_set(db, interaction.id)
+    return [str(value) for name, value in turn.parameters.items() if name not in own and isinstance(value, str | int)]
+
+
+def _said_by_them(turn: Turn, given: list[str], kind: str, person: str, region: str) -> None:
     if kind == "phone" and costly(person):
         raise NotPossible(f"{person} is a costly number; nothing is sent there.", "costly")
     said = [turn.said, *(entry.text for entry in reversed(turn.history) if entry.role == "customer")]
-    given = [str(value) for value in turn.parameters.values() if isinstance(value, str | int)]
     if not any(_names(text, kind, person, region) for text in [*said[:_READ_BACK], *given]):
         words = "mail address" if kind == "email" else "number"
         raise NotPossible(f"The customer has not named this {words}. Ask them where it shall go.", "not_named")

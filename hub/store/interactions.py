@@ -120,6 +120,12 @@ def log(db: AsyncSession, interaction: Interaction, type: str, at: datetime, **d
         db.info["hints"].add(("hooks", str(interaction.id)))
 
 
+async def parameters_set(db: AsyncSession, interaction_id: UUID) -> set[str]:
+    """The names of parameters that were set while it went on."""
+    query = select(Event.data).where(Event.interaction_id == interaction_id, Event.type == "parameter.set")
+    return {str(data.get("name")) for data in (await db.exec(query)).all()}
+
+
 async def set_tags(db: AsyncSession, interaction: Interaction, names: list[str]) -> None:
     """Give the interaction, which must be held by this transaction, these tags and no others."""
     await db.exec(delete(Tag).where(col(Tag.interaction_id) == interaction.id))
