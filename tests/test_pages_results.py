@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from hub.channel import Inbound
 from hub.core.erasing import erase
 from hub.core.recover import sweep
+from hub.core.results_csv import results_csv
 from hub.models import Agent, Interaction, Message, Price, ResultCase, UsageEntry
 from hub.pricing import Use
 from hub.store import usages
@@ -214,6 +215,21 @@ async def test_the_schema_is_edited_in_forms(office: Office) -> None:
         given = form_of((await builder.get(path)).text, path)
         assert (await builder.post(path, **{**given, "do": nonsense})).status_code == 422
     assert [one["name"] for one in (await office.stored()).definition["results"]] == ["day", "email"]
+
+
+async def test_results_are_exported_with_a_column_for_each(office: Office) -> None:
+    over = await chats(office, "=1+1 I come on 2027-03-05")
+    await chats(office, "hello", end=False)
+    now = office.hub.context.clock.now()
+    rows = [
+        row async for row in results_csv(office.hub.context, office.home, now - timedelta(1), now + timedelta(1))
+    ]  # fmt: skip
+    header, line = rows
+    assert header.strip().endswith("summary,day,email")
+    assert line.startswith(str(over.id))
+    assert line.strip().endswith(",2027-03-05,")
+    nobodys = results_csv(office.hub.context, office.other, now - timedelta(1), now + timedelta(1))
+    assert len([row async for row in nobodys]) == 1
 
 
 async def test_what_customers_and_models_say_is_shown_as_text(office: Office) -> None:

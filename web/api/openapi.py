@@ -199,7 +199,7 @@ def _common(path: str, method: str, operation: dict[str, Any]) -> None:
         }
     if path.endswith("transcript/stream"):
         responses["204"] = {"description": "It has ended and you have seen all of it."}
-    if path in ("/v1/customers/export", "/v1/consents/export"):
+    if path in ("/v1/customers/export", "/v1/consents/export", "/v1/results/export"):
         responses["200"]["content"] = {"text/csv": {"schema": {"type": "string"}}}
     if method == "get" and path.endswith(("/recording", "/recordings/{recording_id}")):
         responses |= _SOUND
