@@ -192,3 +192,14 @@ def test_a_faulty_draft_is_refused_by_field(mine: httpx.Client) -> None:
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"] == "#/call/speaking/speed"
     assert seen(mine, agent)["has_draft"] is False
+
+
+def test_a_number_is_one_of_this_agents_own_versions(mine: httpx.Client, other: httpx.Client) -> None:
+    theirs, sister, agent = made(other), made(mine), made(mine)
+    for client, one in ((other, theirs), (mine, sister)):
+        for n in range(20):
+            client.patch(f"/v1/agents/{one}", json={"prompt": f"Only of that one {n}"})
+    assert mine.get(f"/v1/agents/{agent}", params={"version": "20"}).status_code == 404
+    assert mine.get(f"/v1/agents/{agent}/diff", params={"old": "20", "new": "published"}).status_code == 404
+    assert mine.post(f"/v1/agents/{agent}/rollback", json={"version": 20}).status_code == 404
+    assert seen(mine, agent)["version"] == 1
