@@ -23,6 +23,8 @@ EXTRACTORS = {
 
 TRANSCRIBERS = {
     "sphinx": "hub.engines.sphinx:Sphinx",
+    "deepgram": "hub.engines.deepgram_nova:Nova",
+    "deepgram-flux": "hub.engines.deepgram_flux:Flux",
     "openai": "hub.engines.openai_ears:OpenAITranscriber",
 }
 """The engines of hearing: name > class that implements `hub.voice.speech.Transcriber`."""
@@ -30,6 +32,7 @@ TRANSCRIBERS = {
 VOICES = {
     "espeak": "hub.engines.espeak:Espeak",
     "elevenlabs": "hub.engines.elevenlabs:ElevenLabs",
+    "deepgram": "hub.engines.deepgram_aura:Aura",
     "openai": "hub.engines.openai_voice:OpenAIVoice",
 }
 """The engines of speaking: name > class that implements `hub.voice.speech.Voice`."""
