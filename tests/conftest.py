@@ -24,7 +24,7 @@ ENGINES = ["sqlite", "postgresql"] if POSTGRES else ["sqlite"]
 BUSES = ["process", "redis"] if REDIS else ["process"]
 REAL_TIME = (
     "test_browser_calls", "test_calls_", "test_embedded_", "test_operator_", "test_playground", "test_sandbox_voice",
-    "test_voice_loop", "test_web_call",
+    "test_same_conversation", "test_voice_loop", "test_web_call",
 )  # fmt: skip
 """Files of tests in which people speak; they run after all others, one at a time."""
 IGNORED = (
