@@ -1,5 +1,6 @@
 """An agent for one interaction alone: whole, or a stored one with fields of its own; checked, frozen, told."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -124,3 +125,51 @@ def test_the_snapshot_stays_when_the_agent_changes(api: Api, mine: httpx.Client)
     mine.patch(f"/v1/agents/{stored}", json={"name": "Somebody else"})
     now = mine.get(f"/v1/interactions/{begun['id']}").json()
     assert (now["agent_name"], now["agent_version"]) == ("Desk", 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"engine": "openai", "credential_id": "THEIRS"}, "/credential_id"),
+        ({"call": {"hearing": {"engine": "openai", "credential_id": "THEIRS"}}}, "/call/hearing/credential_id"),
+        ({"call": {"speaking": {"engine": "openai", "credential_id": "THEIRS"}}}, "/call/speaking/credential_id"),
+    ],
+)  # fmt: skip
+def test_an_account_of_another_workspace_cannot_be_smuggled_in(
+    mine: httpx.Client, other: httpx.Client, fields: dict[str, Any], pointer: str
+) -> None:
+    given = {"vendor": "openai", "name": "Theirs", "key": "sk-only-theirs"}
+    theirs = other.post("/v1/credentials", json=given).json()["id"]
+    fields = json.loads(json.dumps(fields).replace("THEIRS", theirs))
+    ways = {
+        "#/overrides": {"agent_id": agent(mine), "overrides": fields},
+        "#/agent": {"agent": {"name": "X", **fields}},
+    }
+    for place, body in ways.items():
+        answer = start(mine, **body)
+        assert answer.status_code == 400, answer.text
+        assert [error["pointer"] for error in answer.json()["errors"]] == [f"{place}{pointer}"]
+
+
+def test_a_responders_secret_is_not_shown_by_an_override_of_the_rest(mine: httpx.Client) -> None:
+    secret = "whsec_" + "QUJD" * 11 + "QQ=="
+    responder = {"url": "https://desk.example.com/agent", "secret": secret}
+    stored = agent(mine, voice_mode="webhook", responder=responder)
+    begun = start(mine, agent_id=stored, text="Hi", overrides={"responder": {"timeout_ms": 9_000}})
+    assert begun.status_code == 201, begun.text
+    assert "QUJDQUJD" not in begun.text
+    assert "QUJDQUJD" not in str(everything(mine, f"/v1/interactions/{begun.json()['id']}/events"))
+
+
+def test_neither_a_draft_nor_an_old_version_is_published_whose_account_is_gone(mine: httpx.Client) -> None:
+    given = {"vendor": "openai", "name": "Ours", "key": "sk-ours-for-now"}
+    kept = mine.post("/v1/credentials", json=given).json()["id"]
+    path = f"/v1/agents/{agent(mine, engine='openai', credential_id=kept)}"
+    mine.patch(path, json={"credential_id": None, "engine": "script"})
+    mine.patch(path, json={"publish": False, "engine": "openai", "credential_id": kept})
+    assert mine.delete(f"/v1/credentials/{kept}").status_code == 204
+    for verb, body in (("rollback", {"version": 1}), ("publish", {})):
+        answer = mine.post(f"{path}/{verb}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "not_publishable"), verb
+        assert "credential_id: There is no account with this id" in answer.json()["detail"]
+    assert mine.get(path).json()["version"] == 2

@@ -48,6 +48,13 @@ async def settle(
     return definition.model_copy(update={"responder": responder}), []
 
 
+async def outdated(
+    hub: Context, db: AsyncSession, workspace_id: UUID, definition: Mapping[str, Any]
+) -> list[Fault]:  # fmt: skip
+    """What is wrong by now with a definition that was stored before: an account it names may be gone."""
+    return (await settle(hub, db, workspace_id, AgentDefinition.model_validate(definition), definition))[1]
+
+
 async def _accounts(db: AsyncSession, workspace_id: UUID, definition: AgentDefinition) -> AsyncIterator[Fault]:
     tree = definition.model_dump(mode="json")
     for part, place in _PLACES.items():

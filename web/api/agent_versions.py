@@ -8,14 +8,16 @@ from uuid import UUID
 from litestar import Controller, delete, get, post
 from litestar.params import JSONBody, QueryParameter
 from pydantic import Field
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import versions
+from hub.core import definitions
 from hub.differences import Difference, differences
 from hub.models import AgentVersion
 from hub.store import agents
 from web.api.agents import VERSION, AgentPublic, held, no_version, public
 from web.api.paging import LAST_PLACE, Cursor, Limit, Page, after, page
-from web.api.refusals import missing, pointer
+from web.api.refusals import Refusal, missing, pointer
 from web.api.request import ApiRequest
 from web.api.shapes import PathId, Shape, shown
 
@@ -108,6 +110,12 @@ def _difference_public(found: Difference) -> DifferencePublic:
     )  # fmt: skip
 
 
+async def _publishable(request: ApiRequest, db: AsyncSession, definition: dict[str, Any]) -> None:
+    """What was right when it was stored may be so no more. Raises `Refusal`."""
+    for where, words in await definitions.outdated(request.hub.context, db, request.workspace_id, definition):
+        raise Refusal(409, f"It cannot be published: {'.'.join(map(str, where))}: {words}", code="not_publishable")
+
+
 class AgentVersions(Controller):
     """Versions of one agent."""
 
@@ -149,6 +157,7 @@ class AgentVersions(Controller):
         """The draft is the next version: what begins from now on meets it. 409 when there is no draft."""
         async with request.store.write() as db:
             found = await held(db, request, agent_id, data.revision)
+            await _publishable(request, db, found.edited)
             versions.publish(db, found, request.user.name, request.clock.now(), data.note)
         return public(found)
 
@@ -160,6 +169,7 @@ class AgentVersions(Controller):
             old = await agents.version(db, request.workspace_id, agent_id, data.version)
             if old is None:
                 raise no_version(str(data.version))
+            await _publishable(request, db, old.definition)
             versions.roll_back(db, found, old, request.user.name, request.clock.now(), data.note)
         return public(found)
 

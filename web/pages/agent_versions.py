@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from litestar import Response, get, post
 from litestar.params import QueryParameter
 from litestar.response import Template
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import versions
+from hub.core import definitions
 from hub.differences import Difference, differences
 from hub.models import Agent
 from hub.store import agents
@@ -82,11 +85,11 @@ async def publish(request: AnyRequest, agent_id: str) -> Response[Any]:
     """The draft is what customers meet from now on."""
     form = await read(request)
 
-    def act(db: Any, agent: Agent) -> str:
+    def act(db: AsyncSession, agent: Agent) -> str:
         versions.publish(db, agent, request.user.name, request.app.state.clock.now(), form.text("note"))
         return f"Version {agent.version} is published."
 
-    return await _done(request, agent_id, form, act)
+    return await _done(request, agent_id, form, act, lambda agent: agent.edited)
 
 
 @post("/agents/{agent_id:str}/discard", opt={"roles": auth.BUILDERS}, status_code=200)
@@ -94,7 +97,7 @@ async def discard(request: AnyRequest, agent_id: str) -> Response[Any]:
     """Throw the draft away."""
     form = await read(request)
 
-    def act(db: Any, agent: Agent) -> str:
+    def act(db: AsyncSession, agent: Agent) -> str:
         versions.discard(agent, request.user.name, request.app.state.clock.now())
         return f"The draft is gone. Version {agent.version} is what is edited now."
 
@@ -111,21 +114,31 @@ async def roll_back(request: AnyRequest, agent_id: str) -> Response[Any]:
         wanted = uuid_or_404(agent_id)
         old = found(await agents.version(db, request.user.workspace_id, wanted, number), "version")
 
-    def act(db: Any, agent: Agent) -> str:
+    def act(db: AsyncSession, agent: Agent) -> str:
         versions.roll_back(db, agent, old, request.user.name, request.app.state.clock.now())
         kept = " The draft is still there." if agent.draft is not None else ""
         return f"Version {old.number} is back, as version {agent.version}.{kept}"
 
-    return await _done(request, agent_id, form, act)
+    return await _done(request, agent_id, form, act, lambda agent: old.definition)
 
 
-async def _done(request: AnyRequest, agent_id: str, form: Form, act: Any) -> Response[Any]:
-    """Carry it out unless somebody was quicker; then back to where it was asked for."""
+async def _done(
+    request: AnyRequest, agent_id: str, form: Form, act: Callable[[AsyncSession, Agent], str],
+    published: Callable[[Agent], versions.Definition] | None = None,
+) -> Response[Any]:  # fmt: skip
+    """Carry it out unless somebody was quicker, or what would be `published` cannot be any more; then back to where it
+    was asked for.
+    """
     back = local_path(form.text("back"), f"/agents/{agent_id}/versions")
     async with request.app.state.store.write() as db:
         agent = found(await agents.held(db, request.user.workspace_id, uuid_or_404(agent_id)), "agent")
         try:
             versions.seen(agent, int(form.text("revision") or 0))
+            if published is not None:
+                context = request.app.state.hub.context
+                for where, words in await definitions.outdated(context, db, agent.workspace_id, published(agent)):
+                    place = " › ".join(map(str, where)).replace("_", " ")
+                    return go(request, back, f"It cannot be published. {place}: {words}", "error")
             said = act(db, agent)
         except ValueError:
             return go(request, back, "The form is incomplete. Load the page again.", "error")
