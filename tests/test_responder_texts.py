@@ -24,6 +24,7 @@ from tests.responder_world import (
     OTHER_SECRET,
     SECRET,
     Answer,
+    Asked,
     Server,
     closes,
     echo,
@@ -295,12 +296,28 @@ async def test_connections_are_used_again_and_a_closed_one_does_not_lose_the_tur
     assert len({asked.connection for asked in world.server.asked[-3:]}) == 1
 
 
+async def test_a_connection_that_closes_when_it_is_used_again_does_not_lose_the_turn(world: World) -> None:
+    await world.says("one")
+
+    async def closes_the_old_one(asked: Asked) -> AsyncIterator[bytes]:
+        async for data in (closes if asked.connection == 1 else echo())(asked):
+            yield data
+
+    world.server.answer = closes_the_old_one
+    assert (await world.says("two"))[-1] == "You said two."
+    assert await world.failures() == []
+    _, first, again = world.server.asked
+    assert first.headers["webhook-id"] == again.headers["webhook-id"]
+    assert first.raw == again.raw
+
+
 async def test_a_turn_that_is_overtaken_is_cancelled_and_both_messages_are_answered_once(world: World) -> None:
     world.server.answer = silence
     assert (await world.hub.text(ANA, "first")).status_code == 200
     (first,) = await world.server.asked_times(1)
-    world.server.answer = echo()
+    world.server.answer, began = echo(), time.monotonic()
     assert await world.says("second") == ["You said first\nsecond."]
+    assert time.monotonic() - began < 4, "it was waited for until its time was up"
     await asyncio.wait_for(first.gone.wait(), 2)
     assert len(world.server.asked) == 2
     assert first.headers["webhook-id"] != world.server.asked[1].headers["webhook-id"]
