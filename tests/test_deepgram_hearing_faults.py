@@ -1,6 +1,7 @@
 """Whatever Deepgram's live connections do wrong: they fail soon and say why, or are survived, and leave nothing."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator
 
@@ -152,3 +153,18 @@ async def test_each_failure_costs_one_connection(world: Vendors, engine: Nova | 
     with pytest.raises(EngineFailed):
         await engine.open(MULAW_8K, Hints(), {}, world.account("/deepgram"))
     assert len(await world.asked("deepgram", "listen")) == 1
+
+
+@ENGINES
+async def test_who_has_no_time_to_take_leave_leaves_nothing_open(world: Vendors, engine: Nova | Flux) -> None:
+    before = tasks()
+    for steps in range(1, 9):  # stopped a little later each time
+        ears = await engine.open(MULAW_8K, Hints(), {}, world.account("/deepgram"))
+        leaving = asyncio.create_task(ears.close())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        del ears
+    gc.collect()  # what is open would warn, and warnings are errors
+    await until(lambda: tasks() <= before)

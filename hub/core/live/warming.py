@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -37,16 +37,22 @@ async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) 
         opening = [*map(engines.ears, engines.ears_names), *map(engines.mouth, engines.mouth_names)]
         try:
             async with asyncio.timeout(WITHIN_SECONDS):
-                for opened in await asyncio.gather(*opening, return_exceptions=True):
-                    if isinstance(opened, BaseException):
-                        log.info("an engine could not be got ready: %s", opened)
-                    else:
-                        await release(opened)
+                await asyncio.gather(*map(_once, opening))
                 name = thinkers(agent, accounts["mind"])[0]
                 if name != responder.NAME:
                     await asyncio.to_thread(brain, name)
         except (EngineFailed, TimeoutError, ValueError) as error:
             log.info("an engine could not be got ready: %s", error)
+
+
+async def _once(opening: Awaitable[object]) -> None:
+    """Open an engine and close it again; none stays open, however long the others take."""
+    try:
+        opened = await opening
+    except Exception as error:
+        log.info("an engine could not be got ready: %s", error)
+    else:
+        await release(opened)
 
 
 async def warm_up_all(hub: Context) -> None:
