@@ -21,7 +21,8 @@ from tests.world import Sandbox
 
 EARS = {"nova": "hub.engines.deepgram_nova:Nova", "flux": "hub.engines.deepgram_flux:Flux"}
 MOUTH = "hub.engines.deepgram_aura:Aura"
-APART_SECONDS = 0.08
+APART_SECONDS = 0.5
+"""Each agent is another one, whose engines are got ready while it rings."""
 
 
 def says(text: str) -> dict[str, Any]:
