@@ -12,7 +12,9 @@ from typing import Any
 
 from fixtures.sandbox import tones
 from fixtures.sandbox.twilio.voice.audio import from_mulaw, to_mulaw
+from hub.engine import Account
 from hub.engines import TRANSCRIBERS, VOICES
+from hub.engines.deepgram_aura import Aura
 from hub.models import AgentDefinition
 from tests.call_world import Exchange, Script, agent, exchange, hidden, spelled, wav
 from tests.fakes import FakeClock
@@ -84,6 +86,7 @@ async def calls(
     for one in troubles or ():
         fault = {"name": one.fault, "stage": one.mark, "after": one.after}
         await sandbox.ask("POST", "/control/engines/deepgram", {"fault": fault})
+    await Aura().voices(Account("sandbox", vendor["DEEPGRAM_BASE_URL"]))  # the SDK is loaded, as in a hub that has run
     with named(troubles or []):
         async with exchange(database_url, sandbox, clock, folder, **vendor) as phones:
             yield phones
