@@ -40,6 +40,7 @@ def ids(api: Api, mine: httpx.Client) -> dict[str, str]:
         "address_id": mine.post("/v1/addresses", json={"channel": "webchat", "value": uuid4().hex}).json()["id"],
         "api_key_id": str(uuid4()),
         "credential_id": str(uuid4()),
+        "price_id": str(uuid4()),
         "interaction_id": begun["id"],
         "secret_id": str(uuid4()),
         "call_id": called(api, begun["id"]),

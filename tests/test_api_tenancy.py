@@ -16,6 +16,8 @@ SECRET = "only-for-the-other-workspace"
 EACH = 12
 Ids = dict[str, list[str]]
 ASK_THE_PROVIDER = {"/v1/templates"}
+ASKED_WITH = {"/v1/voices/preview": "?engine=espeak&voice=en%2Bf5"}
+"""What a list has to be asked with."""
 """They show what the provider has, which is not at hand here."""
 
 
@@ -118,7 +120,7 @@ def test_no_list_shows_anything_of_another_workspace(api: Api, mine: httpx.Clien
         if operation.method != "GET" or operation.path.endswith("/stream"):
             continue
         path = operation.at(**{name: my_ids[name][0] for name in operation.parameters})
-        answer = mine.get(path)
+        answer = mine.get(path + ASKED_WITH.get(operation.path, ""))
         if answer.status_code == 409 and operation.path in ASK_THE_PROVIDER:
             continue
         assert answer.status_code == 200, f"{operation}: {answer.text}"

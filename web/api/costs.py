@@ -200,16 +200,16 @@ class Costs(Controller):
     async def get_usage(
         self,
         request: ApiRequest,
-        since: Annotated[Time, QueryParameter(name="from", description=f"Default {DAYS} days ago.")] = None,
-        until: Annotated[Time, QueryParameter(name="to", description="Default now.")] = None,
+        since: Annotated[Time, QueryParameter(description=f"Default {DAYS} days ago.")] = None,
+        until: Annotated[Time, QueryParameter(description="Default now.")] = None,
         group_by: Annotated[
             Literal["channel", "agent_id", "kind", "vendor", "model", "day"],
             QueryParameter(description="channel, agent_id, kind, vendor, model or day (UTC)."),
         ] = "channel",
     ) -> UsagePublic:
-        """What was used from `from` until before `to`, and what it costs."""
-        end = time("to", until) or request.clock.now()
-        begin = time("from", since) or end - timedelta(days=DAYS)
+        """What was used from `since` until before `until`, and what it costs."""
+        end = time("until", until) or request.clock.now()
+        begin = time("since", since) or end - timedelta(days=DAYS)
         async with request.store.read() as db:
             whole = (await usages.usage(db, request.workspace_id, begin, end)).get("", Cost())
             groups = await usages.usage(db, request.workspace_id, begin, end, group_by)

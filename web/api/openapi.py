@@ -173,11 +173,11 @@ def _schemas(bodies: set[type[BaseModel]], answers: set[type[BaseModel]]) -> dic
 
 def _common(path: str, method: str, operation: dict[str, Any]) -> None:
     statuses = ["400", "401", "403", "429"]
-    if "{" in path or method == "post":
+    if "{" in path or method == "post" or path.endswith("/preview"):
         statuses += ["404"]
     if method in ("post", "put", "patch"):
         statuses += ["409", "413", "422"]
-    if path.endswith("/templates"):
+    if path.endswith(("/templates", "/voices", "/voices/preview")):
         statuses += ["409"]
     if "requestBody" in operation:
         statuses += ["415"]

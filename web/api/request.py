@@ -125,8 +125,7 @@ def _values(value: Any, location: tuple[object, ...]) -> Iterator[tuple[Any, tup
 
 async def known_parameters(request: ApiRequest) -> None:
     """Refuse query parameters that the route does not know: a misspelt filter would list everything."""
-    parameters = request.route_handler.parsed_fn_signature.parameters
-    taken = {getattr(field.kwarg_definition, "name", None) or name for name, field in parameters.items()}
+    taken = request.route_handler.parsed_fn_signature.parameters
     for name, value in request.query_params.multi_items():
         if name not in taken or name in ("request", "data") or name in request.path_params:
             raise bad_parameter(name[:100], "This parameter is not known here; leave it out.")

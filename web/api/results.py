@@ -213,12 +213,12 @@ class ResultsApi(Controller):
         self,
         request: ApiRequest,
         agent_id: Annotated[UUID | None, QueryParameter(description="Only of this agent.")] = None,
-        since: Annotated[Time, QueryParameter(name="from", description="Ended at that time or later.")] = None,
-        until: Annotated[Time, QueryParameter(name="to", description="Ended before that time.")] = None,
+        since: Annotated[Time, QueryParameter(description="Ended at that time or later.")] = None,
+        until: Annotated[Time, QueryParameter(description="Ended before that time.")] = None,
     ) -> Response[Any]:
         """As CSV, a line for each interaction and a column for each result; the oldest first."""
-        begin = time("from", since) or datetime.min.replace(tzinfo=UTC)
-        end = time("to", until) or request.clock.now()
+        begin = time("since", since) or datetime.min.replace(tzinfo=UTC)
+        end = time("until", until) or request.clock.now()
         lines = results_csv(request.hub.context, request.workspace_id, begin, end, agent_id)
         return csv_file(lines, "results.csv")
 
