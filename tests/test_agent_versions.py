@@ -117,7 +117,7 @@ def test_any_two_are_compared_field_by_field(mine: httpx.Client) -> None:
     (found,) = mine.get(diff, params={"old": "1", "new": "2"}).json()["differences"]
     assert (found["pointer"], [line["kind"] for line in found["lines"]]) == ("#/prompt", ["same", "removed", "added"])
     assert mine.get(diff, params={"old": "1", "new": "1"}).json()["differences"] == []
-    assert mine.get(diff, params={"old": "7"}).status_code == 404
+    assert mine.get(diff, params={"old": "7"}).status_code == 400
     assert mine.get(diff, params={"old": "latest"}).status_code == 400
 
 
@@ -199,7 +199,7 @@ def test_a_number_is_one_of_this_agents_own_versions(mine: httpx.Client, other: 
     for client, one in ((other, theirs), (mine, sister)):
         for n in range(20):
             client.patch(f"/v1/agents/{one}", json={"prompt": f"Only of that one {n}"})
-    assert mine.get(f"/v1/agents/{agent}", params={"version": "20"}).status_code == 404
-    assert mine.get(f"/v1/agents/{agent}/diff", params={"old": "20", "new": "published"}).status_code == 404
+    assert mine.get(f"/v1/agents/{agent}", params={"version": "20"}).status_code == 400
+    assert mine.get(f"/v1/agents/{agent}/diff", params={"old": "20", "new": "published"}).status_code == 400
     assert mine.post(f"/v1/agents/{agent}/rollback", json={"version": 20}).status_code == 404
     assert seen(mine, agent)["version"] == 1

@@ -146,7 +146,7 @@ class AgentVersions(Controller):
                 raise missing("agent")
             before, behind = await versions.called(db, found, old), await versions.called(db, found, new)
         if before is None or behind is None:
-            raise no_version(old if before is None else new)
+            raise no_version(old, "old") if before is None else no_version(new, "new")
         made = await asyncio.to_thread(lambda: differences(versions.normal(before), versions.normal(behind)))
         return DiffPublic(old=old, new=new, differences=[_difference_public(one) for one in made])
 

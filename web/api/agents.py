@@ -17,7 +17,7 @@ from hub.models import Agent, AgentDefinition
 from hub.store import agents, listing, teams
 from web import call_settings
 from web.api.paging import Cursor, Limit, Page, before, page
-from web.api.refusals import Malformed, Refusal, missing, pointer
+from web.api.refusals import Malformed, Refusal, bad_parameter, missing, pointer
 from web.api.request import ApiRequest, invalid
 from web.api.shapes import PathId, patching, shown
 
@@ -126,8 +126,10 @@ async def held(db: AsyncSession, request: ApiRequest, agent_id: UUID, revision: 
     return found
 
 
-def no_version(version: str) -> Refusal:
-    return Refusal(404, f"This agent has no version {version}; see GET .../versions.", code="not_found")
+def no_version(version: str, parameter: str = "") -> Exception:
+    """`parameter` is the query parameter that named it."""
+    words = f"This agent has no version {version[:20]}; see GET .../versions."
+    return bad_parameter(parameter, words) if parameter else Refusal(404, words, code="not_found")
 
 
 async def settled(
@@ -187,7 +189,7 @@ class Agents(Controller):
                 raise missing("agent")
             definition = await versions.called(db, found, version)
         if definition is None:
-            raise no_version(version)
+            raise no_version(version, "version")
         if version == versions.PUBLISHED or (version == versions.DRAFT and found.draft is None):
             return public(found)
         return public(found, definition, int(version) if version.isdigit() else None)
