@@ -89,7 +89,7 @@ def test_a_voice_is_searched_heard_and_taken(demo: Demo, window: Opened) -> None
     field = page.get_by_label("ElevenLabs voice", exact=True)
     expect(field).to_be_focused()
     expect(field).to_have_value(GEORGE)
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Save draft", exact=True).click()
     expect(page.get_by_text("Saved as version")).to_be_visible()
     assert demo.agent().definition["call"]["speaking"]["voices"]["elevenlabs"] == GEORGE
 
