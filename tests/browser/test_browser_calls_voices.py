@@ -90,8 +90,8 @@ def test_a_voice_is_searched_heard_and_taken(demo: Demo, window: Opened) -> None
     expect(field).to_be_focused()
     expect(field).to_have_value(GEORGE)
     page.get_by_role("button", name="Save draft", exact=True).click()
-    expect(page.get_by_text("Saved as version")).to_be_visible()
-    assert demo.agent().definition["call"]["speaking"]["voices"]["elevenlabs"] == GEORGE
+    expect(page.get_by_text("Saved as a draft.")).to_be_visible()
+    assert demo.agent().edited["call"]["speaking"]["voices"]["elevenlabs"] == GEORGE
 
 
 def test_what_a_vendor_does_not_give_is_told_in_words(demo: Demo, window: Opened, vendors: httpx.Client) -> None:
