@@ -119,13 +119,13 @@ async def test_no_word_and_no_key_of_a_pause_is_written_down_or_shown_and_the_ag
 
     await asks("recording_pause")
     await phones.goes_on(
-        sid, [{"digits": f"{card}#"}, {"pause_ms": 200}, QUIET, says("My name is Sally Secret"), QUIET]
+        sid, [{"digits": f"{card}#"}, {"pause_ms": 200}, QUIET, says("My name is Sally Sesame"), QUIET]
     )
     await phones.until(sid, event="script_done", at_least=2)
-    await asks("whisper", text="it is Sally Secret")
+    await asks("whisper", text="it is Sally Sesame")
     await phones.misbehaves(sid, reset_ms=0)  # the line comes anew, and the recording is still paused
     await phones.until(sid, event="stream_start", at_least=2)
-    await phones.goes_on(sid, [QUIET, says(f"secret {spoken}"), QUIET])
+    await phones.goes_on(sid, [QUIET, says(f"sesame {spoken}"), QUIET])
     await phones.until(sid, event="script_done", at_least=3)
     await asks("recording_resume")
     await phones.goes_on(
@@ -135,7 +135,7 @@ async def test_no_word_and_no_key_of_a_pause_is_written_down_or_shown_and_the_ag
     await phones.ended(sid)
     await phones.quiet()
     said = [turn.said for turn in phones.seen.of(person)]
-    assert said[1:] == [card, "My name is Sally Secret", "", f"secret {spoken}", "All is well", f"It was {spoken}",
+    assert said[1:] == [card, "My name is Sally Sesame", "", f"sesame {spoken}", "All is well", f"It was {spoken}",
                         "Goodbye"]  # fmt: skip
     kept = await phones.transcript(interaction.id)
     hidden, keys = "[not kept while the recording was paused]", "•••• (keys, not kept)"
@@ -152,7 +152,7 @@ async def test_no_word_and_no_key_of_a_pause_is_written_down_or_shown_and_the_ag
     for table in (Message, Event, Command):
         rows += await phones.records.all(table)
     everything = "\n".join([*(str(row.model_dump()) for row in rows), *seen]).casefold()
-    for secret in (card, spoken, "sally", "secret"):
+    for secret in (card, spoken, "sally", "sesame"):
         assert secret not in everything
 
 
