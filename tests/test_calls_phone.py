@@ -455,7 +455,7 @@ async def test_a_call_that_we_ended_does_not_come_back_while_its_end_cannot_be_w
     interaction = await phones.ended(sid)
     assert (interaction.status, interaction.ended_reason) == ("completed", "goodbye")
     assert len(call["streams"]) == 1
-    assert phones.seen.opened.count("ears") == 2  # while it rang, and for the talk
+    assert phones.seen.opened.count("ears") == 3  # both of its engines while it rang, and one for the talk
     await phones.quiet()
 
 
