@@ -61,8 +61,15 @@ class Vendor:
 
     async def asked(self) -> list[dict[str, Any]]:
         """The bodies of the requests so far."""
+        return [one["body"] for one in await self._log()]
+
+    async def connections(self) -> list[tuple[Any, ...]]:
+        """Whence each of the requests so far came: the address and port at the other end."""
+        return [tuple(one["peer"]) for one in await self._log()]
+
+    async def _log(self) -> list[dict[str, Any]]:
         asked = (await self._http.get("/control/engines/openai")).json()["asked"]
-        return [one["body"] for one in asked if one["stage"] == "chat"]
+        return [one for one in asked if one["stage"] == "chat"]
 
     async def told(self) -> str:
         """All that it was ever told, in one text."""

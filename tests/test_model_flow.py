@@ -94,10 +94,8 @@ async def made(anyio_backend: str) -> AsyncIterator[Vendor]:
 
 
 @pytest.fixture
-async def model(anyio_backend: str) -> AsyncIterator[Completions]:
-    made = Completions()
-    yield made
-    await made.close()
+async def model(anyio_backend: str) -> Completions:
+    return Completions()
 
 
 async def path(talk: Conversation, lines: list[str]) -> list[Any]:

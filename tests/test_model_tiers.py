@@ -23,9 +23,7 @@ async def asked_of(theirs: Vendor, **thinking: Any) -> str:
     """The model that an agent which thinks so has asked."""
     await theirs.works()
     definition = AgentDefinition.model_validate({"name": "Maya", "engine": "openai", "thinking": thinking})
-    model = Completions()
-    await Conversation(Llm(model), definition.model_dump(mode="json"), account=theirs.account)("Hello?")
-    await model.close()
+    await Conversation(Llm(Completions()), definition.model_dump(mode="json"), account=theirs.account)("Hello?")
     return str((await theirs.asked())[-1]["model"])
 
 

@@ -35,11 +35,9 @@ QUICK = Patience(first=0.5, between=0.3, whole=5)
 
 
 @pytest.fixture
-async def model(anyio_backend: str) -> AsyncIterator[Completions]:
+async def model(anyio_backend: str) -> Completions:
     """The engine, with less patience than it has in earnest."""
-    made = Completions(QUICK)
-    yield made
-    await made.close()
+    return Completions(QUICK)
 
 
 Parts = Callable[..., Awaitable[list[Any]]]
@@ -176,11 +174,12 @@ async def test_what_was_begun_counts_also_when_it_is_thrown_away(made: Vendor, t
 
 
 async def test_connections_are_used_again(made: Vendor, model: Completions) -> None:
-    client = model._client(made.account)
-    for _ in range(3):
-        assert [part async for part in model.stream(Asked(HELLO, models=["m"]), made.account)]
-    assert model._client(made.account) is client
-    assert model._client(Account("other", made.base_url)) is not client
+    other = Account("other", made.base_url)
+    for account in (made.account, made.account, other, made.account):
+        assert [part async for part in model.stream(Asked(HELLO, models=["m"]), account)]
+    first, again, another, at_last = await made.connections()
+    assert first == again == at_last
+    assert another != first
 
 
 # a turn with the sandbox's own sensible model

@@ -43,10 +43,8 @@ class World:
 
 @pytest.fixture
 async def openai(anyio_backend: str) -> AsyncIterator[World]:
-    model = Completions()
     async with vendor() as made:
-        yield World(made, Modelled(model))
-        await model.close()
+        yield World(made, Modelled(Completions()))
 
 
 def numbered(story: Story, gold: Gold) -> int:

@@ -17,7 +17,6 @@ from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
 from channels import open_channels
-from hub import engines
 from hub.clock import Clock
 from hub.core import Hub, thinking
 from hub.core.accounts import Accounts
@@ -140,7 +139,6 @@ def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
             await context.accounts.close()
             for channel in context.channels.values():
                 await channel.close()
-            await engines.close()
             await context.outside.close()
             await context.store.bus.stop()
             await context.store.close()

@@ -32,10 +32,6 @@ class Llm:
         self.vendor = model.vendor
         self._model, self._plans = model, Plans()
 
-    async def close(self) -> None:
-        """Let go of the model's connections."""
-        await self._model.close()
-
     async def reply(self, turn: Turn, tools: Toolbox) -> Pieces:
         """Pieces of the answer; `turn.state` is brought up to date before the last of them."""
         talk = Exchange(turn, self._plans.of(turn.agent), asks=False)

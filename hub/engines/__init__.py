@@ -38,9 +38,6 @@ VOICES = {
 """The engines of speaking: name > class that implements `hub.voice.speech.Voice`."""
 
 
-_IN_USE: list[Any] = []
-
-
 class UnknownEngine(ValueError):
     """No engine of this name; the text lists those there are."""
 
@@ -73,17 +70,8 @@ def voice(name: str) -> Voice:
     return made
 
 
-async def close() -> None:
-    """Let go of the connections that engines keep; what is used after that opens new ones."""
-    for made in list(_IN_USE):
-        if (closes := getattr(made, "close", None)) is not None:
-            await closes()
-
-
 def _made(roster: Mapping[str, str], name: str) -> Any:
     if name not in roster:
         raise UnknownEngine(f"There is no engine {name!r}; there are: {', '.join(roster)}.")
     module, _, attribute = roster[name].partition(":")
-    made = getattr(import_module(module), attribute)()
-    _IN_USE.append(made)
-    return made
+    return getattr(import_module(module), attribute)()

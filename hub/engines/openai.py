@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import json
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 from openai import AsyncOpenAI, OpenAIError, Timeout
 
@@ -16,6 +15,7 @@ from hub.dialogue.llm import Llm
 from hub.dialogue.model import Asked, Line, Part
 from hub.dialogue.turn import Function
 from hub.engine import Account, EngineFailed
+from hub.engines.clients import Clients
 from hub.engines.openai_answer import Answer
 from hub.engines.openai_faults import failure, may_try_again, wait_seconds
 
@@ -25,7 +25,6 @@ MODELS = {"turbo": "gpt-4.1-nano", "balanced": MODEL, "max": "gpt-4.1"}
 """By tier, unless the agent names one. A server of another kind is asked which models it has, and its first is taken
 where it has none of these.
 """
-MOST_CLIENTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,16 @@ def openai() -> Llm:
 
 
 class Completions:
-    """A `Model`. It keeps one client for each account, so that connections are used again, until `close`."""
+    """A `Model`."""
 
     vendor = VENDOR
 
     def __init__(self, patience: Patience = Patience()) -> None:
-        self._patience = patience
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[Account, _Client]]
-        self._clients = WeakKeyDictionary()
+        self._clients = Clients(partial(_Client, patience=patience), _Client.close)
 
     async def stream(self, asked: Asked, account: Account) -> AsyncGenerator[Part, None]:
         """Tries each model, and once more where that may help, until one has begun to answer."""
-        client = self._client(account)
+        client = await self._clients.of(account)
         models = list(asked.models) or [await client.usual_model(asked.tier)]
         for model in models:
             for again in (True, False):
@@ -72,20 +69,6 @@ class Completions:
                     if not (again and may_try_again(error)):
                         break
                     await asyncio.sleep(wait_seconds(error))
-
-    async def close(self) -> None:
-        """Let go of the connections of this event loop."""
-        for client in self._clients.pop(asyncio.get_running_loop(), OrderedDict()).values():
-            await client.close()
-
-    def _client(self, account: Account) -> "_Client":
-        known = self._clients.setdefault(asyncio.get_running_loop(), OrderedDict())
-        if account not in known:
-            known[account] = _Client(account, self._patience)
-        known.move_to_end(account)
-        while len(known) > MOST_CLIENTS:  # what it has open ends with it
-            known.popitem(last=False)
-        return known[account]
 
 
 class _Client:
