@@ -23,3 +23,12 @@ async def test_an_engine_that_is_ready_is_closed_though_another_hangs(hub: House
         warming.cancel()
         await asyncio.gather(warming, return_exceptions=True)
         assert seen.closed == 2
+
+
+async def test_those_that_take_over_are_opened_the_first_time_only(hub: House) -> None:
+    definition = agent(hearing={"engine": "quick-ears", "fallbacks": ["ears-never_final"]}).model_dump(mode="json")
+    with engines() as seen:
+        await warm_up(hub.hub.context, hub.home.workspace_id, definition)
+        first = seen.opened.count("ears")
+        await warm_up(hub.hub.context, hub.home.workspace_id, definition)
+        assert (first, seen.opened.count("ears")) == (2, 3)

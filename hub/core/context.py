@@ -61,9 +61,9 @@ class Context:
     `seal` closes what may not be read in the database.
 
     `result_url` is where the result of a function is posted to; `data_dir` is where recordings and files are kept,
-    `file_url` where a provider fetches one of the files,
-    `question_url` where a question is answered; `calls` are the live interactions that this process holds,
-    `hooks` looks at what happens in interactions.
+    `file_url` where a provider fetches one of the files, `question_url` where a question is answered; `calls` are the
+    live interactions that this process holds, `warmed` the engines it has opened before, by part and name; `hooks`
+    looks at what happens in interactions.
     """
 
     store: Store
@@ -88,6 +88,7 @@ class Context:
     answering: dict[UUID, bool] = field(default_factory=dict)
     delivering: dict[UUID, bool] = field(default_factory=dict)
     calls: "dict[UUID, LiveCall]" = field(default_factory=dict)
+    warmed: set[tuple[str, str]] = field(default_factory=set)
     concluding: set[UUID] = field(default_factory=set)
     extracting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_EXTRACTED_AT_ONCE))
     hooks: "Hooks | None" = None

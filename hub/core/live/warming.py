@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from hub.core.context import Context
 from hub.core.live.engines import Engines
 from hub.core.metering import Meter
 from hub.core.thinking import thinkers
-from hub.core.whose import PARTS, Whose
+from hub.core.whose import PARTS, Part, Whose
 from hub.dialogue import responder
 from hub.engine import EngineFailed
 from hub.engines import brain
@@ -26,7 +26,7 @@ AFTER_START_SECONDS = 2.0
 
 
 async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) -> None:
-    """Open the engines of these agents once and close them again, those that take over too.
+    """Open the engines of these agents once and close them again; those that take over only the first time here.
 
     What fails here will be told by the call itself.
     """
@@ -34,7 +34,8 @@ async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) 
         whose = Whose(hub.accounts, workspace_id, agent)
         accounts = {part: await whose.at_hand(part) for part in PARTS}
         engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), whose, accounts, Meter())
-        opening = [*map(engines.ears, engines.ears_names), *map(engines.mouth, engines.mouth_names)]
+        ears, mouths = _cold(hub, "ears", engines.ears_names), _cold(hub, "mouth", engines.mouth_names)
+        opening = [*map(engines.ears, ears), *map(engines.mouth, mouths)]
         try:
             async with asyncio.timeout(WITHIN_SECONDS):
                 await asyncio.gather(*map(_once, opening))
@@ -43,6 +44,13 @@ async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) 
                     await asyncio.to_thread(brain, name)
         except (EngineFailed, TimeoutError, ValueError) as error:
             log.info("an engine could not be got ready: %s", error)
+
+
+def _cold(hub: Context, part: Part, names: Sequence[str]) -> list[str]:
+    """The first, which is connected with anew for every call, and those of the others never opened by this hub."""
+    new = [name for name in names[1:] if (part, name) not in hub.warmed]
+    hub.warmed.update((part, name) for name in names)
+    return [names[0], *new]
 
 
 async def _once(opening: Awaitable[object]) -> None:
