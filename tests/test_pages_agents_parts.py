@@ -304,7 +304,7 @@ async def test_real_conversations_are_not_open_to_the_playground(office: Office)
 
 
 async def test_the_stream_draws_each_change(office: Office) -> None:
-    from web.pages.playground import _drawn
+    from web.pages.live_test import drawn
 
     bea, _, chat = await begin(office)
 
@@ -314,7 +314,7 @@ async def test_the_stream_draws_each_change(office: Office) -> None:
         headers: dict[str, str] = {}
         cookies: dict[str, str] = {}
 
-    stream = _drawn(Asked(), office.home, chat)  # type: ignore[arg-type]
+    stream = drawn(Asked(), office.home, chat)  # type: ignore[arg-type]
     first = await anext(stream)
     assert "Bright Smile" in str(first.data)
     await bea.post(f"/agents/{office.agent}/playground/{chat}", text="Where can I park?")

@@ -13,8 +13,9 @@ from hub.core.live import warm_up
 from hub.store import Store, teams
 from web import auth
 from web.pages.form import read
+from web.pages.live_test import VISITOR
 from web.pages.page import AnyRequest
-from web.pages.playground import VISITOR, filled, start_test, trial_of
+from web.pages.playground import filled, start_test, trial_of
 from web.webchat.arrival import called
 from web.webchat.calls import line_of
 

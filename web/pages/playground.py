@@ -1,18 +1,17 @@
 """The playground: a chat or a call with an agent as a customer would have it, with its insides shown, live."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.exceptions import ClientException, NotFoundException
-from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
+from litestar.response import ServerSentEvent, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import versions
-from hub.channel import Inbound, Refused
 from hub.core.chatting import caller_of
 from hub.core.rewinding import rewound
 from hub.core.whose import Whose
@@ -24,10 +23,9 @@ from web import auth
 from web.pages import chat
 from web.pages.definition import wanted
 from web.pages.form import found, read, uuid_or_404
+from web.pages.live_test import VISITOR, address, drawn, receive, said, unsayable
 from web.pages.page import AnyRequest, go, is_htmx, page
 
-LONGEST_TEXT = 4_000
-VISITOR = "playground-"
 MOST_PARAMETERS = 60
 MOST_VERSIONS = 20
 _MODES = {"web_call": "call", "call": "phone"}
@@ -182,18 +180,13 @@ async def shown(request: AnyRequest, begun: Interaction) -> Response[Any] | Temp
     assert begun.agent_id is not None  # noqa: S101 - tests are of an agent
     if not is_htmx(request):
         return go(request, f"/agents/{begun.agent_id}/playground?chat={begun.id}")
-    back = request.headers.get("hx-current-url", "").partition("?")[0]
     fragment = page(request, "playground/pane.html", test=await pane(request, begun.agent_id, str(begun.id)))
     fragment.headers |= {
-        "HX-Replace-Url": f"{_path(back)}?chat={begun.id}",
+        "HX-Replace-Url": address(request, begun),
         "HX-Retarget": "#live-test",
         "HX-Reswap": "outerHTML",
     }
     return fragment
-
-
-def _path(url: str) -> str:
-    return "/" + url.partition("://")[2].partition("/")[2]
 
 
 @post("/agents/{agent_id:str}/playground/{chat_id:str}", opt={"roles": auth.TESTERS}, status_code=200)
@@ -206,29 +199,12 @@ async def say(request: AnyRequest, agent_id: str, chat_id: str) -> Response[Any]
     if running.channel != "webchat":
         raise ClientException("This is a call: what the customer says is spoken.")
     text = form.text("text")
-    problem = _unsayable(text)
+    problem = unsayable(text)
     if form.text("again") and not problem:
         return await shown(request, await _again(request, running, uuid_or_404(form.text("again")), text))
     if not problem:
-        problem = await _receive(request, running, text, form.text("key"))
-    if is_htmx(request):
-        if problem:
-            return Response(problem, status_code=422, media_type="text/plain")
-        return Response("", status_code=204)
-    if problem:
-        raise ClientException(problem)
-    return go(request, f"/agents/{agent_id}/playground?chat={running.id}")
-
-
-async def _receive(request: AnyRequest, running: Interaction, text: str, key: str = "") -> str:
-    """Say it in the chat; why not, when it cannot be."""
-    external_id = f"playground:{running.id}:{key or secrets.token_hex(8)}"[:200]
-    inbound = Inbound("webchat", "message", external_id, sender=running.person, text=text)
-    try:
-        await request.app.state.hub.receive(inbound, within=running)
-    except Refused as error:
-        return str(error.reason)
-    return ""
+        problem = await receive(request, running, text, form.text("key"))
+    return said(request, problem, f"/agents/{agent_id}/playground?chat={running.id}")
 
 
 async def _again(request: AnyRequest, before: Interaction, message_id: UUID, text: str) -> Interaction:
@@ -242,46 +218,15 @@ async def _again(request: AnyRequest, before: Interaction, message_id: UUID, tex
         )  # fmt: skip
     except LookupError as error:
         raise NotFoundException(str(error)) from None
-    await _receive(request, fresh, text)
+    await receive(request, fresh, text)
     return fresh
-
-
-def _unsayable(text: str) -> str:
-    if not text:
-        return "Write something first."
-    if len(text) > LONGEST_TEXT:
-        return f"A message has at most {LONGEST_TEXT:,} characters; this has {len(text):,}."
-    return ""
 
 
 @get("/agents/{agent_id:str}/playground/{chat_id:str}/events", opt={"roles": auth.TESTERS})
 async def events(request: AnyRequest, agent_id: str, chat_id: str) -> ServerSentEvent:
     """The chat or the call, drawn anew at each change."""
     running = await chat_of(request, agent_id, chat_id)
-    return ServerSentEvent(_drawn(request, running.workspace_id, running.id))
-
-
-async def _drawn(
-    request: AnyRequest, workspace_id: UUID, interaction_id: UUID
-) -> AsyncIterator[ServerSentEventMessage]:
-    state = request.app.state
-    shown: tuple[Any, ...] = ()
-    async with state.bus.subscribe(f"interaction:{interaction_id}") as hints:
-        while True:
-            async with state.store.read() as db:
-                interaction = await interactions.interaction(db, workspace_id, interaction_id)
-                if interaction is None:
-                    return
-                now = (interaction.last_seq, interaction.answered_seq, interaction.owner, interaction.status)
-                view = await chat.view(db, interaction) if now != shown else None
-            if view is not None:
-                shown = now
-                name = "playground/live.html" if interaction.channel == "webchat" else "playground/call_live.html"
-                html = request.app.template_engine.get_template(name).render(request=request, chat=view)  # type: ignore[union-attr]
-                yield ServerSentEventMessage(data=html, id=str(interaction.last_seq))
-            else:
-                yield ServerSentEventMessage(comment="still here")
-            await hints.wait()
+    return ServerSentEvent(drawn(request, running.workspace_id, running.id))
 
 
 async def chat_of(request: AnyRequest, agent_id: str, chat_id: str) -> Interaction:

@@ -1,25 +1,21 @@
 """The live test of a team: a chat with it as a customer would have it, with every hand-over shown."""
 
 import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.exceptions import ClientException, NotFoundException
-from litestar.response import ServerSentEvent, ServerSentEventMessage, Template
+from litestar.exceptions import NotFoundException
+from litestar.response import ServerSentEvent, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.channel import Inbound, Refused
 from hub.models import Interaction, Team
 from hub.store import interactions, teams
 from web import auth
 from web.pages import chat
 from web.pages.form import found, read, uuid_or_404
+from web.pages.live_test import VISITOR, address, drawn, receive, said, unsayable
 from web.pages.page import AnyRequest, go, is_htmx, page
-
-LONGEST_TEXT = 4_000
-VISITOR = "playground-"
 
 
 async def pane(db: AsyncSession, request: AnyRequest, team: Team, chat_id: str = "") -> dict[str, Any]:
@@ -85,8 +81,7 @@ async def start(request: AnyRequest, team_id: str) -> Response[Any] | Template:
     async with request.app.state.store.read() as db:
         test = await pane(db, request, team, str(begun.id))
     fragment = page(request, "teams/pane.html", test=test)
-    back = request.headers.get("hx-current-url", "").partition("?")[0].partition("://")[2].partition("/")[2]
-    fragment.headers["HX-Replace-Url"] = f"/{back}?chat={begun.id}"
+    fragment.headers["HX-Replace-Url"] = address(request, begun)
     return fragment
 
 
@@ -94,50 +89,16 @@ async def start(request: AnyRequest, team_id: str) -> Response[Any] | Template:
 async def say(request: AnyRequest, team_id: str, chat_id: str) -> Response[Any]:
     """Say something as the customer. `key` makes a repeated sending count once."""
     form, running = await read(request), await _chat(request, team_id, chat_id)
-    text, problem = form.text("text"), ""
-    if not 0 < len(text) <= LONGEST_TEXT:
-        problem = f"Write something, of at most {LONGEST_TEXT:,} characters."
-    else:
-        external_id = f"playground:{running.id}:{form.text('key') or secrets.token_hex(8)}"[:200]
-        inbound = Inbound("webchat", "message", external_id, sender=running.person, text=text)
-        try:
-            await request.app.state.hub.receive(inbound, within=running)
-        except Refused as error:
-            problem = str(error.reason)
-    if is_htmx(request):
-        return Response(problem, status_code=422 if problem else 204, media_type="text/plain")
-    if problem:
-        raise ClientException(problem)
-    return go(request, f"/teams/{team_id}/playground?chat={running.id}")
+    text = form.text("text")
+    problem = unsayable(text) or await receive(request, running, text, form.text("key"))
+    return said(request, problem, f"/teams/{team_id}/playground?chat={running.id}")
 
 
 @get("/teams/{team_id:str}/playground/{chat_id:str}/events", opt={"roles": auth.TESTERS})
 async def events(request: AnyRequest, team_id: str, chat_id: str) -> ServerSentEvent:
     """The chat, drawn anew at each change."""
     running = await _chat(request, team_id, chat_id)
-    return ServerSentEvent(_drawn(request, running.workspace_id, running.id))
-
-
-async def _drawn(
-    request: AnyRequest, workspace_id: UUID, interaction_id: UUID
-) -> AsyncIterator[ServerSentEventMessage]:
-    state, shown = request.app.state, (-1, -1, "", "")
-    template: Any = request.app.template_engine.get_template("teams/live.html")  # type: ignore[union-attr]
-    async with state.bus.subscribe(f"interaction:{interaction_id}") as hints:
-        while True:
-            async with state.store.read() as db:
-                running = await interactions.interaction(db, workspace_id, interaction_id)
-                if running is None:
-                    return
-                now = (running.last_seq, running.answered_seq, running.owner, running.status)
-                view = await chat.view(db, running) if now != shown else None
-            shown = now
-            if view is None:
-                yield ServerSentEventMessage(comment="still here")
-            else:
-                html = template.render(request=request, chat=view)
-                yield ServerSentEventMessage(data=html, id=str(running.last_seq))
-            await hints.wait()
+    return ServerSentEvent(drawn(request, running.workspace_id, running.id))
 
 
 HANDLERS = [playground, start, say, events]
