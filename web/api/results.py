@@ -162,11 +162,7 @@ class ResultsApi(Controller):
     @get("/interactions/{interaction_id:uuid}/results", opt={"scope": "read"}, summary="Get the results")
     async def get_results(self, request: ApiRequest, interaction_id: PathId) -> ResultsPublic:
         """While it goes on, what the agent has noted; when it is over, what was taken out of it."""
-        async with request.store.read() as db:
-            found = await interactions.interaction(db, request.workspace_id, interaction_id)
-            if found is None:
-                raise missing("interaction")
-            return await results_public(db, found)
+        return await self._results(request, interaction_id)
 
     @patch("/interactions/{interaction_id:uuid}/results", opt={"scope": "write"}, summary="Correct results")
     async def correct_results(
