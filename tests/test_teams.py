@@ -234,6 +234,7 @@ async def test_no_more_than_three_hand_overs_in_a_turn(database_url: str, clock:
         assert await shop.says("round") == [("Di", "Di heard round.")]
         assert await shop.changes() == [("al", "bo"), ("bo", "cy"), ("cy", "di")]
         assert await shop.says("hello") == [("Di", "Di heard hello.")]
+        assert len({turn.key for turn in ASKED}) == len(ASKED) == 5, "what one asks outside is no repetition of another"
 
 
 async def test_who_is_given_a_customer_cannot_give_them_back_at_once(database_url: str, clock: FakeClock) -> None:

@@ -101,7 +101,8 @@ def next_turn(team: Frozen, turn: Turn, leaving: str, over: HandOver, given: Map
     return replace(
         turn, agent=agent, cue="handed_over", said=said, history=[*history, note(team, leaving, over)],
         state=passed_on(team, turn.state, leaving, over.member),
-        parameters={**turn.parameters, **(agent.get("parameters") or {}), **given}, **more,
+        parameters={**turn.parameters, **(agent.get("parameters") or {}), **given}, key=f"{turn.key} {over.member}",
+        **more,
     )  # fmt: skip
 
 
