@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from hub import engines
 from hub.channel import Inbound, Limits
 from hub.core.accounts import Accounts
 from hub.dialogue.outbound import Outside
@@ -127,7 +126,6 @@ async def scene(store: Store, clock: FakeClock, shop: Shop) -> AsyncIterator[Sce
         await model.obeys()
         yield Scene(made, model, shop, home)
         await made.settled()
-        await engines.close()
 
 
 @pytest.mark.parametrize("channel", CHANNELS)

@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 
 from channels.call import Call
-from hub import engines
 from hub.channel import Inbound
 from hub.core.accounts import Accounts
 from hub.engines import TRANSCRIBERS, VOICES
@@ -90,7 +89,6 @@ async def a_phone(store: Store, clock: FakeClock, folder: Path, **agent: Any) ->
             for live in list(made.context.calls.values()):
                 live.conversation.end("api_hangup")
             await made.settled()
-            await engines.close()
             BREAKER.worked("mind:openai")
 
 
