@@ -9,10 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hub.feed import Bus
 from hub.migrations import upgrade
@@ -61,18 +62,26 @@ async def speak(texts: tuple[str, ...], folder: Path) -> None:
     await mouth.close()
 
 
-def talker(**turn_taking: Any) -> AgentDefinition:
-    """An agent on the bench's engines."""
+Engines = Literal["sockets", "sdks"]
+"""The bench's own over bare sockets, or the vendors' through their SDKs."""
+MINDS = {"sockets": "bench-mind", "sdks": "openai"}
+EARS = {"sockets": "bench-ears", "sdks": "deepgram-flux"}
+MOUTHS = {"sockets": "bench-mouth", "sdks": "elevenlabs"}
+
+
+def talker(on: Engines, **turn_taking: Any) -> AgentDefinition:
+    """An agent on these engines."""
     call = {
-        "hearing": {"engine": "bench-ears"},
-        "speaking": {"engine": "bench-mouth"},
+        "hearing": {"engine": EARS[on]},
+        "speaking": {"engine": MOUTHS[on]},
         "turn_taking": {"interruption_sensitivity": 1, **turn_taking},
     }
     opening = wire.part(0, 0, 1, 1)
-    return AgentDefinition(name="Maya", engine="bench-mind", opening_message=opening, call=call)  # type: ignore[arg-type]
+    return AgentDefinition(name="Maya", engine=MINDS[on], opening_message=opening, call=call)
 
 
-TALKERS = {BY_ENGINE: talker(), BY_SOUND: talker(vad_config={"start_secs": 0.04})}
+def talkers(on: Engines) -> Mapping[str, AgentDefinition]:
+    return {BY_ENGINE: talker(on), BY_SOUND: talker(on, vad_config={"start_secs": 0.04})}
 
 
 async def furnish(url: str, agents: Mapping[str, AgentDefinition]) -> None:
@@ -97,7 +106,8 @@ class Stage:
     folder: Path
     url: str
     server: Running
-    engines: int = 0
+    port: int = 0
+    on: Engines = "sockets"
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(self.folder / "hub.db", timeout=20)) as db:
@@ -110,7 +120,10 @@ class Stage:
 
     def engine_report(self) -> dict[str, Any]:
         """What the engines wrote down."""
-        with socket.create_connection(("127.0.0.1", self.engines)) as made, made.makefile("rb") as file:
+        if self.on == "sdks":
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/report", timeout=10) as answer:
+                return dict(json.loads(answer.read()))
+        with socket.create_connection(("127.0.0.1", self.port)) as made, made.makefile("rb") as file:
             made.sendall(wire.packed(wire.REPORT))
             size, _ = wire.HEAD.unpack(file.read(wire.HEAD.size))
             return dict(json.loads(file.read(size)))
@@ -128,10 +141,11 @@ class Stage:
 
 
 @contextlib.contextmanager
-def engines(sign_ms: int) -> Iterator[int]:
-    """The engines at work; their port."""
+def engines(on: Engines, sign_ms: int) -> Iterator[int]:
+    """The engines' far end at work; its port."""
     port = free_port()
-    command = [sys.executable, "-m", f"{HERE}.vendor", str(port), str(other_core()), str(sign_ms)]
+    program = {"sockets": "vendor", "sdks": "sdks"}[on]
+    command = [sys.executable, "-m", f"{HERE}.{program}", str(port), str(other_core()), str(sign_ms)]
     process = subprocess.Popen(command)
     try:
         for _ in range(200):
@@ -146,15 +160,15 @@ def engines(sign_ms: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def stage(
-    folder: Path, agents: Mapping[str, AgentDefinition] | None = None, *, sign_ms: int = 80, ws: str = "",
-    core: int | None = None,
+    folder: Path, agents: Mapping[str, AgentDefinition] | None = None, *, on: Engines = "sockets", sign_ms: int = 80,
+    ws: str = "", core: int | None = None,
 ) -> Iterator[Stage]:  # fmt: skip
     """A fresh server with a database of its own. `core` -1 leaves it free to run on all."""
     folder.mkdir(parents=True)
     database = f"sqlite:///{folder / 'hub.db'}"
     upgrade(normal_url(database))
-    asyncio.run(furnish(database, TALKERS if agents is None else agents))
-    with engines(sign_ms) as engine_port:
+    asyncio.run(furnish(database, talkers(on) if agents is None else agents))
+    with engines(on, sign_ms) as engine_port:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         environment = {
@@ -162,11 +176,14 @@ def stage(
             "HUB_SECRET_KEY": "the key of the bench", "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
             "TWILIO_AUTH_TOKEN": AUTH_TOKEN, "TWILIO_BASE_URL": "http://127.0.0.1:9", PORT: str(engine_port),
         }  # fmt: skip
+        for vendor in ("OPENAI", "DEEPGRAM", "ELEVENLABS") if on == "sdks" else ():
+            path = "/v1" if vendor == "OPENAI" else ""
+            environment |= {f"{vendor}_API_KEY": "key", f"{vendor}_BASE_URL": f"http://127.0.0.1:{engine_port}{path}"}
         command = [sys.executable, "-m", f"{HERE}.server", str(port), str(server_core() if core is None else core), ws]
         command = ["sh", "-c", 'log=$1; shift; exec "$@" 2>$log', "-", str(folder / "log"), *command]
         running = start(command, url, "/health/ready", environment)
         try:
-            yield Stage(folder, url, running, engine_port)
+            yield Stage(folder, url, running, engine_port, on)
         finally:
             running.stop()
 
