@@ -343,6 +343,13 @@ def test_every_sample_is_accounted_for(data: st.DataObject, format: Format) -> N
     assert len(got) == (tested.given - tested.dropped + tested.filled) * wide
 
 
+def test_an_empty_piece_divides_no_gap() -> None:
+    lane = Lane(MULAW_8K)
+    lane.put(3, b"")
+    lane.put(0, b"abcd")
+    assert (lane.joined(lane.take(lane.end)), lane.dropped) == (b"abcd", 0)
+
+
 def plain_peaks(samples: np.ndarray, stretch: int) -> list[list[int]]:
     begins = range(0, len(samples), stretch)
     return [

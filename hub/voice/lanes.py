@@ -55,7 +55,8 @@ class Lane:
             self.dropped += count
             self.end = max(self.end, at + count)
         elif at >= self.end:
-            self._pieces.append((at, audio))
+            if count:  # an empty one only says how late it is
+                self._pieces.append((at, audio))
             self._waiting += count
             self.end = at + count
         else:
