@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +146,25 @@ async def test_a_flow_is_walked_on_the_phone_and_goes_on_with_the_script_when_th
         assert await phone.logged("field.collected", "field") == ["date", "name"]
         assert await phone.logged("engine.failed", "engine") == ["openai"]
         assert await phone.logged("engine.failed", "fault") == ["broken"]
+
+
+async def test_a_hook_tells_the_agent_something_for_its_next_turn_alone(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    hurry = {"on": "customer.said", "phrases": ["hurry"], "do": [{"action": "note", "text": "Be quick with them."}]}
+    async with a_phone(store, clock, tmp_path, engine="openai", hooks=[hurry]) as phone:
+        await phone.model.says("Of course.", "The second answer.", "The third answer.")
+        line = await phone.calls()
+        line.says("I am in a hurry")
+        await until(lambda: "Of course." in line.heard, 20)
+        (live,) = phone.made.context.calls.values()
+        await until(lambda: "notes" in live.mind.memory.state, 10)
+        line.says("go on")
+        await until(lambda: "The second answer." in line.heard, 20)
+        line.says("and on")
+        await until(lambda: "The third answer." in line.heard, 20)
+        told = ["Be quick with them." in json.dumps(one) for one in await phone.model.asked()]
+        assert told[-2:] == [True, False]
 
 
 FAULTS = ("401", "429_quota", "reset", "never", "stall_first", "html_200", "garbage_chunk", "empty", "reset_middle",

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from hub.core import recover
+from hub.core.accounts import Accounts
 from hub.models import AgentDefinition, Interaction, Message
 from hub.store import Store
 from tests.fakes import FakeClock
+from tests.model_world import vendor
 from tests.obedient import obedient
 from tests.test_customers_merging import says
 from tests.test_tools import reply, served
@@ -266,3 +268,20 @@ async def test_hooks_of_other_channels_wait_for_theirs(store: Store, clock: Fake
 def test_a_hook_that_cannot_work_is_refused_when_it_is_saved(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         AgentDefinition.model_validate({"name": "Maya", "hooks": [given]})
+
+
+async def test_the_agent_is_told_a_note_in_its_next_turns_and_then_no_more(store: Store, clock: FakeClock) -> None:
+    note = {"action": "note", "text": "{{name}} is in a hurry.", "turns": 2}
+    definition = AgentDefinition.model_validate({
+        "name": "Maya", "engine": "openai", "parameters": {"name": "Ana"}, "opening_message": "Hello.",
+        "hooks": [hook("customer.said", note, phrases=["hurry"])],
+    })  # fmt: skip
+    async with vendor() as model, core(store, clock, "sms") as made:
+        made.context.accounts = Accounts({"openai": model.account})
+        await furnish(store, definition=definition)
+        for text in ("I'm in a hurry", "Two", "Three", "Four"):
+            await says(made, ANA, text)
+        assert await ran(made) == [("customer.said", "note", "")]
+        told = ["Ana is in a hurry." in json.dumps(one) for one in await model.asked()]
+        assert sum(told) == 2
+        assert told[-1] is False

@@ -7,7 +7,7 @@ import pytest
 
 from hub.dialogue.exchange import Exchange
 from hub.dialogue.model import Line
-from hub.dialogue.notes import current, fade, note
+from hub.dialogue.notes import current, fade, note, with_new
 from hub.dialogue.plan import Plans
 from hub.dialogue.prompt import HISTORY_TOKENS, conversation, system
 from hub.dialogue.turn import Entry, Turn
@@ -103,18 +103,25 @@ def test_words_of_ours_in_this_turn_are_told() -> None:
 
 
 def test_notes_fade_after_so_many_turns() -> None:
-    state: dict[str, Any] = {}
-    note(state, "The customer is in a hurry.", turns=2)
-    note(state, "Speak slowly.")
+    state = note(note({}, "The customer is in a hurry.", turns=2), "Speak slowly.")
     assert current(state) == ["The customer is in a hurry.", "Speak slowly."]
     fade(state)
     assert current(state) == ["The customer is in a hurry."]
     fade(state)
-    assert state == {}
+    assert current(state) == []
     assert current({"notes": [{"text": 1}, "x", None]}) == []
+
+
+def test_what_is_noted_while_a_turn_lasts_is_told_in_the_next() -> None:
+    kept = note({}, "Speak slowly.")
+    turned = dict(kept)
+    kept = note(kept, "She is in a hurry.")
+    fade(turned)
+    assert current(with_new(turned, kept)) == ["She is in a hurry."]
+    assert current(with_new(with_new(turned, kept), kept)) == ["She is in a hurry."]
 
 
 def test_a_note_is_told_to_the_model() -> None:
     asked = turn()
-    note(asked.state, "The customer is in a hurry.")
+    asked.state |= note({}, "The customer is in a hurry.")
     assert "- The customer is in a hurry." in prompt(asked)

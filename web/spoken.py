@@ -31,6 +31,7 @@ _FAULTS = {
 }
 _COMMANDS = {
     "say": "{by} had the agent say something",
+    "note": "{by} noted for the agent: {text}",
     "whisper": "{by} whispered to the agent: {text}",
     "digits": "{by} pressed {digits}",
     "transfer": "{by} is connecting the customer with {to}",

@@ -18,6 +18,7 @@ from hub.core.thinking import is_elsewhere, think
 from hub.core.toolbox import Tools
 from hub.core.write import decided_in, finish, owe, park, say_in
 from hub.dialogue import team
+from hub.dialogue.notes import with_new
 from hub.dialogue.turn import (
     Collected,
     Cue,
@@ -199,7 +200,7 @@ async def _commit(hub: Context, draft: Draft) -> bool:
             return True
         channel = hub.channels[interaction.channel]
         silent = await policy.refuses(db, interaction, channel.identity, channel.limits)
-        interaction.state = draft.turn.state
+        interaction.state = with_new(draft.turn.state, interaction.state)
         interaction.answered_seq = interaction.heard_seq
         await _write_down(hub, db, interaction, draft.pieces, silent, now)
         if interaction.test:  # so that it can be taken back to here

@@ -14,6 +14,7 @@ from hub.core.known import known
 from hub.core.live.commands import ask_in
 from hub.core.toolbox import Tools
 from hub.core.write import decided_in, finish
+from hub.dialogue.notes import note
 from hub.dialogue.outbound import Failed, Forbidden
 from hub.dialogue.template import fill, fill_tree
 from hub.dialogue.turn import UsedTool
@@ -68,6 +69,8 @@ async def _on_a_call(
     match instruction.action:
         case "say":
             ask_in(db, interaction, "say", now, by=by, text=text)
+        case "note":
+            ask_in(db, interaction, "note", now, by=by, text=text, turns=instruction.turns)
         case "hang_up":
             ask_in(db, interaction, "hang_up", now, by=by, reason="agent_hangup", after_words=True)
         case "transfer":
@@ -99,6 +102,8 @@ async def _in_writing(
             except NotAllowed as refused:
                 return refused.reason
             interaction.answered_seq = answered  # the agent still answers what it was asked
+        case "note":
+            interaction.state = note(interaction.state, text, instruction.turns)
         case "hang_up":
             finish(db, interaction, "completed", "agent_hangup", now)
         case "transfer" | "hand_to_human":

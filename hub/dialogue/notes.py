@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-KEY = "notes"
-MOST, LONGEST = 10, 500
+KEY, NEXT = KEYS = "notes", "next_note"
+MOST, LONGEST, MOST_TURNS = 10, 500, 20
 
 
-def note(state: dict[str, Any], text: str, turns: int = 1) -> None:
-    """Tell the agent this in its next turns."""
+def note(state: Mapping[str, Any], text: str, turns: int = 1) -> dict[str, Any]:
+    """The state in which the agent is told this in its next turns."""
+    number = _next(state)
     kept = [one for one in _notes(state) if one["text"] != text]
-    state[KEY] = [*kept, {"text": text[:LONGEST], "turns": max(turns, 1)}][-MOST:]
+    made = {"number": number, "text": text[:LONGEST], "turns": min(max(turns, 1), MOST_TURNS)}
+    return {**state, KEY: [*kept, made][-MOST:], NEXT: number + 1}
 
 
 def current(state: Mapping[str, Any]) -> list[str]:
@@ -27,10 +29,25 @@ def fade(state: dict[str, Any]) -> None:
         state.pop(KEY, None)
 
 
+def with_new(state: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The state a turn ends with, and what was noted while it lasted: that is in the `kept` one."""
+    new = [one for one in _notes(kept) if one["number"] >= _next(state)]
+    if not new:
+        return dict(state)
+    return {**state, KEY: [*_notes(state), *new][-MOST:], NEXT: _next(kept)}
+
+
+def _next(state: Mapping[str, Any]) -> int:
+    found = state.get(NEXT)
+    return found if isinstance(found, int) else 0
+
+
 def _notes(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = state.get(KEY)
     return [one for one in found if _is_note(one)] if isinstance(found, list) else []
 
 
 def _is_note(one: Any) -> bool:
-    return isinstance(one, dict) and isinstance(one.get("text"), str) and isinstance(one.get("turns"), int)
+    if not isinstance(one, dict):
+        return False
+    return isinstance(one.get("text"), str) and all(isinstance(one.get(key), int) for key in ("turns", "number"))

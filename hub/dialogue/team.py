@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from hub.dialogue import notes
 from hub.dialogue.template import fill
 from hub.dialogue.turn import Colleague, Entry, HandOver, Piece, Say, Turn
 from hub.models import Agent, Team, TeamDefinition
@@ -113,17 +114,19 @@ def note(team: Frozen, leaving: str, over: HandOver) -> Entry:
 
 
 def passed_on(team: Frozen, state: Mapping[str, Any], leaving: str, to: str) -> dict[str, Any]:
-    """The state of who takes over: their own if they had the customer before, with all the fields collected since.
+    """The state of who takes over: their own if they had the customer before, with all the fields collected since and
+    the notes there are.
 
     A field that means something else to them, such as a choice between other values, they ask for themselves.
     """
-    own = {key: value for key, value in state.items() if key != _OTHERS}
+    own = {key: value for key, value in state.items() if key not in (_OTHERS, *notes.KEYS)}
+    noted = {key: state[key] for key in notes.KEYS if key in state}
     others = dict(state.get(_OTHERS) or {})
     others[leaving] = own
     back = others.pop(to, {})
     collected = own.get("fields") or {}
     fields = {**(back.get("fields") or {}), **{key: collected[key] for key in _shared(team, collected, leaving, to)}}
-    return {**back, **({"fields": fields} if fields else {}), _OTHERS: others}
+    return {**back, **({"fields": fields} if fields else {}), **noted, _OTHERS: others}
 
 
 def _shared(team: Frozen, collected: Mapping[str, Any], leaving: str, to: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 from hub.models.columns import JSON_TYPE, UtcDateTime, new_id, no_entries, no_items, utcnow
 
 Verb = Literal[
-    "say", "whisper", "digits", "transfer", "mute", "unmute", "pause", "resume",
+    "say", "note", "whisper", "digits", "transfer", "mute", "unmute", "pause", "resume",
     "recording_pause", "recording_resume", "voicemail", "told", "hang_up",
 ]  # fmt: skip
 

@@ -9,17 +9,28 @@ On = Literal[
     "field.collected", "digits", "voicemail", "ended",
 ]  # fmt: skip
 Verb = Literal[
-    "say", "hang_up", "transfer", "pause", "resume", "set_parameter", "send_text", "tool", "hand_to_human", "webhook"
+    "say",
+    "note",
+    "hang_up",
+    "transfer",
+    "pause",
+    "resume",
+    "set_parameter",
+    "send_text",
+    "tool",
+    "hand_to_human",
+    "webhook",
 ]
 _NEEDED: dict[str, str] = {
-    "say": "text", "set_parameter": "name", "send_text": "text", "tool": "name", "webhook": "url",
+    "say": "text", "note": "text", "set_parameter": "name", "send_text": "text", "tool": "name", "webhook": "url",
 }  # fmt: skip
 
 
 class Instruction(BaseModel):
     """One thing to do. `{{name}}` in its texts is filled from parameters, collected fields and the customer.
 
-    say and send_text take `text` (send_text `to`, else whence they come); transfer of a call takes `to`, `warm` and
+    say and send_text take `text` (send_text `to`, else whence they come); note tells the agent a `text` in its next
+    `turns`; transfer of a call takes `to`, `warm` and
     `text` for the briefing; set_parameter takes `name` and `value`; tool takes `name` and `arguments`; webhook posts
     what happened to `url`, signed; hang_up and hand_to_human take `text` as their reason.
     """
@@ -28,6 +39,7 @@ class Instruction(BaseModel):
     action: Verb
     text: str = Field(default="", max_length=4_000)
     to: str = Field(default="", max_length=320)
+    turns: int = Field(default=1, ge=1, le=20)
     warm: bool = False
     name: str = Field(default="", max_length=130)
     value: str | int | float | bool | None = None

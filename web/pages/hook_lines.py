@@ -11,6 +11,7 @@ from web.pages.form import complaints
 VERBS: tuple[str, ...] = get_args(Verb)
 EXAMPLES = (
     "say: Refunds take a week, {{name}}.",
+    "note 3: She is in a hurry.",
     "hang_up",
     "hand_to_human: She complains.",
     "transfer +12025550177 warm: She wants a refund.",
@@ -29,7 +30,8 @@ class BadLine(ValueError):
 
 def written(instruction: Instruction) -> str:
     """An instruction as its line."""
-    head = [instruction.action, instruction.name or instruction.to, "warm" if instruction.warm else ""]
+    turns = str(instruction.turns) if instruction.action == "note" and instruction.turns > 1 else ""
+    head = [instruction.action, turns, instruction.name or instruction.to, "warm" if instruction.warm else ""]
     if instruction.action == "tool":
         rest = json.dumps(instruction.arguments, ensure_ascii=False) if instruction.arguments else ""
     elif instruction.action == "set_parameter":
@@ -58,6 +60,8 @@ def _instruction(line: str) -> dict[str, Any]:
         made["to"] = " ".join(words[1:])
     elif verb in ("set_parameter", "tool"):
         made["name"] = " ".join(words[1:])
+    elif verb == "note" and len(words) == 2 and words[1].isdecimal():
+        made["turns"] = int(words[1])
     elif len(words) > 1:
         raise BadLine(f"“{line[:60]}”: write a colon behind {verb}.")
     if verb == "tool":

@@ -19,6 +19,7 @@ from hub.core.thinking import failed, is_elsewhere, ready, signing_with, thinker
 from hub.core.toolbox import Tools
 from hub.core.whose import PARTS, Part, Whose
 from hub.dialogue import team
+from hub.dialogue.notes import with_new
 from hub.dialogue.template import fill
 from hub.dialogue.turn import (
     Cue,
@@ -218,10 +219,10 @@ class LiveMind:
         return []
 
     def keep(self, turn: Turn, shown: Sequence[str]) -> None:
-        self.memory.state = turn.state
+        self.memory.state = with_new(turn.state, self.memory.state)
         self.memory.turns += 1
         self._shown = shown
-        self._kept(turn.state)
+        self._kept(self.memory.state)
 
 
 class LiveThought(Thought):

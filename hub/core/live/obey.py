@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.channel import Undeliverable
 from hub.core.write import say_in
+from hub.dialogue.notes import note
 from hub.dialogue.turn import Entry
 from hub.models import Command, Interaction
 from hub.models.interaction import FINAL
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("hub.live")
 
 LAST_WORDS_SECONDS = 20.0
-_WORDS = ("say", "whisper", "digits")
+_WORDS = ("say", "note", "whisper", "digits")
 """Commands whose arguments are said: while the recording pauses they are not kept either."""
 
 
@@ -57,6 +58,9 @@ async def _carry_out(call: "LiveCall", asked: Command) -> None:
     match verb:
         case "say":
             conversation.say(str(given["text"]))
+        case "note":
+            memory = call.mind.memory
+            memory.state = note(memory.state, str(given["text"]), int(given["turns"]))
         case "whisper":
             call.whispered.append(Entry("system", f"A colleague whispers to you: {given['text']}"))
             call.mind.memory.history.append(call.whispered[-1])
