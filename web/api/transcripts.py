@@ -183,6 +183,9 @@ class _Listener:
                 yield b": hello\n\n"
                 while True:
                     self._watch()
+                    live = (
+                        self._id in self._request.hub.context.calls
+                    )  # asked before we look: what it writes comes after
                     found, rows = await self._look()
                     if found is None or not await streams.still_welcome(self._request):
                         return
@@ -192,7 +195,7 @@ class _Listener:
                         self._seq = row.seq
                     if len(rows) == _BATCH:
                         continue
-                    if found.ended_at is not None and not self._more_to_come(found.ended_at):
+                    if found.ended_at is not None and not self._more_to_come(live, found.ended_at):
                         yield streams.event(max(self._seq, found.last_seq), "ended", _ended(found, found.ended_at))
                         return
                     async for part in self._until_news(self._patience(found)):
@@ -218,8 +221,8 @@ class _Listener:
     async def _look(self) -> tuple[Interaction | None, list[Event]]:
         request = self._request
         async with request.store.read() as db:
+            found = await interactions.interaction(db, request.workspace_id, self._id)  # first: its end is the last row
             rows = await listing.logged(db, Event, request.workspace_id, self._id, after=self._seq, limit=_BATCH)
-            found = await interactions.interaction(db, request.workspace_id, self._id)
         return found, list(rows)
 
     async def _line(self, row: Event) -> LinePublic | None:
@@ -238,11 +241,10 @@ class _Listener:
             return None
         return line_public(said)
 
-    def _more_to_come(self, ended_at: datetime) -> bool:
+    def _more_to_come(self, live: bool, ended_at: datetime) -> bool:
         """Whether what was heard of the last line may still be written down."""
         since = (self._request.clock.now() - ended_at).total_seconds()
-        open_still = bool(self._unheard) or self._id in self._request.hub.context.calls
-        return open_still and since < LAST_WORDS_SECONDS
+        return (live or bool(self._unheard)) and since < LAST_WORDS_SECONDS
 
     def _patience(self, found: Interaction) -> float:
         """How long to wait for news before looking again: not long when it ends, or when its call must be here."""
