@@ -8,6 +8,7 @@ import base64
 import contextlib
 import io
 import json
+import random
 import wave
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -22,14 +23,16 @@ from websockets.asyncio.client import connect
 from fixtures.sandbox import tones
 from hub.models import Address, AgentDefinition, Event, Interaction, Message
 from hub.models.flow import FieldSpec, Flow, Stage, Transition
+from hub.models.result import ResultField
 from hub.models.tool import Tool
+from tests.bench.processes import OUR_NUMBER
 from tests.call_world import Exchange
 from tests.team_world import kept
 from tests.test_joined import Visitor
 from tests.test_web_call import Browser, Microphone
 from tests.world import House, Records, eventually
 
-NUMBER, CHAT = "+15005569100", "oak"
+CHAT = "oak"
 WITHIN_SECONDS = 40
 
 
@@ -72,6 +75,13 @@ EXPECTED = Outcome(
 )
 
 
+RESULTS = [
+    ResultField(name="bill", required=True), ResultField(name="copy", type="boolean"),
+    ResultField(name="name", type="name"),
+]  # fmt: skip
+EVIDENCE = {"bill": "B1234", "copy": "Yes", "name": "Ana Miller"}
+"""The words that say each of the values."""
+
 # the team
 
 
@@ -80,7 +90,7 @@ def team(mind: str, ears: str, voice: str, bills_url: str) -> dict[str, Any]:
     call = {"hearing": {"engine": ears}, "speaking": {"engine": voice}, "record": False}
     maya = AgentDefinition(
         name="Maya", engine=mind, opening_message="Hello, this is Maya. How can I help?", flow=_front(), call=call,
-        prompt="You are Maya, at the front desk.",
+        prompt="You are Maya, at the front desk.", results=RESULTS,
     )  # fmt: skip
     ben = AgentDefinition(
         name="Ben", engine=mind, opening_message="Hello, I'm Ben from billing.", flow=_billing(), call=call,
@@ -181,7 +191,7 @@ async def settle_in(house: House, made: dict[str, Any]) -> None:
     """The team answers at a number for calls and texts, and at a chat that takes calls too."""
     home = house.home.workspace_id
     found = await kept(house.store, home, made)
-    places = {"sms": NUMBER, "call": NUMBER, "webchat": CHAT, "web_call": CHAT}
+    places = {"sms": OUR_NUMBER, "call": OUR_NUMBER, "webchat": CHAT, "web_call": CHAT}
     async with house.store.write() as db:
         for channel, value in places.items():
             db.add(Address(workspace_id=home, channel=channel, value=value, team_id=found.id))
@@ -271,15 +281,15 @@ def _answered(said: list[Message], line: Line) -> bool:
 class Texter:
     channel = "sms"
 
-    def __init__(self, house: House, number: str = "+12025550171") -> None:
-        self._house, self._number = house, number
+    def __init__(self, house: House, number: str = "") -> None:
+        self._house, self._number = house, number or f"+1202555{random.randrange(10_000):04}"
 
     async def begins(self) -> None:
         await self.says("Hello")
         await self._house.settled()
 
     async def says(self, text: str) -> None:
-        assert (await self._house.text(self._number, text, To=NUMBER)).status_code == 200
+        assert (await self._house.text(self._number, text, To=OUR_NUMBER)).status_code == 200
 
     async def leaves(self) -> None: ...
 
@@ -293,7 +303,8 @@ class Chatter:
     async def begins(self) -> None:
         self._visitor, _ = await arrives(self._house, self._stack)
         await self.says("Hello")
-        await self._visitor.until("message", role="agent")
+        for _ in ("its opening words", "its answer"):
+            await self._visitor.until("message", role="agent")
 
     async def says(self, text: str) -> None:
         self._number += 1
@@ -321,7 +332,7 @@ class Caller:
 
     async def begins(self) -> None:
         quiet = {"wait": "quiet", "quiet_ms": 600}
-        self._sid = await self._phones.calls_us(NUMBER, [quiet])
+        self._sid = await self._phones.calls_us(OUR_NUMBER, [quiet])
         await self._phones.until(self._sid, script="done")
 
     async def says(self, text: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from hub.dialogue.modelled import MOST_CHARACTERS, Modelled, schema_of
 from hub.dialogue.results import Extraction, Line, Story
+from hub.dialogue.taking import noted_values
 from hub.dialogue.turn import Usage
 from hub.engine import EngineFailed
 from hub.engines import extractor
@@ -96,7 +97,7 @@ async def test_of_all_recorded_conversations_the_gold_values_are_taken_with_thei
 
 
 async def test_a_model_that_lies_puts_nothing_into_the_results(openai: World) -> None:
-    """Every value of all conversations is made up, with quotes that nobody said."""
+    """Every value of all conversations is made up, with quotes that nobody said; what the agent noted stays."""
     for one in ALL:
         story = one.story()
         made_up = {"boolean": True, "integer": 987, "number": 987.5, "list": ["nonsense"], "date": "2030-01-01",
@@ -110,10 +111,13 @@ async def test_a_model_that_lies_puts_nothing_into_the_results(openai: World) ->
             for field in story.fields
         }  # fmt: skip
         found = await openai.takes(story, answer(story, **values))
-        assert found.values, one.about
-        assert not any(value.proven for value in found.values.values()), one.about
-        assert all(value.confidence <= 20 for value in found.values.values())
-        if any(field.required for field in story.fields):
+        noted = noted_values(story)
+        made_up = {name: value for name, value in found.values.items() if name not in noted}
+        assert {name: found.values[name] for name in noted} == noted, one.about
+        assert made_up, one.about
+        assert not any(value.proven for value in made_up.values()), one.about
+        assert all(value.confidence <= 20 for value in made_up.values())
+        if any(field.required and field.name not in noted for field in story.fields):
             assert found.success == "no", one.about
 
 

@@ -1,14 +1,20 @@
 """A phone call, a browser call, texts and a web chat are the same conversation: tools, a hand-over, steps, values."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import aioice.ice
+import httpx
 import pytest
 
+from hub.core.recover import sweep
 from hub.engines import ENGINES, TRANSCRIBERS, VOICES
+from hub.models import Interaction
 from tests.call_world import Exchange, exchange
 from tests.conversation_world import (
+    EVIDENCE,
     EXPECTED,
     TALK,
     Bills,
@@ -26,12 +32,16 @@ from tests.conversation_world import (
     vendor_settings,
 )
 from tests.fakes import FakeClock
+from tests.test_api_calls import program
 from tests.tone_engines import tone_engines
-from tests.world import Sandbox
+from tests.vendors_charge import charged, forget
+from tests.world import Sandbox, eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 SETS = {"stand-ins": ("script", "tones", "tones"), "vendors": ("openai", "deepgram", "elevenlabs")}
 """Engines of thought, hearing and speaking: embedded ones and stand-ins, and vendors through their SDKs."""
+MICROS_APART = 100
+"""A hundredth of a cent: the last frames of a call may be on their way when it ends."""
 PEOPLE: dict[str, Callable[[Exchange], Person]] = {
     "call": Caller,
     "web_call": lambda phones: BrowserCaller(phones.house),
@@ -70,6 +80,7 @@ async def phones(
     with tone_engines():
         vendors = vendor_settings(sandbox.url)
         async with exchange(sqlite_url, sandbox, clock, tmp_path, channels=(), **vendors) as made:
+            await forget(sandbox)
             await settle_in(made.house, team(*engines, billing.url))
             yield made
 
@@ -82,3 +93,47 @@ async def test_the_same_conversation_comes_to_the_same(phones: Exchange, billing
     told = await spoken(phones.records, interaction)
     assert [text for who, text in told if who == "customer"][-len(TALK) :] == [line.says for line in TALK]
     assert [(method, path) for method, path, _ in billing.asked] == [("GET", "/bills/B1234"), ("POST", "/copies")]
+
+    await sweep(phones.house.hub.context, phones.house.clock.now())
+    async with await program(phones.house) as api:
+        await are_proven(api, interaction)
+        await cost_what_they_should(api, interaction, phones.house.sandbox)
+
+
+async def are_proven(api: httpx.AsyncClient, interaction: Interaction) -> None:
+    """Its results, each by the words of the customer that say it."""
+    found = await read(api, interaction, "/results", lambda found: found["state"] == "ready")
+    assert found["results"] == EXPECTED.collected
+    said = {line["message_id"]: line for line in (await read(api, interaction, "/transcript"))["lines"]}
+    for one in found["values"]:
+        (words,) = one["evidence"]
+        line = said[words["message_id"]]
+        assert (line["role"], one["proven"]) == ("customer", True)
+        assert line["heard"][words["start"] : words["end"]] == words["words"] == EVIDENCE[one["name"]]
+
+
+async def cost_what_they_should(api: httpx.AsyncClient, interaction: Interaction, sandbox: Sandbox) -> None:
+    """The bill against what vendors and carrier would charge by their own logs."""
+    cost = await read(api, interaction, "/cost")
+    ours = Counter[str]()
+    for line in cost["lines"]:
+        ours[line["vendor"]] += line["cost"]["micros"]
+    theirs = await charged(sandbox, await read(api, interaction, ""), texts=1 + len(TALK))
+    assert cost["missing"] == []
+    assert {vendor: micros for vendor, micros in ours.items() if micros}.keys() == theirs.keys()
+    for vendor, micros in theirs.items():
+        assert abs(ours[vendor] - micros) < MICROS_APART, (vendor, cost["lines"])
+    assert sum(total["micros"] for total in cost["totals"]) == sum(ours.values())
+
+
+async def read(
+    api: httpx.AsyncClient, interaction: Interaction, what: str, until: Callable[[Any], bool] = bool
+) -> dict[str, Any]:
+    """What the API tells of the interaction, once it is so."""
+
+    async def now() -> Any:
+        answer = await api.get(f"/v1/interactions/{interaction.id}{what}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return dict(await eventually(now, until))

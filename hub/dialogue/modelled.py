@@ -1,7 +1,7 @@
 """Results taken by a language model, none of which is believed without the words that say it.
 
 The model answers in JSON, each value with quotes. A quote counts where it really stands in the transcript and the
-customer said it, or said yes to it; a value without one is kept aside as unproven.
+customer said it, or said yes to it. What is not proven so yields to what the agent noted, and is kept aside else.
 """
 
 import json
@@ -17,6 +17,7 @@ from hub.dialogue.model import Asked, Ended, Model, Words
 from hub.dialogue.model import Line as Told
 from hub.dialogue.reading import read
 from hub.dialogue.results import UNPROVEN, Evidence, Extraction, Line, Sentiment, Story, Success, Taken
+from hub.dialogue.taking import noted_values
 from hub.dialogue.text import fold
 from hub.dialogue.turn import Usage
 from hub.dialogue.values import FORMS, NotFitting, fitting
@@ -164,10 +165,11 @@ def _transcript(lines: Sequence[Line]) -> str:
 
 def _checked(story: Story, lines: Sequence[Line], answer: Mapping[str, Any]) -> Extraction:
     given = answer.get("values")
-    values = {}
+    values = noted_values(story)
     for field in story.fields:
         one = given.get(field.name) if isinstance(given, dict) else None
-        if isinstance(one, dict) and (taken := _taken(story, field, lines, one)) is not None:
+        taken = _taken(story, field, lines, one) if isinstance(one, dict) else None
+        if taken is not None and (taken.proven or field.name not in values):
             values[field.name] = taken
     success, why = succeeded(story, values)
     told, felt = answer.get("success"), answer.get("sentiment")

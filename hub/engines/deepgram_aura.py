@@ -68,7 +68,7 @@ class Aura:
     (true: Deepgram does not learn from it).
     """
 
-    vendor = "deepgram"
+    vendor, model = "deepgram", "aura-2"
     gives = (MULAW_8K, PCM_48K, PCM_24K, PCM_16K)
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ class Flux:
     keywords become key terms.
     """
 
-    vendor = "deepgram"
+    vendor, model = "deepgram", "flux-general"
     takes = (MULAW_8K, PCM_16K, PCM_48K, PCM_24K)
     ends_turns = True
 

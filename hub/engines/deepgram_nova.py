@@ -46,7 +46,7 @@ class Nova:
     `smart_format`, `numerals`, `profanity_filter`, `mip_opt_out`. The agent's keywords become key terms.
     """
 
-    vendor = "deepgram"
+    vendor, model = "deepgram", "nova-3"
     takes = (MULAW_8K, PCM_16K, PCM_48K, PCM_24K)
     ends_turns = True
 

@@ -19,7 +19,7 @@ QUIET_SECONDS = 1.0
 """Of silence at the beginning, which is held back until something is heard."""
 _AUDIBLE = 260  # of 32,768: -42 dBFS
 _LEAST_PER_LETTER, _MOST_PER_LETTER, _MOST_BESIDE = 0.025, 0.3, 6.0  # seconds
-_DIGIT_LETTERS = 6
+_DIGIT_LETTERS = 6  # at most; "1,000,000" has hardly more letters than digits
 _LETTER, _DIGIT = re.compile(r"[^\W\d_]"), re.compile(r"\d")
 _FILES = {b"RIFF": "a WAV file", b"ID3": "an MP3 file", b"OggS": "an Ogg file", b"fLaC": "a FLAC file"}
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b'{"', b"{'", b'[{"')
@@ -35,9 +35,9 @@ class Received:
 
     def __init__(self, vendor: str, format: Format, text: str, speed: float = 1.0) -> None:
         self._vendor, self._format = vendor, format
-        size = len(_LETTER.findall(text)) + _DIGIT_LETTERS * len(_DIGIT.findall(text))
-        self._least = format.size(size * _LEAST_PER_LETTER / speed * 1000)
-        self._most = format.size((size * _MOST_PER_LETTER / speed + _MOST_BESIDE) * 1000)
+        letters, digits = len(_LETTER.findall(text)), len(_DIGIT.findall(text))
+        self._least = format.size((letters + digits) * _LEAST_PER_LETTER / speed * 1000)
+        self._most = format.size(((letters + _DIGIT_LETTERS * digits) * _MOST_PER_LETTER / speed + _MOST_BESIDE) * 1000)
         self._width = 2 if format.codec == "pcm16" else 1
         self._odd = self._quiet = b""
         self._size, self._waited = 0, 0.0
