@@ -172,6 +172,7 @@ def test_the_thread_stays_where_one_reads(desk: Desk, window: Window) -> None:
         desk.texts("+12025550101", f"line {number}\n" * 3)
     page = window()
     open_thread(page, it)
+    expect(page.locator("#items .bubble-text").last).to_be_in_viewport()
     page.evaluate("document.getElementById('thread-scroll').scrollTop = 100")
     desk.texts("+12025550101", "the last word")
     expect(page.locator("#thread-pill")).to_be_visible()
