@@ -1,6 +1,7 @@
 """Text at speed: how soon a webhook is acknowledged, how soon its answer is at the carrier, and that none is lost.
 
-Run it with `make bench`. The hub, the carrier and this generator are processes of their own.
+Run it with `make bench-text`. The hub, the carrier and this generator are processes of their own. The embedded brain
+answers, and in the end a model without latency of its own, through OpenAI's SDK.
 """
 
 import argparse
@@ -80,6 +81,17 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
 
+def replied(run: World, rate: int, seconds: int, first: int, before: int) -> dict[str, Any]:
+    """How soon answers are at the carrier at a calm rate; `before` so many people have got one already."""
+    calm = asyncio.run(offer(f"http://127.0.0.1:{run.hub_port}", rate, seconds, first))
+    arrived = replies(run, len(calm) + before, 20)
+    delays = [(arrived[who] - sent) * 1000 for who, (sent, _, _) in calm.items() if who in arrived]
+    return {
+        "rate": rate, "seconds": seconds, "requests": len(calm), "answered": len(delays),
+        "p50_ms": round(statistics.median(delays), 1), "p99_ms": round(percentile(delays, 0.99), 1),
+    }  # fmt: skip
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, default=100)
@@ -93,12 +105,11 @@ def main() -> int:
         asyncio.run(workspace(run.environment))
         hub = run.hub()
         asyncio.run(offer(hub.url, 5, 2, 9_000_000))
-        calm = asyncio.run(offer(hub.url, given.calm_rate, given.calm_seconds, 1_000_000))
-        arrived = replies(run, len(calm) + 10, 20)
-        delays = [(arrived[who] - sent) * 1000 for who, (sent, _, _) in calm.items() if who in arrived]
+        calm = replied(run, given.calm_rate, given.calm_seconds, 1_000_000, 10)
         used = cpu_seconds(hub.process.pid)
         full = asyncio.run(offer(hub.url, given.rate, given.seconds, 2_000_000))
-        answered = replies(run, len(full) + len(calm) + 10, 120)
+        so_far = len(full) + calm["requests"] + 10
+        answered = replies(run, so_far, 120)
         used = cpu_seconds(hub.process.pid) - used
         acks = [took * 1000 for _, took, _ in full.values()]
         report: dict[str, Any] = {
@@ -110,15 +121,17 @@ def main() -> int:
                 "hub_cpu_ms_per_message": round(used * 1000 / len(full), 1),
                 "unanswered": sum(who not in answered for who in full),
             },
-            "reply": {
-                "rate": given.calm_rate, "seconds": given.calm_seconds, "requests": len(calm), "answered": len(delays),
-                "p50_ms": round(statistics.median(delays), 1), "p99_ms": round(percentile(delays, 0.99), 1),
-            },
+            "reply": calm,
         }  # fmt: skip
         if not given.database_url:
             with sqlite3.connect(Path(folder) / "hub.db") as db:
                 report["stored"] = db.execute("SELECT count(*) FROM message WHERE role = 'customer'").fetchone()[0]
                 report["sent_to"] = db.execute("SELECT count(DISTINCT recipient) FROM outbox_entry").fetchone()[0]
+        hub.stop()
+        hub = run.hub(OPENAI_API_KEY="bench", OPENAI_BASE_URL=f"{run.sandbox.url}/openai/v1")
+        asyncio.run(offer(hub.url, 5, 2, 8_000_000))
+        report["reply_of_a_model"] = replied(run, given.calm_rate, given.calm_seconds, 3_000_000, so_far + 10)
+        report["reply_of_a_model"]["asked"] = len(run.control("GET", "/control/engines/openai")["asked"])
         print(json.dumps(report, indent=2))
     return 0
 
