@@ -20,7 +20,7 @@ run: $(READY) ## Set up and start the demo (PORT=8000)
 test: $(READY) browser ## Set up and run all tests
 	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile -m "not real_time" \
 		|| $(BIN)/python -m pytest --last-failed -m "not real_time"
-	$(BIN)/python -m pytest -m real_time || $(BIN)/python -m pytest --last-failed -m real_time
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m real_time || $(BIN)/python -m pytest --last-failed -m real_time
 
 check: lint test ## What CI runs: style, types, import contracts, tests
 

@@ -26,7 +26,7 @@ REAL_TIME = (
     "test_browser_calls", "test_calls_", "test_embedded_", "test_operator_", "test_playground", "test_sandbox_voice",
     "test_same_conversation", "test_voice_loop", "test_web_call",
 )  # fmt: skip
-"""Files of tests in which people speak; they run after all others, one at a time."""
+"""Files of tests in which people speak; they run after all others, two files at a time."""
 IGNORED = (
     "BasicAuth:DeprecationWarning",  # how the Twilio SDK uses aiohttp
     "The 'auth' parameter:DeprecationWarning",
@@ -50,7 +50,7 @@ def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_loopback_only)
-    config.addinivalue_line("markers", "real_time: takes the time of its sound, and wants the machine for itself")
+    config.addinivalue_line("markers", "real_time: takes the time of its sound, and wants a core for itself")
     for ignored in IGNORED:
         config.addinivalue_line("filterwarnings", f"ignore:{ignored}")
 

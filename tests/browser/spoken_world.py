@@ -108,12 +108,13 @@ class Demo:
         return found
 
     def changes(self, name: str, **call: Any) -> None:
-        """Other settings of sound for this agent."""
+        """Other settings of sound for this agent; what was drafted before is gone."""
 
         async def change() -> None:
             async with self.hub.context.store.write() as db:
                 agent = (await db.exec(select(Agent).where(Agent.name == name))).one()
                 agent.definition = {**agent.definition, "call": {**agent.definition.get("call", {}), **call}}
+                agent.draft = None
 
         self.run(change())
 

@@ -111,7 +111,7 @@ async def _enter(socket: Handshake, interaction_id: UUID, heard: bool) -> None:
         await door.close(ENDED if interaction is not None and interaction.ended_at else NOT_HERE)
         return
     line = OperatorLine(door)
-    being = live.join(socket.user.user, line) if heard else line.gone()
+    being = live.people.join(socket.user.user, line) if heard else line.gone()
     await _be_in(socket, live, line, door, being)
 
 

@@ -14,39 +14,37 @@ from hub import ownership
 from hub.channel import Line, Undeliverable
 from hub.core.context import Context
 from hub.core.known import HISTORY
+from hub.core.live.decided import carry_out
 from hub.core.live.engines import Engines
 from hub.core.live.lost import COMES_BACK_WITHIN, TRANSFER_LASTS
 from hub.core.live.mind import LiveMind, Memory, remembered
 from hub.core.live.obey import obey
+from hub.core.live.people import People
 from hub.core.live.taping import Tape, since
-from hub.core.live.warm import GUEST, Warm
-from hub.core.live.withheld import KEY
+from hub.core.live.warm import Warm
 from hub.core.live.writer import Writer
 from hub.core.switching import SWITCHED, mode_of
 from hub.core.whose import Part, Whose, vendor_of
 from hub.core.write import finish
 from hub.dialogue.team import colleagues
 from hub.dialogue.template import filled_in
-from hub.dialogue.turn import Cue, Entry, HandOver, HandToHuman, Piece, Press, SetParameters, Transfer
+from hub.dialogue.turn import Cue, Entry, Piece
 from hub.feed import TICK_SECONDS
-from hub.models import Interaction, User
+from hub.models import Interaction
 from hub.models.interaction import FINAL
 from hub.models.voice import Call
 from hub.store import calls, interactions
 from hub.voice.chain import Chain
 from hub.voice.converse import Conversation
-from hub.voice.hearing import CustomerTurn, Hearing, OpenEars
+from hub.voice.hearing import OpenEars
 from hub.voice.hold import hold_sound
 from hub.voice.mind import Mind
-from hub.voice.room import Room
 from hub.voice.speech import Format
 from hub.voice.synthesis import OpenMouth
 
 log = logging.getLogger("hub.live")
 
 HOLD_SECONDS = 20.0
-OPERATOR_MISSED_SECONDS, OPERATOR_AWAY_SECONDS = 5.0, 60.0
-"""Without the operator's sound and words for so long, the customer hears that the line is alive, and waits again."""
 MOVED = "moved"
 ENDED_WITHIN_SECONDS = 2.0
 
@@ -74,14 +72,15 @@ class LiveCall:
         self.obeyed: dict[UUID, str] = {}
         self.fenced = self.transferring = self.ended = False
         self.warm: Warm | None = None
-        self._unwritten: set[object] = set()
+        self.unwritten: set[object] = set()
         self.format = Format(line.codec, line.rate)
         self.tape = Tape(hub, interaction, self.format) if self.settings.record else None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fault = ""
         language = str(interaction.agent.get("language", "en-US"))
-        self.engines = self._engines_of(memory)
-        ears, mouths = self._chains()
+        self.engines = self.engines_of(memory)
+        ears, mouths = self.chains()
+        self.people = People(self)
         self.conversation = Conversation(
             line,
             settings=self.settings,
@@ -95,14 +94,14 @@ class LiveCall:
             from_ms=since(interaction.answered_at, hub.clock.now()),
         )
 
-    def _engines_of(self, memory: Memory) -> Engines:
+    def engines_of(self, memory: Memory) -> Engines:
         self.whose = Whose(self.hub.accounts, self.workspace_id, memory.agent)
         topics = [*memory.topics, *(phrase for one in colleagues(memory.team, memory.member) for phrase in one.phrases)]
         return Engines(
             self.settings, memory.agent, self.format, topics, self.whose, memory.accounts, self.writer.meter
         )  # fmt: skip
 
-    def _chains(self) -> tuple[Chain[OpenEars], Chain[OpenMouth]]:
+    def chains(self) -> tuple[Chain[OpenEars], Chain[OpenMouth]]:
         """Their ears and their voice, not opened yet."""
         engines, failed, whose = self.engines, self._engine_failed, self.whose
         ears = Chain("ears", engines.ears_names, engines.ears, partial(failed, "ears"), whose.breaker("ears"))
@@ -114,6 +113,10 @@ class LiveCall:
         why = self.whose.failed(part, vendor, why)
         log.warning("call %s: engine %s %s", self.id, name, why)
         self.writer.happened("engine.failed", kind=part, engine=name, vendor=vendor, why=why[:300])
+
+    def _decide(self, piece: Piece) -> None:
+        """The agent has decided this."""
+        carry_out(self, piece)
 
     # the call
 
@@ -128,9 +131,9 @@ class LiveCall:
                 self.conversation.silent = True
                 cue = None
             if self.owner == "queue":
-                self.conversation.spawn(self._hold())
+                self.conversation.spawn(self.hold())
             if self.owner == "operator":
-                self.conversation.spawn(self._while_operator_is_there())
+                self.conversation.spawn(self.people.while_operator_is_there())
             reason = await self.conversation.run(cue, self.resumed)
         except Exception:
             log.exception("the call of interaction %s failed", self.id)
@@ -225,7 +228,7 @@ class LiveCall:
         if mode_of(interaction.agent) != mode_of(self.mind.memory.agent):
             self.mind.use({**self.mind.memory.agent, **{key: interaction.agent[key] for key in SWITCHED}})
         changed = (interaction.owner, interaction.operator_id) != (self.owner, self.operator_id)
-        if changed and not self._unwritten:
+        if changed and not self.unwritten:
             await self._owner_changed(interaction)
         for one in asked:
             await asyncio.shield(self.hub.spawn(obey(self, one)))  # a transfer ends the line, and us, before it is done
@@ -273,7 +276,7 @@ class LiveCall:
             if self.settings.transfer_message:
                 self.conversation.say(self.settings.transfer_message)
             if self.owner != "queue":  # else they hold already
-                await self._hold()
+                await self.hold()
 
     async def machine(self, greeting_over: bool) -> None:
         """An answering machine took the call."""
@@ -303,35 +306,13 @@ class LiveCall:
             self.conversation.room.speaker(str(self.operator_id) if self.owner == "operator" else None)
         await self.conversation.be_silent(silent or self.paused)
         if self.owner == "queue":
-            self.conversation.spawn(self._hold())
+            self.conversation.spawn(self.hold())
         if self.owner == "operator":
-            self.conversation.spawn(self._while_operator_is_there())
+            self.conversation.spawn(self.people.while_operator_is_there())
         if not silent:
             await self.remember_what_was_said()
         if not silent and not self.paused:
             self.conversation.answers.ask("handed_back")
-
-    async def _while_operator_is_there(self) -> None:
-        """An operator who took over and is gone, or never came by sound, leaves nobody in silence for long."""
-        operator_id, seen_at = self.operator_id, self.conversation.now
-        while self.owner == "operator" and self.operator_id == operator_id and not self.conversation.over:
-            await asyncio.sleep(1)
-            room, speaking = self.conversation.room, self.conversation.speaking
-            there = room is not None and any(guest.speaks for guest in room.guests.values())
-            if there or speaking.busy:
-                seen_at = self.conversation.now
-            away = self.conversation.now - seen_at
-            if away >= OPERATOR_AWAY_SECONDS:
-                self.writer.put(self._operator_gone)
-                return
-            if away >= OPERATOR_MISSED_SECONDS and not speaking.sounding:
-                await self.conversation.sound(hold_sound(self.format))
-
-    def _operator_gone(self, db: Any, interaction: Interaction) -> None:
-        """They wait for a person again."""
-        if interaction.owner == "operator" and interaction.operator_id == self.operator_id:
-            ownership.queue(db, interaction, "The operator is not on the call any more.", self.hub.clock.now())
-            calls.call_hint(db, interaction.id)
 
     async def remember_what_was_said(self) -> None:
         """The agent goes on knowing what was said while it was silent."""
@@ -377,10 +358,10 @@ class LiveCall:
         """Somebody else has the customer, unless a colleague was quicker; so here at once, and written down."""
         before, this = (self.owner, self.operator_id), object()
         self.owner, self.operator_id = owner, None
-        self._unwritten.add(this)  # until it is, what is written says otherwise
+        self.unwritten.add(this)  # until it is, what is written says otherwise
 
         def entry(db: AsyncSession, interaction: Interaction) -> None:
-            self._unwritten.discard(this)
+            self.unwritten.discard(this)
             if (interaction.owner, interaction.operator_id) == before:
                 change(db, interaction)
 
@@ -401,108 +382,7 @@ class LiveCall:
     def show_standing(self) -> None:
         self.writer.happened("standing", **self.standing())
 
-    async def join(self, operator: User, line: Line) -> None:
-        """An operator's browser is in the call until it goes: it hears everything, and speaks after a take-over."""
-        self.writer.happened("call.joined", operator_id=str(operator.id), operator=operator.name)
-        mine = self.owner == "operator" and self.operator_id == operator.id
-        try:
-            await self.room().join(str(operator.id), operator.name, line, speaks=mine)
-        finally:
-            self.writer.happened("call.left", operator_id=str(operator.id), operator=operator.name)
-            self.leave_room()
-
-    def room(self) -> Room:
-        """Where all who are in the call beside the customer and the agent meet."""
-        conversation = self.conversation
-        if conversation.room is None:
-            conversation.room = Room(
-                self.line, conversation.ledger, conversation.record, self._operator_ears, self._operator_said,
-                lambda spoken, turns: Hearing(spoken, conversation.turns, turns),
-            )  # fmt: skip
-        return conversation.room
-
-    def leave_room(self) -> None:
-        """There is none while nobody is in it."""
-        if self.conversation.room is not None and not self.conversation.room.guests:
-            self.conversation.room = None
-
-    async def _operator_ears(self, format: Format) -> OpenEars:
-        return await self.engines.ears(self.engines.ears_names[0], format)
-
-    def _operator_said(self, operator_id: str, turn: CustomerTurn) -> None:
-        ms, operator = self.conversation.speaking.ms, None if operator_id == GUEST else UUID(operator_id)
-        self.writer.operator_said(operator, turn.text, ms(turn.began_at), ms(turn.ended_at))
-
-    def _decide(self, piece: Piece) -> None:
-        if isinstance(piece, HandOver):
-            self._hand_over(piece)
-            return
-        if isinstance(piece, Press):
-            self.conversation.spawn(self._press(piece.digits))
-            return
-        if isinstance(piece, Transfer):
-            self.conversation.spawn(self._connect(piece.to or self.settings.transfer_to))
-            return
-        if isinstance(piece, SetParameters):
-            self.mind.memory.parameters = {**self.mind.memory.parameters, **piece.values}
-        self.writer.decided(piece)
-        if isinstance(piece, HandToHuman):
-            self._unwritten.add(piece)  # until that is, what is written says otherwise
-            self.writer.put(lambda db, interaction: self._unwritten.discard(piece))
-            self.conversation.spawn(self._to_a_person())
-
-    def _hand_over(self, over: HandOver) -> None:
-        """A colleague of the team goes on, with their own engines, from the next word on."""
-        self.mind.pass_on(over)
-        memory = self.mind.memory
-        self.settings, self.agent_name = Call(**memory.agent.get("call", {})), str(memory.agent.get("name", ""))
-        self.engines = self._engines_of(memory)
-        self.writer.handed_over(over, memory.state, self.agent_name)
-        language = str(memory.agent.get("language", "en-US"))
-        self.conversation.hand_to(self.settings, language, *self._chains())
-
-    async def _press(self, digits: str) -> None:
-        """Keys that the agent presses."""
-        fault = ""
-        try:
-            await self.line.send_digits(digits)
-        except Undeliverable as error:
-            fault = error.words
-        kept = KEY * len(digits) if self.writer.withheld.on else digits
-        self.writer.happened("call.pressed", digits=kept, by=self.agent_name, fault=fault)
-
-    async def _connect(self, number: str) -> None:
-        """Transfer as the agent decided. Where that cannot be, the customer hears so and the agent goes on."""
-        try:
-            if not number:
-                raise Undeliverable("The agent has no number to transfer to, and none was given.")
-            await self.transfer(number)
-        except Exception as error:
-            if not isinstance(error, Undeliverable):
-                log.exception("the transfer of call %s failed", self.id)
-            words = error.words if isinstance(error, Undeliverable) else f"It failed: {error}"
-            self.writer.happened("call.transfer_failed", words=words)
-            self.conversation.say(self.settings.transfer_failed_message)
-
-    async def _to_a_person(self) -> None:
-        """Connect them with a number, where the agent has one and the line can; else they wait in the queue."""
-        self.owner = "queue"
-        self.show_standing()
-        await self.conversation.hush()
-        if self.settings.transfer_to:
-            try:
-                if not self.settings.transfer_warm:
-                    await self.transfer(self.settings.transfer_to)
-                    return
-                await self.transfer_warm(self.settings.transfer_to, by=self.agent_name, by_agent=True)
-            except Undeliverable as error:
-                self.writer.happened("call.transfer_failed", words=error.words)
-            except Exception as error:
-                log.exception("the transfer of call %s failed", self.id)
-                self.writer.happened("call.transfer_failed", words=f"It failed: {error}")
-        await self._hold()
-
-    async def _hold(self) -> None:
+    async def hold(self) -> None:
         """Let them hear that the line is alive, and tell them now and then that somebody will come."""
         conversation, told_at = self.conversation, self.conversation.now
         while self.on_hold and not conversation.over:

@@ -203,13 +203,13 @@ class Warm:
         await call.conversation.speaking.silence()
         await call.conversation.be_silent(True)
         call.writer.happened("call.joined", operator=self.to, leg_id=str(self.leg_id))
-        room = call.room()
+        room = call.people.room()
         room.speaker(None)
         try:
             await room.join(GUEST, self.to, leg.bridge, speaks=True)
         finally:
             call.writer.happened("call.left", operator=self.to, leg_id=str(self.leg_id))
-            call.leave_room()
+            call.people.leave_room()
 
     async def _back(self, words: str) -> None:
         """The customer is with whom they were before: after a talk or the agent's own transfer, with the agent."""
