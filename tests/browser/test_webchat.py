@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, WebSocketRoute, expect, sync_playwright
 from sqlmodel import col, select
 
 from hub.core import chatting
@@ -327,6 +327,20 @@ def test_a_picture_is_dropped_in_sent_and_shown(site: Site, context: BrowserCont
     page.set_input_files("#pick", {"name": "page.html", "mimeType": "text/html", "buffer": b"<script>"})
     expect(page.locator("#notice")).to_contain_text("cannot be sent here")
     assert faults == []
+
+
+def test_a_file_picked_before_the_connection_stands_waits_for_it(site: Site, context: BrowserContext) -> None:
+    page = context.new_page()
+    held: list[WebSocketRoute] = []
+    page.route_web_socket("**/hooks/webchat/live", lambda socket: held.append(socket))  # with nobody for now
+    page.goto(f"{site.url}/chat/shop")
+    page.set_input_files("#pick", {"name": "sofa.png", "mimeType": "image/png", "buffer": PNG})
+    expect(page.locator(".attached")).to_contain_text("sofa.png")
+    expect(page.locator("#notice")).to_be_empty()
+    page.route_web_socket("**/hooks/webchat/live", lambda socket: socket.connect_to_server())
+    for socket in held:
+        socket.close()
+    expect(page.locator(".attached[data-done]")).to_contain_text("sofa.png")
 
 
 def test_an_operator_is_seen_writing_and_having_read(site: Site, context: BrowserContext) -> None:

@@ -167,6 +167,7 @@ const take = {
     if (frame.name && !frame.started) answering({ owner: "ai", name: frame.name });
     if (!frame.started) greet();
     showDial();
+    attachments.known();
     flush();
   },
 

@@ -47,12 +47,22 @@ class Attachments {
     away.addEventListener("click", () => this.drop(item));
     row.append(element("span", "attached-name", item.name), element("small", "", sizeOf(item.size)), bar, away);
     item.row = row;
+    item.begin = () => this.begin(item, file, bar);
     this.items.push(item);
     this.box.append(row);
+    if (this.token()) item.begin();
+  }
+
+  /* Who has just come has a token only now. */
+  known() {
+    for (const item of this.items) if (!item.request) item.begin();
+  }
+
+  begin(item, file, bar) {
     const request = new XMLHttpRequest();
     item.request = request;
     request.open("POST", `/chat/${encodeURIComponent(this.widget)}/files?name=${encodeURIComponent(item.name)}`);
-    request.setRequestHeader("X-Visitor-Token", this.token() || "");
+    request.setRequestHeader("X-Visitor-Token", this.token());
     request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) bar.value = event.loaded / event.total;
@@ -85,7 +95,7 @@ class Attachments {
   }
 
   drop(item) {
-    item.request.abort();
+    item.request?.abort();
     item.row.remove();
     this.items = this.items.filter((other) => other !== item);
     this.changed();
