@@ -466,7 +466,9 @@ async def test_with_the_database_down_the_caller_is_told_to_wait_and_then_talked
         call = await phones.until(sid, event="verb")
         assert next(event["verb"] for event in call["events"] if event["event"] == "verb") == "Say"
     call = await phones.over(sid, 30)
-    assert [one["status"] for one in call["events"] if one["event"] == "webhook"] == [200] * 3
+    answered = [one["status"] for one in call["events"] if one["event"] == "webhook"]
+    assert answered[:3] == [200] * 3
+    assert set(answered[3:]) <= {204}, "the report of its end may have come already"
     assert "hello.you said at last..goodbye." in await phones.heard_words(sid)
     assert (await phones.ended(sid)).status == "completed"
 
