@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from tests.bench.processes import OUR_NUMBER
 from tests.fakes import FakeClock, until
 from tests.lines import TextLine
 from tests.model_world import Vendor, vendor
-from tests.world import HOURS, QUESTION, Core, bus, core, eventually, furnish
+from tests.world import HOURS, QUESTION, Core, Home, bus, core, eventually, furnish
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 ANA = "+12025550101"
@@ -53,6 +53,7 @@ class Phone:
 
     made: Core
     model: Vendor
+    home: Home
 
     async def calls(self) -> TextLine:
         line = TextLine()
@@ -77,15 +78,18 @@ class Phone:
 
 
 @contextlib.asynccontextmanager
-async def a_phone(store: Store, clock: FakeClock, folder: Path, **agent: Any) -> AsyncIterator[Phone]:
+async def a_phone(
+    store: Store, clock: FakeClock, folder: Path, *, channels: Sequence[str] = ("call",), **agent: Any
+) -> AsyncIterator[Phone]:  # fmt: skip
+    """Its people and its agent speak text; the rest of the agent is given."""
     BREAKER.worked("mind:openai")
     definition = AgentDefinition(**{"name": "Maya", "opening_message": "Hello.", "call": CALL, **agent})
-    await furnish(store, definition=definition, channels=["call"])
-    async with vendor() as model, core(store, clock, "call") as made:
+    home = await furnish(store, definition=definition, channels=channels)
+    async with vendor() as model, core(store, clock, *channels) as made:
         made.channels["call"].limits = Call.limits
         made.context.data_dir, made.context.accounts = folder, Accounts({"openai": model.account})
         try:
-            yield Phone(made, model)
+            yield Phone(made, model, home)
         finally:
             for live in list(made.context.calls.values()):
                 live.conversation.end("api_hangup")

@@ -1,10 +1,7 @@
 """Calls thought by a model through its SDK, one with each fault of the sandbox's: nobody sits in silence."""
 
-import asyncio
-import contextlib
-import itertools
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +12,10 @@ from hub.engines import ENGINES
 from hub.models import Interaction
 from tests.call_world import Exchange, Script, agent, exchange, says, spelled
 from tests.fakes import FakeClock
-from tests.test_calls_faults import MOST_SECONDS, QUIET, SOUND, USUALLY_SECONDS, Silence, silences
+from tests.test_calls_faults import QUIET, SOUND, Silence, each_by_itself, silences, some_at_once, soon_enough
 from tests.world import Sandbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
-AT_ONCE = 8
 MOST_ASKED = 12
 """Requests of one call to a model that fails: six rounds of functions that are not there, in each of its two turns."""
 HARMLESS = ("content_filter", "length", "refusal", "bad_arguments", "unknown_tool", "drip", "no_usage", "no_choices")
@@ -43,18 +39,6 @@ async def phones(sqlite_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: 
     await sandbox.ask("DELETE", "/control/engines/openai")
 
 
-@contextlib.contextmanager
-def each_by_itself() -> Iterator[dict[str, str]]:
-    """A name of its own for the engine of each call, so that one call's failures close it for no other."""
-    names = {fault: f"openai-{fault}" for fault in FAULTS}
-    ENGINES.update(dict.fromkeys(names.values(), ENGINES["openai"]))
-    try:
-        yield names
-    finally:
-        for name in names.values():
-            del ENGINES[name]
-
-
 async def _one(phones: Exchange, engine: str, fault: str) -> tuple[list[Silence], str, Interaction]:
     """A call whose model is known by the name of its fault."""
     body = {"fault": {"name": fault, "stage": f"model-{fault}", "after": 1}}
@@ -71,22 +55,12 @@ async def _one(phones: Exchange, engine: str, fault: str) -> tuple[list[Silence]
 
 
 async def test_nobody_sits_in_silence_whatever_the_model_does(phones: Exchange) -> None:
-    with each_by_itself() as engines:
-        places = asyncio.Semaphore(AT_ONCE)
-
-        async def in_turn(fault: str) -> tuple[list[Silence], str, Interaction]:
-            async with places:
-                return await _one(phones, engines[fault], fault)
-
-        calls = await asyncio.gather(*map(in_turn, engines))
+    with each_by_itself(ENGINES, "openai", FAULTS) as engines:
+        calls = await some_at_once(lambda fault: _one(phones, engines[fault], fault), engines)
         await phones.quiet()
         failed = await phones.records.events("engine.failed")
     asked = (await phones.carrier.get("/control/engines/openai")).json()["asked"]
-    found = sorted(itertools.chain(*(silent for silent, _, _ in calls)), key=lambda silence: -silence.seconds)
-    told = "\n".join(map(str, found[:12]))
-    print(f"{len(found)} waits; the longest:\n{told}")
-    assert found[0].seconds <= MOST_SECONDS, told
-    assert found[len(found) // 100].seconds <= USUALLY_SECONDS, told
+    soon_enough([silence for silences, _, _ in calls for silence in silences])
     for fault, (_, heard, interaction) in zip(engines, calls, strict=True):
         assert interaction.status == "completed", (fault, interaction.failure_reason)
         said = [text for role, text in await phones.transcript(interaction.id) if role == "agent"]

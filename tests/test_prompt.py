@@ -119,6 +119,8 @@ def test_what_is_noted_while_a_turn_lasts_is_told_in_the_next() -> None:
     fade(turned)
     assert current(with_new(turned, kept)) == ["She is in a hurry."]
     assert current(with_new(with_new(turned, kept), kept)) == ["She is in a hurry."]
+    once = note({}, "Speak slowly.", turns=3)
+    assert current(with_new(once, note(once, "Speak slowly."))) == ["Speak slowly."]
 
 
 def test_a_note_is_told_to_the_model() -> None:

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 KEY, NEXT = KEYS = "notes", "next_note"
-MOST, LONGEST, MOST_TURNS = 10, 500, 20
+MOST, LONGEST = 10, 500
 
 
 def note(state: Mapping[str, Any], text: str, turns: int = 1) -> dict[str, Any]:
     """The state in which the agent is told this in its next turns."""
     number = _next(state)
     kept = [one for one in _notes(state) if one["text"] != text]
-    made = {"number": number, "text": text[:LONGEST], "turns": min(max(turns, 1), MOST_TURNS)}
+    made = {"number": number, "text": text[:LONGEST], "turns": max(turns, 1)}
     return {**state, KEY: [*kept, made][-MOST:], NEXT: number + 1}
 
 
@@ -31,10 +31,11 @@ def fade(state: dict[str, Any]) -> None:
 
 def with_new(state: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
     """The state a turn ends with, and what was noted while it lasted: that is in the `kept` one."""
-    new = [one for one in _notes(kept) if one["number"] >= _next(state)]
-    if not new:
-        return dict(state)
-    return {**state, KEY: [*_notes(state), *new][-MOST:], NEXT: _next(kept)}
+    seen, made = _next(state), dict(state)
+    for one in _notes(kept):
+        if one["number"] >= seen:
+            made = note(made, one["text"], one["turns"])
+    return made
 
 
 def _next(state: Mapping[str, Any]) -> int:

@@ -9,18 +9,9 @@ On = Literal[
     "field.collected", "digits", "voicemail", "ended",
 ]  # fmt: skip
 Verb = Literal[
-    "say",
-    "note",
-    "hang_up",
-    "transfer",
-    "pause",
-    "resume",
-    "set_parameter",
-    "send_text",
-    "tool",
-    "hand_to_human",
+    "say", "note", "hang_up", "transfer", "pause", "resume", "set_parameter", "send_text", "tool", "hand_to_human",
     "webhook",
-]
+]  # fmt: skip
 _NEEDED: dict[str, str] = {
     "say": "text", "note": "text", "set_parameter": "name", "send_text": "text", "tool": "name", "webhook": "url",
 }  # fmt: skip
@@ -30,9 +21,9 @@ class Instruction(BaseModel):
     """One thing to do. `{{name}}` in its texts is filled from parameters, collected fields and the customer.
 
     say and send_text take `text` (send_text `to`, else whence they come); note tells the agent a `text` in its next
-    `turns`; transfer of a call takes `to`, `warm` and
-    `text` for the briefing; set_parameter takes `name` and `value`; tool takes `name` and `arguments`; webhook posts
-    what happened to `url`, signed; hang_up and hand_to_human take `text` as their reason.
+    `turns`; transfer of a call takes `to`, `warm` and `text` for the briefing; set_parameter takes `name` and `value`;
+    tool takes `name` and `arguments`; webhook posts what happened to `url`, signed; hang_up and hand_to_human take
+    `text` as their reason.
     """
 
     model_config = ConfigDict(extra="forbid")

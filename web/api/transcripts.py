@@ -183,9 +183,8 @@ class _Listener:
                 yield b": hello\n\n"
                 while True:
                     self._watch()
-                    live = (
-                        self._id in self._request.hub.context.calls
-                    )  # asked before we look: what it writes comes after
+                    # Asked before we look: what the call still writes comes after.
+                    live = self._id in self._request.hub.context.calls
                     found, rows = await self._look()
                     if found is None or not await streams.still_welcome(self._request):
                         return
