@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import secrets
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -39,6 +40,8 @@ from web.templating import HERE, environment
 from web.webchat import WEBCHAT
 
 MOST_BODY_BYTES = 2_000_000
+TURN_SECONDS = 0.001
+"""So long may a thread that imports or computes keep the event loop waiting for its turn. Python's default is 5 ms."""
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
@@ -125,6 +128,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
 def _running(settings: Settings, context: Context) -> Callable[[Litestar], Any]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        sys.setswitchinterval(TURN_SECONDS)
         await context.store.bus.start()
         context.spawn(_warm_up(context))
         try:

@@ -23,6 +23,7 @@ from hub.engines import UnknownEngine, brain, choice
 log = logging.getLogger("hub.thinking")
 
 _WORDS = 300
+_loaded: set[str] = set()
 
 
 def thinkers(agent: Mapping[str, Any], accounts: Mapping[str, Account]) -> list[str]:
@@ -39,9 +40,17 @@ async def thinker(hub: Context, whose: Whose, name: str, turn: Turn) -> Brain:
     """The one of this name, and in the turn the account that it needs. Raises `EngineFailed`, `UnknownEngine`."""
     if name == responder.NAME:
         return responder.Responder(hub.outside, await signing_with(hub, whose.workspace_id, turn.agent))
-    engine = brain(name)
+    engine = await loaded(name)
     turn.account = await whose.of("mind", engine.vendor)
     return engine
+
+
+async def loaded(name: str) -> Brain:
+    """The engine of this name. Its library is imported in a thread, the first time. Raises `UnknownEngine`."""
+    if name not in _loaded:
+        await asyncio.to_thread(brain, name)
+        _loaded.add(name)
+    return brain(name)
 
 
 async def signing_with(hub: Context, workspace_id: UUID, agent: Mapping[str, Any]) -> tuple[str, ...]:
@@ -78,7 +87,7 @@ def worked(whose: Whose, name: str) -> None:
 
 async def warm_up(hub: Context) -> None:
     """Load what agents think with that name no engine: the first message should not wait for that."""
-    await asyncio.to_thread(brain, choice.minds({}, hub.accounts.ours)[0])
+    await loaded(choice.minds({}, hub.accounts.ours)[0])
 
 
 async def think(hub: Context, workspace_id: UUID, turn: Turn, tools: Toolbox) -> list[Piece]:

@@ -81,6 +81,9 @@ class Aura:
         asked = request(format, language, Options(deepgram.VENDOR, options))
         return AuraMouth(await self._clients.of(account), format, asked)
 
+    async def load(self, account: Account) -> None:
+        await self._clients.of(account)
+
     async def voices(self, account: Account) -> Sequence[NamedVoice]:
         """The voices there are, at most 1,000. Raises `EngineFailed`."""
         client = await self._clients.of(account)

@@ -82,6 +82,9 @@ class ElevenLabs:
         asked = request(format, language, Options(VENDOR, options))
         return ElevenLabsMouth(await self._clients.of(account), format, asked)
 
+    async def load(self, account: Account) -> None:
+        await self._clients.of(account)
+
     async def voices(self, account: Account) -> Sequence[NamedVoice]:
         """The voices of the account, at most 1,000. Raises `EngineFailed`."""
         client = await self._clients.of(account)

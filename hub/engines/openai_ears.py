@@ -52,6 +52,9 @@ class OpenAITranscriber:
             asked["prompt"] = prompt
         return OpenAIEars(await CLIENTS.of(account), format, asked)
 
+    async def load(self, account: Account) -> None:
+        await CLIENTS.of(account)
+
 
 class OpenAIEars:
     """One call's transcriber."""

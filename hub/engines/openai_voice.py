@@ -49,6 +49,9 @@ class OpenAIVoice:
             asked["instructions"] = instructions
         return OpenAIMouth(await CLIENTS.of(account), asked)
 
+    async def load(self, account: Account) -> None:
+        await CLIENTS.of(account)
+
     async def voices(self, account: Account) -> Sequence[NamedVoice]:
         """Those of the vendor's guide; it has no list of them to ask for."""
         return [NamedVoice(name, name.title(), gender=gender) for name, gender in _VOICES]

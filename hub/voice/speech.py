@@ -129,6 +129,15 @@ class Transcriber(Protocol):
         ...
 
 
+@runtime_checkable
+class Library(Protocol):
+    """An engine of hearing or speaking whose library takes seconds to import, once in a process."""
+
+    async def load(self, account: Account) -> None:
+        """Have it imported and a client for this account at hand. Connects with nobody."""
+        ...
+
+
 class Mouth(Protocol):
     """One call's voice at work."""
 

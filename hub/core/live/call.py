@@ -134,6 +134,7 @@ class LiveCall:
                 self.conversation.spawn(self.hold())
             if self.owner == "operator":
                 self.conversation.spawn(self.people.while_operator_is_there())
+            await self.engines.load()
             reason = await self.conversation.run(cue, self.resumed)
         except Exception:
             log.exception("the call of interaction %s failed", self.id)

@@ -1,18 +1,19 @@
 """The engines of hearing and speaking as one call wants them: which, in what format, with which settings."""
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hub.core.live.metered import MeteredEars, MeteredMouth
 from hub.core.metering import Meter
 from hub.core.whose import Part, Whose
 from hub.engine import Account, EngineFailed
-from hub.engines import TRANSCRIBERS, VOICES, choice, transcriber, voice
+from hub.engines import TRANSCRIBERS, VOICES, UnknownEngine, choice, transcriber, voice
 from hub.models.voice import Call, Speaking
 from hub.voice.codecs import Converter
 from hub.voice.hearing import SETTLING_SECONDS, OpenEars
-from hub.voice.speech import Format, Hints, Transcriber, Voice, best
+from hub.voice.speech import Format, Hints, Library, Transcriber, Voice, best
 from hub.voice.synthesis import OpenMouth
 
 
@@ -33,6 +34,17 @@ class Engines:
         self.ears_names = choice.ears(settings.hearing, self._language, accounts.get("ears", {}))
         self.mouth_names = choice.mouths(settings.speaking, accounts.get("mouth", {}))
         """In the order in which they are tried."""
+
+    async def load(self) -> None:
+        """Import the libraries of those that begin. The first time it takes seconds that no vendor is to blame for."""
+        await self._load("ears", transcriber, self.ears_names[0])
+        await self._load("mouth", voice, self.mouth_names[0])
+
+    async def _load(self, part: Part, made: Callable[[str], Transcriber | Voice], name: str) -> None:
+        with contextlib.suppress(EngineFailed, UnknownEngine):  # whoever opens it is told
+            engine = made(name)
+            if isinstance(engine, Library):
+                await engine.load(await self._whose.of(part, engine.vendor))
 
     async def ears(self, name: str, spoken: Format | None = None) -> OpenEars:
         """Connect it for sound of the line's format, or of another one. Raises `EngineFailed`."""

@@ -9,11 +9,10 @@ from uuid import UUID
 from hub.core.context import Context
 from hub.core.live.engines import Engines
 from hub.core.metering import Meter
-from hub.core.thinking import thinkers
+from hub.core.thinking import loaded, thinkers
 from hub.core.whose import PARTS, Part, Whose
 from hub.dialogue import responder
 from hub.engine import EngineFailed
-from hub.engines import brain
 from hub.models.voice import Call
 from hub.store import agents, teams
 from hub.voice.chain import release
@@ -35,13 +34,14 @@ async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) 
         accounts = {part: await whose.at_hand(part) for part in PARTS}
         engines = Engines(Call(**agent.get("call", {})), agent, MULAW_8K, (), whose, accounts, Meter())
         ears, mouths = _cold(hub, "ears", engines.ears_names), _cold(hub, "mouth", engines.mouth_names)
-        opening = [*map(engines.ears, ears), *map(engines.mouth, mouths)]
         try:
             async with asyncio.timeout(WITHIN_SECONDS):
+                await engines.load()
+                opening = [*map(engines.ears, ears), *map(engines.mouth, mouths)]
                 await asyncio.gather(*map(_once, opening))
                 name = thinkers(agent, accounts["mind"])[0]
                 if name != responder.NAME:
-                    await asyncio.to_thread(brain, name)
+                    await loaded(name)
         except (EngineFailed, TimeoutError, ValueError) as error:
             log.info("an engine could not be got ready: %s", error)
 
