@@ -80,7 +80,8 @@ async def test_a_list_that_does_not_come_is_told(world: Vendors, fault: str, kin
     with pytest.raises(EngineFailed) as failed:
         await ElevenLabs().voices(world.account("/elevenlabs"))
     assert failed.value.fault == kind, failed.value
-    assert len(await world.asked("elevenlabs", "voices")) == 1
+    most = 2 if fault == "reset" else 1  # what only reads may be asked again on a new connection
+    assert 1 <= len(await world.asked("elevenlabs", "voices")) <= most
 
 
 async def test_every_embedded_voice_that_is_offered_can_speak() -> None:
@@ -120,7 +121,8 @@ async def test_voices_are_found_by_all_words(program: httpx.AsyncClient, search:
 async def test_a_vendor_is_asked_once_for_many_searches(program: httpx.AsyncClient, world: Vendors) -> None:
     for search in ("a", "b", "c"):
         await program.get("/v1/voices", params={"search": search})
-    assert len(await world.asked("elevenlabs", "voices")) == 1
+    most = 2 if fault == "reset" else 1  # what only reads may be asked again on a new connection
+    assert 1 <= len(await world.asked("elevenlabs", "voices")) <= most
 
 
 async def test_a_preview_is_the_vendors_fetched_by_us(program: httpx.AsyncClient) -> None:

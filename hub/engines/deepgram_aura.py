@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
+from httpx_aiohttp import HttpxAiohttpClient
 
 from hub.engine import Account, EngineFailed
 from hub.engines import deepgram
 from hub.engines.clients import Clients
 from hub.engines.options import Options
 from hub.engines.received import FIRST_SECONDS, Received, speakable
-from hub.engines.refusals import refused
+from hub.engines.refusals import hung_up, refused
 from hub.voice.codecs import silence
 from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, PCM_48K, Format, NamedVoice
 
@@ -46,7 +47,7 @@ class Client(NamedTuple):
 def _make(account: Account) -> Client:
     from deepgram import AsyncDeepgramClient
 
-    http = httpx.AsyncClient(  # follows no redirect: the key would go along
+    http = HttpxAiohttpClient(  # follows no redirect: the key would go along
         limits=httpx.Limits(max_connections=500, max_keepalive_connections=100, keepalive_expiry=KEPT_SECONDS)
     )
     where = deepgram.environment(account)
@@ -182,7 +183,7 @@ def failure(error: Exception) -> EngineFailed:
         body = getattr(error, "body", "")
         words = body.get("err_msg") or body.get("message") if isinstance(body, Mapping) else body
         return refused(deepgram.VENDOR, status, "" if "<" in str(words) else str(words or "").rstrip("."))
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException) and not hung_up(error):
         return EngineFailed(f"{deepgram.VENDOR} was not reached in time.", "slow")
     if isinstance(error, httpx.DecodingError):
         return EngineFailed(f"{deepgram.VENDOR} sent what cannot be unpacked.", "garbage")

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
+from httpx_aiohttp import HttpxAiohttpClient
 
 from hub.engine import Account, EngineFailed
 from hub.engines.clients import Clients
 from hub.engines.options import Options
 from hub.engines.received import FIRST_SECONDS, Received, speakable
-from hub.engines.refusals import refused
+from hub.engines.refusals import hung_up, refused
 from hub.voice.codecs import silence
 from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, Format, NamedVoice
 
@@ -48,7 +49,7 @@ def _make(account: Account) -> Client:
     from elevenlabs.client import AsyncElevenLabs
     from elevenlabs.environment import ElevenLabsEnvironment
 
-    http = httpx.AsyncClient(  # follows no redirect: the key would go along
+    http = HttpxAiohttpClient(  # follows no redirect: the key would go along
         limits=httpx.Limits(max_connections=500, max_keepalive_connections=100, keepalive_expiry=KEPT_SECONDS)
     )
     address = account.base_url or str(ElevenLabsEnvironment.PRODUCTION.value)
@@ -201,7 +202,7 @@ def failure(error: Exception) -> EngineFailed:
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
         return refused(VENDOR, status, _words(getattr(error, "body", "")))
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException) and not hung_up(error):
         return EngineFailed(f"{VENDOR} was not reached in time.", "slow")
     if isinstance(error, httpx.DecodingError):
         return EngineFailed(f"{VENDOR} sent what cannot be unpacked.", "garbage")

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from openai import AsyncOpenAI, OpenAIError, Timeout
+import aiohttp
+import httpx2
+import msgspec
+from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAIError, Timeout
 
 from hub.dialogue.llm import Llm
 from hub.dialogue.model import Asked, Line, Part
@@ -18,6 +20,7 @@ from hub.engine import Account, EngineFailed
 from hub.engines.clients import Clients
 from hub.engines.openai_answer import Answer
 from hub.engines.openai_faults import failure, may_try_again, wait_seconds
+from hub.engines.openai_stream import ErrorEvent, chunks
 
 VENDOR = "openai"
 MODEL = "gpt-4.1-mini"
@@ -81,6 +84,7 @@ class _Client:
             base_url=account.base_url or "https://api.openai.com/v1",
             timeout=Timeout(patience.whole, connect=patience.connect),
             max_retries=0,
+            http_client=DefaultAioHttpClient(),  # takes a third of the time of the other
         )
         self._listed: list[str] = []
 
@@ -106,15 +110,16 @@ class _Client:
     async def answer(self, asked: Asked, model: str) -> AsyncGenerator[Part, None]:
         """The parts of one request's answer. Raises `EngineFailed`."""
         time, patience = asyncio.get_running_loop().time, self._patience
-        began, answer, stream = time(), Answer(asked, model), None
+        began, answer, held = time(), Answer(asked, model), contextlib.AsyncExitStack()
         try:
             async with asyncio.timeout(patience.first):
-                stream = await self._sdk.chat.completions.create(**self._request(asked, model))
-            chunks = aiter(stream)
+                asking = self._sdk.chat.completions.with_streaming_response.create(**self._request(asked, model))
+                response = await held.enter_async_context(asking)
+            stream = chunks(response.iter_bytes())
             while True:
                 allowed = patience.between if answer.begun else began + patience.first - time()
                 async with asyncio.timeout(min(allowed, began + patience.whole - time())):
-                    chunk = await anext(chunks, None)
+                    chunk = await anext(stream, None)
                 if chunk is None:
                     break
                 for part in answer.take(chunk):
@@ -124,21 +129,21 @@ class _Client:
         except TimeoutError as error:
             what = "stopped in the middle of its answer" if answer.begun else "did not begin to answer"
             raise EngineFailed(f"{model} {what} in time", "slow") from error
-        except (OpenAIError, json.JSONDecodeError, AttributeError, TypeError, KeyError, ValueError) as error:
+        except (OpenAIError, httpx2.HTTPError, aiohttp.ClientError, ErrorEvent, msgspec.MsgspecError) as error:
             raise failure(error, model, self._account) from error
         finally:
             answer.count()
-            if stream is not None:
-                with contextlib.suppress(Exception):
-                    await stream.close()
+            with contextlib.suppress(Exception):
+                await held.aclose()
 
     def _request(self, asked: Asked, model: str) -> dict[str, Any]:
-        request: dict[str, Any] = {
-            "model": model, "messages": [_message(line) for line in asked.lines],
-            "stream": True, "stream_options": {"include_usage": True},
-        }  # fmt: skip
+        given: dict[str, Any] = {"messages": [_message(line) for line in asked.lines]}
         if asked.functions:
-            request["tools"] = [_tool(one) for one in asked.functions]
+            given["tools"] = [_tool(one) for one in asked.functions]
+        request: dict[str, Any] = {
+            "model": model, "messages": [], "stream": True, "stream_options": {"include_usage": True},
+            "extra_body": given,  # goes out as it is; what stands beside it the SDK looks through, piece by piece
+        }  # fmt: skip
         if asked.schema is not None:
             form = {"name": "answer", "strict": True, "schema": dict(asked.schema)}
             request["response_format"] = {"type": "json_schema", "json_schema": form}

@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-
-from openai.types.chat import ChatCompletionChunk
 
 from hub.dialogue.model import Asked, Call, Ended, Part, Words
 from hub.dialogue.turn import Usage
 from hub.engine import EngineFailed
+from hub.engines.openai_stream import Calling, Chunk, Delta, Tokens
 
 MOST_CHARACTERS, MOST_CALLS, MOST_ARGUMENTS = 16_000, 16, 64_000
 """An answer is as long as that at most; what comes after is not read."""
 _CHARACTERS_A_TOKEN = 4
+_NOTHING = Delta()
 
 
 @dataclass(slots=True)
-class _Calling:
+class _Call:
     id: str = ""
     name: str = ""
     arguments: str = ""
@@ -30,17 +29,17 @@ class Answer:
         self.begun = False
         self._length = 0
         self._why = ""
-        self._calls: dict[int, _Calling] = {}
+        self._calls: dict[int, _Call] = {}
         self._usage: Usage | None = None
         self._refused = False
 
-    def take(self, chunk: ChatCompletionChunk) -> Iterator[Part]:
+    def take(self, chunk: Chunk) -> Iterator[Part]:
         """What a chunk says. Raises `EngineFailed` when the answer has no end."""
         self.begun = True
         if chunk.usage is not None:
             self._usage = self._told(chunk.usage)
-        for choice in chunk.choices[:1]:
-            delta = choice.delta
+        for choice in (chunk.choices or ())[:1]:
+            delta = choice.delta or _NOTHING
             self._refused = self._refused or bool(delta.refusal)
             if text := delta.content or delta.refusal:
                 yield from self._words(text)
@@ -56,10 +55,10 @@ class Answer:
         if self._length > MOST_CHARACTERS:
             raise EngineFailed(f"{self._model} does not come to an end", "garbage")
 
-    def _call(self, piece: Any) -> None:
+    def _call(self, piece: Calling) -> None:
         if piece.index not in self._calls and len(self._calls) >= MOST_CALLS:
             return
-        call = self._calls.setdefault(piece.index, _Calling())
+        call = self._calls.setdefault(piece.index, _Call())
         call.id = piece.id or call.id
         if piece.function is not None:
             call.name += piece.function.name or ""
@@ -78,7 +77,7 @@ class Answer:
         ends = {"length": "length", "content_filter": "filtered"}
         yield Ended("refused" if self._refused else ends.get(self._why, "done"))  # type: ignore[arg-type]
 
-    def _told(self, usage: Any) -> Usage:
+    def _told(self, usage: Tokens) -> Usage:
         details = usage.prompt_tokens_details
         cached = (details.cached_tokens if details is not None else 0) or 0
         return Usage("openai", self._model, usage.prompt_tokens or 0, usage.completion_tokens or 0, cached)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.engine import Account, EngineFailed
 from hub.engines.clients import Clients
-from hub.engines.refusals import refused
+from hub.engines.refusals import hung_up, refused
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -19,10 +19,11 @@ REQUEST_SECONDS = 6.0
 
 def _make(account: Account) -> "AsyncOpenAI":
     import httpx2
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, DefaultAioHttpClient
 
-    http = httpx2.AsyncClient(  # follows no redirect
-        limits=httpx2.Limits(max_connections=500, max_keepalive_connections=100, keepalive_expiry=KEPT_SECONDS)
+    http = DefaultAioHttpClient(
+        follow_redirects=False,
+        limits=httpx2.Limits(max_connections=500, max_keepalive_connections=100, keepalive_expiry=KEPT_SECONDS),
     )
     return AsyncOpenAI(
         api_key=account.key or "none",  # a local server wants no key, the SDK some text
@@ -47,7 +48,7 @@ def failure(error: Exception) -> EngineFailed:
 
     if isinstance(error, EngineFailed):
         return error
-    if isinstance(error, APITimeoutError | httpx2.TimeoutException):
+    if isinstance(error, APITimeoutError | httpx2.TimeoutException) and not hung_up(error):
         return EngineFailed(f"{VENDOR} was not reached in time.", "slow")
     if isinstance(error, APIStatusError) and not isinstance(error, APIResponseValidationError):
         return refused(VENDOR, error.status_code, _words(error.body))

@@ -1,8 +1,11 @@
 """What goes wrong with OpenAI, as `EngineFailed`: the kind of fault, in words for the administrator."""
 
+import httpx2
 import openai
 
 from hub.engine import Account, EngineFailed, Fault
+from hub.engines.openai_stream import ErrorEvent
+from hub.engines.refusals import hung_up
 
 LONGEST_WAIT_SECONDS = 1.5
 """So long a wait before a second try is put up with; who asks for more is not asked again."""
@@ -24,13 +27,19 @@ class Busy(EngineFailed):
 def failure(error: Exception, model: str, account: Account) -> EngineFailed:
     """The same for the hub. The account's key is in none of its words."""
     match error:
-        case openai.APITimeoutError():
+        case openai.APITimeoutError() if not hung_up(error):
             return EngineFailed(f"{model} did not answer in time", "slow")
         case openai.APIConnectionError():
             return Busy(f"the connection to {model} failed: {_cause(error, account)}", "broken", 0)
         case openai.APIStatusError():
             return _refusal(error, model, account)
-        case openai.APIError():  # an error as an event of the stream
+        case httpx2.TimeoutException() if not hung_up(error):
+            return EngineFailed(f"{model} did not go on in time", "slow")
+        case httpx2.DecodingError():
+            return EngineFailed(f"{model} sent what cannot be unpacked", "garbage")
+        case httpx2.HTTPError():
+            return EngineFailed(f"the connection to {model} broke: {_cause(error, account)}", "broken")
+        case openai.APIError() | ErrorEvent():
             return EngineFailed(f"{model} failed: {_short(str(error), account)}", "broken")
     return EngineFailed(f"{model} gave an answer that cannot be read: {_short(str(error), account)}", "garbage")
 

@@ -1,4 +1,6 @@
-"""What a vendor's refusal means, in words for the administrator."""
+"""What a vendor's refusal means, in words for the administrator, and whether a lost connection was one of time."""
+
+import aiohttp
 
 from hub.engine import EngineFailed, Fault
 
@@ -32,3 +34,10 @@ def refused(vendor: str, status: int, said: str = "") -> EngineFailed:
     said = " ".join(said.split())[:_MOST_WORDS]
     return EngineFailed(f"{_WORDS[fault].format(vendor=vendor)} ({status}){': ' + said if said else ''}."
                         f"{_MEND.get(fault, '')}", fault)  # fmt: skip
+
+
+def hung_up(error: BaseException | None) -> bool:
+    """Whether the other end broke off. What carries the SDKs over aiohttp calls that a timeout as well."""
+    while error is not None and not isinstance(error, aiohttp.ClientError):
+        error = error.__cause__
+    return error is not None and not isinstance(error, TimeoutError)
