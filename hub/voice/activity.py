@@ -72,6 +72,11 @@ class Activity:
         self.began_ms = self.ended_ms = -1
 
     @property
+    def silent(self) -> bool:
+        """Whether there is nothing but the noise of the line; a fricative that begins a word is more."""
+        return not (self.speaking or self._run) and self.volume < 1 + (self._noise + _STAND_OUT) / _QUIETEST
+
+    @property
     def spoken_ms(self) -> int:
         """How long the present or last speech is, from its first to its last sound."""
         return self.ended_ms - self.began_ms

@@ -59,7 +59,8 @@ class Engine(asyncio.Protocol):
             body = data[at + 5 : at + 5 + size]
             at += 5 + size
             if kind == wire.FEED:
-                self._heard(body, received)
+                for begin in range(0, size, wire.FRAME):
+                    self._heard(body[begin : begin + wire.FRAME], received)
             elif kind == wire.ASK:
                 self._asked(body, received)
             elif kind == wire.SPEAK:
