@@ -28,6 +28,8 @@ from tests.bench.voice.stage import BY_ENGINE, BY_SOUND, Engines, Stage
 LADDER = (10, 20, 40, 60, 80, 100, 120)
 WARM_UP = 4
 IDLE_SECONDS = 4.0
+OF_THE_SHOVEL = {10: 0.45 / 0.21, 40: 0.45 / 0.11}
+"""By calls: the goal in seconds where the shovel takes what it takes on the machine that the goal was set on."""
 TITLES: dict[Engines, str] = {"sockets": "bare sockets", "sdks": "vendors' SDKs"}
 
 
@@ -123,11 +125,13 @@ def summary(
     ours = {made.calls: made.cpu_per_minute for made in steps}
     for result, cpu in shovels:
         where = f"shovel at {result.shovelled} calls"
-        ratio = f", ours is {ours[result.shovelled] / cpu:.1f} times that" if result.shovelled in ours else ""
         rows += [
             (f"{where}: there and back, p50 / p95", f"{pair(result.echoes_ms)} ms", ""),
-            (f"{where}: CPU seconds per call-minute", f"{cpu:.2f}{ratio}", ""),
+            (f"{where}: CPU seconds per call-minute", f"{cpu:.2f}", ""),
         ]
+        if result.shovelled in ours:
+            goal = f"<= {OF_THE_SHOVEL[result.shovelled]:.1f}"
+            rows.append((f"{where}: our CPU as a multiple of its", f"{ours[result.shovelled] / cpu:.1f}", goal))
     return [(f"{TITLES[on]}: {name}", measured, goal) for name, measured, goal in rows]
 
 
@@ -152,7 +156,7 @@ def main() -> int:
         (folder / "sounds").mkdir()
         asyncio.run(stages.speak(stages.LINES, folder / "sounds"))
         ladders = {on: ladder(folder, on, given) for on in (given.engines if "ladder" in parts else ())}
-        shovels = [shovelled(folder, count, 10, given.ws) for count in (10, 40)] if "shovel" in parts else []
+        shovels = [shovelled(folder, count, 10, given.ws) for count in OF_THE_SHOVEL] if "shovel" in parts else []
         rows = [row for on, steps in ladders.items() for row in summary(on, steps, shovels, given.sign_ms)]
         if "embedded" in parts:
             from tests.bench.voice.embedded import embedded
