@@ -1,13 +1,17 @@
-"""Engines are opened once while it rings, and none of them stays open."""
+"""Engines are opened once while it rings, and none of them stays open; none is blamed for its library."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from hub.core.live import warm_up
-from tests.call_world import agent, engines
-from tests.fakes import until
-from tests.world import House
+from hub.engine import Account
+from hub.engines import VOICES, voice
+from hub.voice.chain import CONNECT_SECONDS
+from tests.call_world import Voice, agent, engines, exchange
+from tests.fakes import FakeClock, until
+from tests.world import House, Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -32,3 +36,37 @@ async def test_those_that_take_over_are_opened_the_first_time_only(hub: House) -
         first = seen.opened.count("ears")
         await warm_up(hub.hub.context, hub.home.workspace_id, definition)
         assert (first, seen.opened.count("ears")) == (2, 3)
+
+
+class Slow(Voice):
+    """A good voice whose library takes longer to import than a vendor may take to connect."""
+
+    loaded = False
+
+    async def open(self, *given: object) -> object:  # type: ignore[override]
+        await self.load(Account())
+        return await super().open(*given)  # type: ignore[arg-type]
+
+    async def load(self, account: Account) -> None:
+        if not self.loaded:
+            await asyncio.sleep(CONNECT_SECONDS + 0.5)
+            self.loaded = True
+
+
+async def test_the_time_a_library_takes_is_no_failure_of_its_engine(
+    sqlite_url: str, sandbox: Sandbox, clock: FakeClock, tmp_path: Path
+) -> None:
+    VOICES["slow-library"] = f"{__name__}:Slow"
+    try:
+        async with exchange(sqlite_url, sandbox, clock, tmp_path) as phones:
+            number = await phones.number(agent(voice="slow-library"))
+            sid = await phones.calls_us(number, [{"wait": "speech", "within_ms": 8_000}, {"wait": "quiet"}])
+            await phones.until(sid, 12, script="done")
+            assert await phones.heard_words(sid) == "hello."
+            await phones.hangs_up(sid)
+            await phones.ended(sid)
+            await phones.quiet()
+            assert await phones.records.events("engine.failed") == []
+    finally:
+        del VOICES["slow-library"]
+        voice.cache_clear()

@@ -83,20 +83,29 @@ async def chunks(body: AsyncIterator[bytes]) -> AsyncIterator[Chunk]:
 
 async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The data of each server-sent event. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
-    rest, data = b"", b""
+    rest, data = bytearray(), b""
     async for piece in body:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            line = line.rstrip(b"\r")
-            if line.startswith(b"data:"):
-                data += (b"\n" if data else b"") + line[5:].lstrip(b" ")
-            elif not line and data:
-                yield data
-                data = b""
+        rest += piece
         if len(rest) + len(data) > MOST_BYTES:
             raise EngineFailed("an answer came in pieces larger than can be taken", "garbage")
-    if data:  # the last one without the empty line behind it
+        if b"\n" not in piece:
+            continue
+        *lines, left = bytes(rest).split(b"\n")
+        rest = bytearray(left)
+        for line in lines:
+            if line.startswith(b"data:"):
+                data = _with(data, line)
+            elif data and not line.rstrip(b"\r"):
+                yield data
+                data = b""
+    if rest.startswith(b"data:"):  # the last one may have no line behind it
+        data = _with(data, bytes(rest))
+    if data:
         yield data
+
+
+def _with(data: bytes, line: bytes) -> bytes:
+    return data + (b"\n" if data else b"") + line[5:].strip(b" \r")
 
 
 def _words(error: Any) -> str:

@@ -1,5 +1,6 @@
 """The engines of hearing and speaking as one call wants them: which, in what format, with which settings."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,8 @@ from hub.voice.codecs import Converter
 from hub.voice.hearing import SETTLING_SECONDS, OpenEars
 from hub.voice.speech import Format, Hints, Library, Transcriber, Voice, best
 from hub.voice.synthesis import OpenMouth
+
+LOADED_WITHIN_SECONDS = 6.0
 
 
 class Engines:
@@ -37,8 +40,10 @@ class Engines:
 
     async def load(self) -> None:
         """Import the libraries of those that begin. The first time it takes seconds that no vendor is to blame for."""
-        await self._load("ears", transcriber, self.ears_names[0])
-        await self._load("mouth", voice, self.mouth_names[0])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOADED_WITHIN_SECONDS):
+                await self._load("ears", transcriber, self.ears_names[0])
+                await self._load("mouth", voice, self.mouth_names[0])
 
     async def _load(self, part: Part, made: Callable[[str], Transcriber | Voice], name: str) -> None:
         with contextlib.suppress(EngineFailed, UnknownEngine):  # whoever opens it is told
