@@ -173,6 +173,29 @@ async def test_what_was_begun_counts_also_when_it_is_thrown_away(made: Vendor, t
     assert (usage.vendor, usage.input_tokens > 0) == ("openai", True)
 
 
+async def test_a_connection_is_there_before_the_first_answer(model: Completions) -> None:
+    came: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append("connection")
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            came.append(head.decode().partition(" ")[0])
+            if came[-1] == "POST":
+                break
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    account = Account(KEY, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    await model.reach(account)
+    assert came == ["connection", "HEAD"]
+    with pytest.raises(EngineFailed):
+        await anext(model.stream(Asked(HELLO, models=["m"]), account))
+    assert came[:3] == ["connection", "HEAD", "POST"], "on the connection that was there"
+    server.close()
+    await model.reach(account)  # nobody is there any more: that is told when an answer is wanted
+
+
 async def test_connections_are_used_again(made: Vendor, model: Completions) -> None:
     other = Account("other", made.base_url)
     for account in (made.account, made.account, other, made.account):

@@ -16,7 +16,7 @@ from hub.dialogue.saying import Saying
 from hub.dialogue.staging import Staging
 from hub.dialogue.turn import Finish, Function, Say, Toolbox, Turn
 from hub.dialogue.walking import walk
-from hub.engine import EngineFailed
+from hub.engine import Account, EngineFailed
 
 ROUNDS = 6
 """So often the model is asked in one turn; in the last round it has no functions and can only speak."""
@@ -31,6 +31,9 @@ class Llm:
     def __init__(self, model: Model) -> None:
         self.vendor = model.vendor
         self._model, self._plans = model, Plans()
+
+    async def reach(self, account: Account) -> None:
+        await self._model.reach(account)
 
     async def reply(self, turn: Turn, tools: Toolbox) -> Pieces:
         """Pieces of the answer; `turn.state` is brought up to date before the last of them."""

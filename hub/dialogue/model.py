@@ -71,8 +71,13 @@ class Asked:
 
 
 class Model(Protocol):
-    """`stream` gives the parts of one answer as they come, `Ended` last. Raises `hub.engine.EngineFailed`."""
+    """`stream` gives the parts of one answer as they come, `Ended` last. Raises `hub.engine.EngineFailed`.
+
+    `reach` has a connection at hand for the next one, if that is possible.
+    """
 
     vendor: str
+
+    async def reach(self, account: Account) -> None: ...
 
     def stream(self, asked: Asked, account: Account) -> AsyncGenerator[Part, None]: ...

@@ -7,7 +7,7 @@ Voice and text use the same contract.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from hub.engine import NOBODY, Account
 
@@ -262,3 +262,12 @@ class Brain(Protocol):
     vendor: str
 
     def reply(self, turn: Turn, tools: Toolbox) -> AsyncIterator[Piece]: ...
+
+
+@runtime_checkable
+class Distant(Protocol):
+    """A brain that thinks at a vendor's."""
+
+    async def reach(self, account: Account) -> None:
+        """Have a connection at hand for the next turn. What fails here the turn itself will tell."""
+        ...

@@ -23,6 +23,8 @@ from hub.engines.openai_faults import failure, may_try_again, wait_seconds
 from hub.engines.openai_stream import ErrorEvent, chunks
 
 VENDOR = "openai"
+KEPT_SECONDS = 60.0
+"""For so long an idle connection waits for the next turn."""
 MODEL = "gpt-4.1-mini"
 MODELS = {"turbo": "gpt-4.1-nano", "balanced": MODEL, "max": "gpt-4.1"}
 """By tier, unless the agent names one. A server of another kind is asked which models it has, and its first is taken
@@ -53,6 +55,9 @@ class Completions:
     def __init__(self, patience: Patience = Patience()) -> None:
         self._clients = Clients(partial(_Client, patience=patience), _Client.close)
 
+    async def reach(self, account: Account) -> None:
+        await (await self._clients.of(account)).reach()
+
     async def stream(self, asked: Asked, account: Account) -> AsyncGenerator[Part, None]:
         """Tries each model, and once more where that may help, until one has begun to answer."""
         client = await self._clients.of(account)
@@ -79,17 +84,23 @@ class _Client:
 
     def __init__(self, account: Account, patience: Patience) -> None:
         self._account, self._patience = account, patience
+        limits = httpx2.Limits(max_connections=500, max_keepalive_connections=100, keepalive_expiry=KEPT_SECONDS)
+        self._http = DefaultAioHttpClient(limits=limits)  # takes a third of the time of the other
         self._sdk = AsyncOpenAI(
             api_key=account.key or "none",  # a local server wants no key, the SDK some text
             base_url=account.base_url or "https://api.openai.com/v1",
             timeout=Timeout(patience.whole, connect=patience.connect),
             max_retries=0,
-            http_client=DefaultAioHttpClient(),  # takes a third of the time of the other
+            http_client=self._http,
         )
         self._listed: list[str] = []
 
     async def close(self) -> None:
         await self._sdk.close()
+
+    async def reach(self) -> None:
+        with contextlib.suppress(httpx2.HTTPError, aiohttp.ClientError):
+            await self._http.head(self._sdk.base_url, timeout=self._patience.connect)
 
     @property
     def _theirs(self) -> bool:

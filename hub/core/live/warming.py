@@ -12,6 +12,7 @@ from hub.core.metering import Meter
 from hub.core.thinking import loaded, thinkers
 from hub.core.whose import PARTS, Part, Whose
 from hub.dialogue import responder
+from hub.dialogue.turn import Distant
 from hub.engine import EngineFailed
 from hub.models.voice import Call
 from hub.store import agents, teams
@@ -41,7 +42,9 @@ async def warm_up(hub: Context, workspace_id: UUID, *agents: Mapping[str, Any]) 
                 await asyncio.gather(*map(_once, opening))
                 name = thinkers(agent, accounts["mind"])[0]
                 if name != responder.NAME:
-                    await loaded(name)
+                    mind = await loaded(name)
+                    if isinstance(mind, Distant):
+                        await mind.reach(await whose.of("mind", mind.vendor))
         except (EngineFailed, TimeoutError, ValueError) as error:
             log.info("an engine could not be got ready: %s", error)
 
