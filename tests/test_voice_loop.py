@@ -11,7 +11,7 @@ from hub.dialogue.turn import Finish, HandToHuman, Piece, Say
 from hub.engine import EngineFailed
 from hub.voice.speech import EndOfTurn, Resumed, SpeechBegan, Words
 from tests.virtual import run
-from tests.voice_world import FRAME, Engines, TestMind, talk
+from tests.voice_world import Engines, TestMind, talk
 
 FIVE = "One two three. Four five six. Seven eight nine ten. Eleven twelve. Thirteen fourteen."
 
@@ -68,27 +68,6 @@ def test_the_answer_comes_at_once_after_the_engine_ends_the_turn() -> None:
         await t.quiet()
         assert t.phone.sounds_after(over - 0.001) - over < 0.02
         assert t.notes.ours[1]["timing"]["response_ms"] < 100
-
-    run(call())
-
-
-def test_the_ears_get_silence_in_larger_pieces_and_speech_at_once() -> None:
-    async def call() -> None:
-        t = talk(TestMind([Say("Yes.")]))
-        await asyncio.sleep(2)
-        ears, heard = t.ears, t.conversation.hearing.activity
-        assert set(ears.pieces[10:]) == {4 * FRAME}
-        assert 0 <= heard.heard_ms * 8 - len(ears.fed) < 4 * FRAME
-        silence = len(ears.pieces)
-        await t.phone.speak(600)
-        assert len(ears.fed) == heard.heard_ms * 8, "all that was said is there"
-        await asyncio.sleep(0.4)
-        assert set(ears.pieces[silence + 1 :]) == {FRAME}, "until they have finished, the quiet counts too"
-        ears.turn("hello")
-        await t.quiet()
-        spoken = len(ears.pieces)
-        await asyncio.sleep(1)
-        assert set(ears.pieces[spoken + 1 :]) == {4 * FRAME}
 
     run(call())
 

@@ -228,7 +228,6 @@ class TestEars:
     def __init__(self, engines: Engines, name: str) -> None:
         self._came: asyncio.Queue[Heard | Exception] = asyncio.Queue()
         self.fed = bytearray()
-        self.pieces: list[int] = []
         self.finished = 0
         self._engines, self._name = engines, name
         self.expected: list[str] = []
@@ -236,7 +235,6 @@ class TestEars:
 
     def feed(self, audio: bytes) -> None:
         self.fed += audio
-        self.pieces.append(len(audio))
 
     def finish(self) -> None:
         self.finished += 1

@@ -38,9 +38,9 @@ class Activity:
     """
 
     __slots__ = (
-        "_back", "_confident", "_converter", "_first", "_format", "_frame", "_gap", "_held", "_level", "_loud",
-        "_lowest", "_noise", "_quiet", "_rate", "_run", "_span", "_spans", "_start", "_stop", "_vad", "_wide",
-        "began_ms", "ended_ms", "heard_ms", "speaking", "volume",
+        "_back", "_confident", "_converter", "_first", "_format", "_frame", "_gap", "_held", "_loud", "_lowest",
+        "_noise", "_quiet", "_rate", "_run", "_span", "_spans", "_start", "_stop", "_vad", "_wide", "began_ms",
+        "ended_ms", "heard_ms", "speaking", "volume",
     )  # fmt: skip
 
     def __init__(self, format: Format, config: VadConfig) -> None:
@@ -67,14 +67,9 @@ class Activity:
         self._span, self._lowest, self._noise = 0, 0.0, -100.0
         self._spans: deque[float] = deque(maxlen=_NOISE_SPANS)
         self.speaking = False
-        self._level, self.volume = 0.0, 0.0
+        self.volume = 0.0
         self.heard_ms = 0
         self.began_ms = self.ended_ms = -1
-
-    @property
-    def silent(self) -> bool:
-        """Whether there is nothing but the noise of the line; a fricative that begins a word is more."""
-        return not (self.speaking or self._run) and self._level < max(self._noise, -_QUIETEST) + _STAND_OUT
 
     @property
     def spoken_ms(self) -> int:
@@ -103,7 +98,7 @@ class Activity:
         self.heard_ms += FRAME_MS
         pcm = frame if self._wide else audioop.ulaw2lin(frame, 2)
         level = 20 * math.log10(max(audioop.rms(pcm, 2), 1) / 32768)
-        self._level, self.volume = level, max(0.0, 1 + level / _QUIETEST)
+        self.volume = max(0.0, 1 + level / _QUIETEST)
         voiced = level > -_QUIETEST and self._vad.is_speech(pcm, self._rate) and self._outstanding(level, pcm)
         self._learn(level)
         return self._go_on(voiced) if self.speaking else self._maybe_begin(voiced)

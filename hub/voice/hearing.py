@@ -14,8 +14,6 @@ from hub.voice.turns import NEVER_FINAL_SECONDS, Turns
 SETTLING_SECONDS = 0.8
 DEAF_SPEECH_MS = 1_200
 REPEATED_SECONDS = 8.0
-SILENCE_MS = 80
-"""In such pieces the ears get the sound while there is nothing but the line's own noise."""
 
 
 @dataclass(slots=True)
@@ -88,7 +86,6 @@ class Hearing:
         self.activity = Activity(format, VadConfig(**{**vad.model_dump(), "stop_secs": max(vad.stop_secs / 2, 0.1)}))
         self._pause_seconds = max(vad.stop_secs / 2, 0.1)
         self._open: OpenEars | None = None
-        self._silence = b""
         self._ring: deque[bytes] = deque()
         self._ring_size = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -130,7 +127,7 @@ class Hearing:
 
     def use(self, opened: OpenEars | None) -> None:
         """Listen with these ears from now on; they are told the last of what was said."""
-        self._open, self._silence = opened, b""
+        self._open = opened
         if opened is not None:
             for audio in self._ring:
                 opened.ears.feed(opened.converter.convert(audio))
@@ -138,8 +135,9 @@ class Hearing:
     def feed(self, audio: bytes) -> None:
         """Take what the person says, in the line's format."""
         edge = self.activity.hear(audio)
-        if self._open is not None:
-            self._pass_on(self._open, audio)
+        opened = self._open
+        if opened is not None:
+            opened.ears.feed(opened.converter.convert(audio))
         if self.activity.speaking:
             if edge == "began":
                 self._speech_begins()
@@ -149,15 +147,6 @@ class Hearing:
                 self._listener.speech_goes_on(self._spoken_ms, self.text)
         elif edge == "ended" and self._in_turn:
             self._quiet_begins()
-
-    def _pass_on(self, opened: OpenEars, audio: bytes) -> None:
-        """Let the ears have it: at once, but in larger pieces while there is nothing to tell."""
-        audio = self._silence + audio
-        if self._in_turn or not self.activity.silent or len(audio) >= self.format.size(SILENCE_MS):
-            self._silence = b""
-            opened.ears.feed(opened.converter.convert(audio))
-        else:
-            self._silence = audio
 
     def _since_last_turn(self) -> int:
         """How long the present speech is, without what belongs to the turn that is over."""

@@ -59,8 +59,7 @@ class Engine(asyncio.Protocol):
             body = data[at + 5 : at + 5 + size]
             at += 5 + size
             if kind == wire.FEED:
-                for begin in range(0, size, wire.FRAME):
-                    self._heard(body[begin : begin + wire.FRAME], received)
+                self._heard(body, received)
             elif kind == wire.ASK:
                 self._asked(body, received)
             elif kind == wire.SPEAK:
