@@ -98,6 +98,7 @@ def asked(client: httpx.Client, operation: Operation, path: str, body: Any = Non
     return client.request(operation.method, path, json=operation.body if body is None else body)
 
 
+@pytest.mark.timeout(900)
 def test_no_id_of_another_workspace_opens_any_route(
     api: Api, mine: httpx.Client, other: httpx.Client, my_ids: Ids, their_ids: Ids
 ) -> None:
