@@ -279,8 +279,7 @@ class Speaking:
     def _request(self, said: Said, ahead: deque[Synthesis | Ready]) -> None:
         """Let the next sentences be made."""
         opened = said.mouths.engine
-        most = MADE_AHEAD if said.first_chunk_at else 1  # nothing else is begun while they wait for the first sound
-        while opened is not None and len(ahead) < min(most, len(said.waiting)):
+        while opened is not None and len(ahead) < MADE_AHEAD and len(ahead) < len(said.waiting):
             text = said.waiting[len(ahead)]
             if not said.first_request_at:
                 said.first_request_at = self.now
