@@ -252,6 +252,8 @@ class Speaking:
         try:
             while self._queue:
                 said = self._turn()
+                while len(ahead) > len(said.waiting):  # what waited was dropped meanwhile
+                    ahead.pop().cancel()
                 self._request(said, ahead)
                 if not ahead:
                     if said.open or said.waiting:  # for its next sentence, or for the first voice
