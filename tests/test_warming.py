@@ -1,7 +1,9 @@
 """Engines are opened once while it rings, and none of them stays open; none is blamed for its library."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,8 @@ from hub.core.live import warm_up
 from hub.engine import Account
 from hub.engines import VOICES, voice
 from hub.voice.chain import CONNECT_SECONDS
-from tests.call_world import Voice, agent, engines, exchange
+from hub.voice.speech import Format
+from tests.call_world import OpenVoice, Voice, agent, engines, exchange
 from tests.fakes import FakeClock, until
 from tests.world import House, Sandbox
 
@@ -43,9 +46,9 @@ class Slow(Voice):
 
     loaded = False
 
-    async def open(self, *given: object) -> object:  # type: ignore[override]
-        await self.load(Account())
-        return await super().open(*given)  # type: ignore[arg-type]
+    async def open(self, format: Format, language: str, options: Mapping[str, Any], account: Account) -> OpenVoice:
+        await self.load(account)
+        return await super().open(format, language, options, account)
 
     async def load(self, account: Account) -> None:
         if not self.loaded:
