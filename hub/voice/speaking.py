@@ -252,7 +252,7 @@ class Speaking:
         try:
             while self._queue:
                 said = self._turn()
-                while len(ahead) > len(said.waiting):  # what waited was dropped meanwhile
+                while [made.text for made in ahead] != [*said.waiting][: len(ahead)]:  # dropped while they were made
                     ahead.pop().cancel()
                 self._request(said, ahead)
                 if not ahead:
