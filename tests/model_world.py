@@ -49,6 +49,10 @@ class Vendor:
         """From now on it does what any message orders."""
         await self._post("/control/openai", {"obeys": True})
 
+    async def has_no_list(self) -> None:
+        """Nobody is told which models it has."""
+        await self._post("/control/openai", {"listed": False})
+
     async def fails(self, name: str, **more: Any) -> None:
         await self._post("/control/engines/openai", {"fault": {"name": name, **more}})
 
@@ -67,9 +71,13 @@ class Vendor:
         """Whence each of the requests so far came: the address and port at the other end."""
         return [tuple(one["peer"]) for one in await self._log()]
 
-    async def _log(self) -> list[dict[str, Any]]:
+    async def listings(self) -> int:
+        """How often it was asked for its models."""
+        return len(await self._log("models"))
+
+    async def _log(self, stage: str = "chat") -> list[dict[str, Any]]:
         asked = (await self._http.get("/control/engines/openai")).json()["asked"]
-        return [one for one in asked if one["stage"] == "chat"]
+        return [one for one in asked if one["stage"] == stage]
 
     async def told(self) -> str:
         """All that it was ever told, in one text."""

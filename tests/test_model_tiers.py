@@ -39,3 +39,14 @@ async def test_a_server_that_has_not_got_it_thinks_with_the_usual_one(theirs: Ve
 
 async def test_a_model_that_is_named_goes_before_its_tier(theirs: Vendor) -> None:
     assert await asked_of(theirs, tier="turbo", model="gpt-4o-mini") == "gpt-4o-mini"
+
+
+async def test_a_server_that_lists_none_is_not_asked_for_them_with_each_turn(theirs: Vendor) -> None:
+    await theirs.has_no_list()
+    definition = AgentDefinition.model_validate({"name": "Maya", "engine": "openai"}).model_dump(mode="json")
+    conversation = Conversation(Llm(Completions()), definition, account=theirs.account)
+    for words in ("Hello?", "Are you there?", "Good."):
+        await conversation(words)
+    assert len(asked := await theirs.asked()) >= 3
+    assert {one["model"] for one in asked} == {MODEL}
+    assert await theirs.listings() == 1

@@ -188,10 +188,10 @@ async def test_a_connection_is_there_before_the_first_answer(model: Completions)
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     account = Account(KEY, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
     await model.reach(account)
-    assert came == ["connection", "HEAD"]
+    assert came == ["connection", "GET", "HEAD"], "its models, and what OpenAI itself is asked as well"
     with pytest.raises(EngineFailed):
         await anext(model.stream(Asked(HELLO, models=["m"]), account))
-    assert came[:3] == ["connection", "HEAD", "POST"], "on the connection that was there"
+    assert came[:4] == ["connection", "GET", "HEAD", "POST"], "on the connection that was there"
     server.close()
     await model.reach(account)  # nobody is there any more: that is told when an answer is wanted
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.engine import EngineFailed
@@ -41,6 +41,7 @@ def words(found: list[Chunk]) -> tuple[str, ...]:
     return tuple(delta.content for delta in deltas if delta and delta.content)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(STREAM + USAGE + DONE)), max_size=12))
 def test_it_is_read_the_same_however_it_is_cut(cuts: list[int]) -> None:
     whole = STREAM + USAGE + DONE

@@ -25,6 +25,8 @@ from hub.engines.openai_stream import ErrorEvent, chunks
 VENDOR = "openai"
 KEPT_SECONDS = 60.0
 """For so long an idle connection waits for the next turn."""
+LISTED_AGAIN_SECONDS = 60.0
+"""A server that does not tell which models it has is not asked again before."""
 MODEL = "gpt-4.1-mini"
 MODELS = {"turbo": "gpt-4.1-nano", "balanced": MODEL, "max": "gpt-4.1"}
 """By tier, unless the agent names one. A server of another kind is asked which models it has, and its first is taken
@@ -94,11 +96,15 @@ class _Client:
             http_client=self._http,
         )
         self._listed: list[str] = []
+        self._list_at = 0.0
+        self._listing = asyncio.Lock()
 
     async def close(self) -> None:
         await self._sdk.close()
 
     async def reach(self) -> None:
+        if not self._theirs:
+            await self._list()
         with contextlib.suppress(httpx2.HTTPError, aiohttp.ClientError):
             await self._http.head(self._sdk.base_url, timeout=self._patience.connect)
 
@@ -112,11 +118,19 @@ class _Client:
         wanted = MODELS.get(tier, MODEL)
         if self._theirs:
             return wanted
-        if not self._listed:
+        await self._list()
+        return next((name for name in (wanted, MODEL, *self._listed) if name in self._listed), MODEL)
+
+    async def _list(self) -> None:
+        """Know its models. One asks, the others wait for what it learns."""
+        time = asyncio.get_running_loop().time
+        async with self._listing:
+            if self._listed or time() < self._list_at:
+                return
             with contextlib.suppress(OpenAIError, ValueError, TypeError, AttributeError, TimeoutError):
                 async with asyncio.timeout(self._patience.connect):
                     self._listed = [one.id for one in (await self._sdk.models.list()).data]
-        return next((name for name in (wanted, MODEL, *self._listed) if name in self._listed), MODEL)
+            self._list_at = time() + LISTED_AGAIN_SECONDS
 
     async def answer(self, asked: Asked, model: str) -> AsyncGenerator[Part, None]:
         """The parts of one request's answer. Raises `EngineFailed`."""
