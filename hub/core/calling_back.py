@@ -21,7 +21,7 @@ AGAIN_AFTER = timedelta(minutes=5)
 
 async def keep_due(hub: Context) -> None:
     """Keep the promises whose time has come; safe to run on every node at any time."""
-    async with hub.store.read() as db:
+    async with hub.store.glance() as db:
         due = await tool_calls.due_callbacks(db, hub.clock.now())
     for callback_id in due:
         await _keep(hub, callback_id)

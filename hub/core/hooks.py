@@ -78,7 +78,7 @@ def listen(hub: Context) -> None:
 async def run_due(hub: Context) -> None:
     """Look where the time for something has come, or where a process died at it; safe on every node at any time."""
     listen(hub)
-    async with hub.store.read() as db:
+    async with hub.store.glance() as db:
         due = await store.due(db, hub.clock.now())
     for interaction_id in due:
         if hub.hooks is not None:

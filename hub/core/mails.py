@@ -123,7 +123,7 @@ async def _forget(hub: Context, mail_id: UUID) -> None:
 async def overlooked(hub: Context, since_start: datetime) -> None:
     """Read what a crash left unread."""
     now = hub.clock.now()
-    async with hub.store.read() as db:
+    async with hub.store.glance() as db:
         found = await mails.unread(
             db, max(now - READ_AGAIN_AFTER, since_start), max(now - OVERLOOKED_AFTER, since_start)
         )

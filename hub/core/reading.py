@@ -88,7 +88,7 @@ async def read(kind: str, data: bytes) -> Document:
 
 async def read_due(hub: Context) -> None:
     """Read what is to be read by now; safe to run on every node at any time."""
-    async with hub.store.read() as db:
+    async with hub.store.glance() as db:
         due = await knowledge.due(db, hub.clock.now())
     for knowledge_id in due:
         hub.spawn(read_now(hub, knowledge_id))

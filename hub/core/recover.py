@@ -36,8 +36,9 @@ async def sweep(hub: Context, since_start: datetime) -> None:
     """Look after everything that fell down: one pass, safe to run on every node at any time."""
     now = hub.clock.now()
     await beat(hub)
-    async with hub.store.read() as db:
-        dead = dead_nodes(hub.node, await transit.nodes(db), now, since_start)
+    async with hub.store.glance() as db:
+        nodes = await transit.nodes(db)
+        dead = dead_nodes(hub.node, nodes, now, since_start)
         owed_before = max(now - ANSWER_OWED_AFTER, since_start)
         unanswered = await transit.unanswered(db, owed_before)
         doubtful = await transit.doubtful(db, now - ASK_PROVIDER_AFTER, now - STUCK_AFTER, dead)
@@ -45,6 +46,8 @@ async def sweep(hub: Context, since_start: datetime) -> None:
         to_fetch = await transit.due_fetches(db, now)
         ended = await results.due(db, now)
     await _try(live.look_after(hub, dead))
+    if any(node.seen_at < now - NODE_FORGOTTEN_AFTER for node in nodes):
+        await _try(_forget_nodes(hub, now))
     await _try(mails.overlooked(hub, since_start))
     await _try(calling_back.keep_due(hub))
     await _try(reading.read_due(hub))
@@ -70,10 +73,14 @@ async def _try(step: Awaitable[None]) -> None:
 
 
 async def beat(hub: Context) -> None:
-    """This node lives. Nodes long dead, whose entries have been seen to, are forgotten."""
-    now = hub.clock.now()
+    """This node lives."""
     async with hub.store.write() as db:
-        await transit.beat(db, hub.node, now)
+        await transit.beat(db, hub.node, hub.clock.now())
+
+
+async def _forget_nodes(hub: Context, now: datetime) -> None:
+    """Those long dead, whose entries have been seen to."""
+    async with hub.store.write() as db:
         await transit.forget_nodes(db, now - NODE_FORGOTTEN_AFTER)
 
 

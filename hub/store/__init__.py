@@ -75,7 +75,7 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def glance(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
-        """As `read`, for a few rows by key on the way of a message; `urgent` as in `write`."""
+        """As `read`, for a few rows that a key or an index finds at once; `urgent` as in `write`."""
         async with self._turnstile.turn(urgent=urgent), self._glance() as db:
             yield db
 

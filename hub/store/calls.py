@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, update
+from sqlalchemy import text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -84,6 +84,6 @@ async def open_of(
 ) -> Sequence[Interaction]:  # fmt: skip
     """Open interactions of these channels that one of these nodes holds, or none although their time is over."""
     query = select(Interaction).where(col(Interaction.channel).in_(channels), col(Interaction.ended_at).is_(None))
-    over = and_(col(Interaction.node) == "", col(Interaction.idle_at) <= now)
-    query = query.where(or_(over, and_(col(Interaction.node) != "", col(Interaction.node).in_(nodes))))
-    return (await db.exec(query.order_by(col(Interaction.id)).limit(limit))).all()
+    over = query.where(Interaction.node == "", col(Interaction.idle_at) <= now)
+    held = query.where(text("interaction.node != ''"), col(Interaction.node).in_(nodes))  # in the words of its index
+    return [one for found in (over, held) for one in (await db.exec(found.limit(limit))).all()]

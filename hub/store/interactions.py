@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import literal_column
+from sqlalchemy import bindparam, literal_column
 from sqlmodel import and_, col, delete, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -15,6 +15,10 @@ from hub.storable import storable
 from hub.store import hint, write_at_commit
 
 
+_LOCKED = select(Interaction).where(col(Interaction.id) == bindparam("id")).with_for_update()
+"""Made once: it is asked with all that happens."""
+
+
 async def interaction(db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> Interaction | None:
     found = await db.get(Interaction, interaction_id)
     return found if found and found.workspace_id == workspace_id else None
@@ -22,8 +26,7 @@ async def interaction(db: AsyncSession, workspace_id: UUID, interaction_id: UUID
 
 async def locked(db: AsyncSession, interaction_id: UUID) -> Interaction | None:
     """The interaction, held until this writing transaction ends."""
-    query = select(Interaction).where(Interaction.id == interaction_id).with_for_update()
-    return (await db.exec(query)).first()
+    return (await db.exec(_LOCKED, params={"id": interaction_id})).first()
 
 
 async def open_in_thread(db: AsyncSession, workspace_id: UUID, channel: str, thread: str) -> Interaction | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -117,11 +117,15 @@ async def claim(db: AsyncSession, message: Message, node: str, now: datetime, *,
     return (await db.exec(statement)).scalar_one_or_none()
 
 
+_OPEN = text("outbox_entry.state IN ('queued', 'sending', 'unsure')")
+"""In the words of the index of what is open, or it is not used and all that was ever sent is looked through."""
+
+
 async def due(db: AsyncSession, now: datetime, limit: int = 200) -> list[UUID]:
     """Interactions with a queued entry whose time has come."""
     query = (
         select(OutboxEntry.interaction_id)
-        .where(OutboxEntry.state == "queued", OutboxEntry.due_at <= now)
+        .where(_OPEN, OutboxEntry.state == "queued", OutboxEntry.due_at <= now)
         .distinct()
         .limit(limit)
     )
@@ -137,7 +141,7 @@ async def doubtful(
     query = (
         select(OutboxEntry, Message)
         .join(Message, col(Message.id) == col(OutboxEntry.message_id))
-        .where(((col(OutboxEntry.state) == "unsure") | dead) & (col(OutboxEntry.claimed_at) < before))
+        .where(_OPEN, (col(OutboxEntry.state) == "unsure") | dead, col(OutboxEntry.claimed_at) < before)
         .limit(limit)
     )
     return (await db.exec(query)).all()
@@ -152,6 +156,7 @@ async def queued_for_customer(
         .join(Message, col(Message.id) == col(OutboxEntry.message_id))
         .join(Interaction, col(Interaction.id) == col(OutboxEntry.interaction_id))
         .where(
+            _OPEN,
             OutboxEntry.workspace_id == workspace_id,
             OutboxEntry.state == "queued",
             Message.customer_id == customer_id,

@@ -120,11 +120,15 @@ class Recorder:
             self._pauses[-1][1] = self._ms(now)
 
     async def run(self, clock: Callable[[], float] | None = None, every: float = 1.0) -> None:
-        """Write down what there is, every so many seconds, until cancelled; the clock is the loop's."""
-        clock = clock or asyncio.get_running_loop().time
+        """Write down what there is, every so many seconds, until cancelled; the clock is the loop's.
+
+        All recordings are written in the same moments: one waking up of the process for all of them.
+        """
+        time = asyncio.get_running_loop().time
         while True:
-            await self.flush(clock())
-            await asyncio.sleep(every)
+            await self.flush(time() if clock is None else clock())
+            left = every - time() % every
+            await asyncio.sleep(left if left > every / 2 else left + every)
 
     async def flush(self, now: float) -> None:
         """Write down all but the last half second, which may still come; more while nothing comes from the customer."""

@@ -30,7 +30,7 @@ async def look_after(hub: Context, dead: Collection[str]) -> None:
     """One pass over the open live interactions, safe on every node at any time. `dead` are nodes that are gone."""
     live = [name for name, channel in hub.channels.items() if channel.limits.live]
     now = hub.clock.now()
-    async with hub.store.read() as db:
+    async with hub.store.glance() as db:
         found = await calls.open_of(db, live, {*dead, hub.node}, now)
         waiting = [one.id for one in found if await _needs(db, hub, one, dead, now)]
     for interaction_id in waiting:

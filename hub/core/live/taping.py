@@ -106,7 +106,7 @@ class Tape:
 async def finish_lost(hub: Context) -> None:
     """Recordings whose node died: once their call is over, their rows say how much there is on the disk."""
     now = hub.clock.now()
-    async with hub.store.read() as db:
+    async with hub.store.glance() as db:
         lost = [(row.id, row.interaction_id, row.path) for row in await calls.left_open(db, now - FINISHED_WITHIN)]
     for recording_id, interaction_id, path in lost:
         there = await asyncio.to_thread(_extent, hub.data_dir / path)
