@@ -688,3 +688,68 @@ def test_a_phrase_kept_ready_is_said_in_the_voice_of_its_own_agent() -> None:
         assert ("mouth", "Just a second.") not in await call("Anna")
 
     run(calls())
+
+
+def test_what_is_said_last_is_kept_although_they_hang_up_before_it_is_understood() -> None:
+    async def call() -> None:
+        t = talk(TestMind())
+        await asyncio.sleep(0.5)
+        t.ears.hear(SpeechBegan(), Words("please cancel"))
+        await t.phone.speak(900)
+        t.phone.hang_up()
+        await asyncio.sleep(0.3)  # so long the ears need
+        assert t.ears.finished
+        t.ears.turn("please cancel it, goodbye")
+        assert await t.ended() == "customer_hangup"
+        assert t.notes.customer == ["please cancel it, goodbye"]
+        assert t.mind.memory == [("customer", "please cancel it, goodbye")]
+        assert not t.mind.asked, "nobody is there to be answered"
+
+    run(call())
+
+
+def test_the_ears_are_not_waited_for_long_and_half_a_sentence_is_kept() -> None:
+    async def call() -> None:
+        t = talk(TestMind())
+        await asyncio.sleep(0.5)
+        t.ears.hear(SpeechBegan(), Words("please cancel"))
+        await t.phone.speak(900)
+        t.phone.hang_up()
+        gone = asyncio.get_running_loop().time()
+        assert await t.ended() == "customer_hangup"
+        assert 0.5 < asyncio.get_running_loop().time() - gone < 1
+        assert t.notes.customer == ["please cancel"]
+
+    run(call())
+
+
+def test_nobody_waits_for_words_at_the_end_when_none_are_to_come() -> None:
+    async def call() -> None:
+        t = talk(TestMind([Say("Bye.")]))
+        await asyncio.sleep(0.5)
+        await t.says("that was all")
+        await t.quiet()
+        t.phone.hang_up()
+        gone = asyncio.get_running_loop().time()
+        await t.ended()
+        assert asyncio.get_running_loop().time() - gone < 0.1
+        assert t.notes.customer == ["that was all"]
+
+    run(call())
+
+
+def test_what_was_made_ahead_is_let_go_when_it_is_not_wanted_any_more() -> None:
+    async def call() -> None:
+        first = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen."
+        t = talk(TestMind([Say(f"{first} Four five six. Seven eight nine.")]), cue="opened")
+        await asyncio.sleep(0.4)
+        assert t.conversation.speaking.sounding
+        assert ("mouth", "Four five six.") in t.engines.asked, "it is made while the first one sounds"
+        t.conversation.give_up()
+        t.conversation.speaking.say("Goodbye now.")
+        await t.quiet()
+        assert t.notes.heard == [first, "Goodbye now."]
+        t.phone.hang_up()
+        await t.ended()
+
+    run(call())

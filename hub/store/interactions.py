@@ -14,7 +14,6 @@ from hub.models.columns import new_id
 from hub.storable import storable
 from hub.store import hint, write_at_commit
 
-
 _LOCKED = select(Interaction).where(col(Interaction.id) == bindparam("id")).with_for_update()
 """Made once: it is asked with all that happens."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
 from hub.channel import Line, Pressed
@@ -80,6 +80,7 @@ class Conversation:
         self.to_open = False
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._hears: asyncio.Task[None] | None = None
         self.room: Room | None = None
         self._state = ""
 
@@ -99,7 +100,7 @@ class Conversation:
             await self._clean_up()
 
     async def _begin(self, cue: Cue | None, resumed: bool) -> None:
-        self.spawn(self._hear())
+        self._hear_on()
         if self.settings.consent_message and not resumed:
             self.speaking.say(self.settings.consent_message, interruptible=False, ended=self.remembered)
         if await self._mouths.open() is None:
@@ -130,14 +131,18 @@ class Conversation:
 
     async def _clean_up(self) -> None:
         heard_until = self.speaking.position()
-        self.hearing.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._cancel([task for task in self._tasks if task is not self._hears])
+        await self.hearing.hear_out()
+        await self._cancel(list(self._tasks))
         self.record()
         await self.speaking.aclose(heard_until)
         for chain in self._opened:
             await chain.close()
+
+    async def _cancel(self, tasks: Collection[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run it as long as the call; its failure is logged and ends nothing else."""
@@ -191,6 +196,9 @@ class Conversation:
             why = "customer_hangup"
         finally:  # a call that nobody listens to must not stay open
             self.end(why)
+
+    def _hear_on(self) -> None:
+        self._hears = self.spawn(self._hear())
 
     async def _hear(self) -> None:
         """Take what the ears say; when they fail, the next ones hear on."""
@@ -321,7 +329,7 @@ class Conversation:
         if await self._ears.next("heard nothing of what was said") is None:
             await self._no_ears()
         else:
-            self.spawn(self._hear())
+            self._hear_on()
 
     def remembered(self, said: Said, heard: str) -> None:
         if heard and not said.filler:
@@ -379,7 +387,7 @@ class Conversation:
             await ears.close()
             return
         former, self._ears = self._ears, ears
-        self.spawn(self._hear())
+        self._hear_on()
         await former.close()
 
     # silence and people

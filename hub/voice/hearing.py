@@ -1,6 +1,7 @@
 """Listening: sound goes to the ears, words and quiet come back, and at some point the person has finished."""
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from hub.voice.turns import NEVER_FINAL_SECONDS, Turns
 SETTLING_SECONDS = 0.8
 DEAF_SPEECH_MS = 1_200
 REPEATED_SECONDS = 8.0
+LAST_WORDS_SECONDS = 0.8
+"""So long the ears have, when no more sound comes, for what was said last."""
 
 
 @dataclass(slots=True)
@@ -93,6 +96,7 @@ class Hearing:
         self._partial = ""
         self._began_at = self._quiet_at = self._settled_at = self._loop.time()
         self._settling = self._in_turn = self._signs = False
+        self._settled = asyncio.Event()
         self._spoken_ms = self._over_at_ms = 0
 
     @property
@@ -226,6 +230,7 @@ class Hearing:
         self._partial = "" if heard.final else heard.text
         if heard.final:
             self._settling, self._settled_at = False, now
+            self._settled.set()
             if heard.text:
                 self._finals.append(heard.text)
         if self.text != before or heard.final:
@@ -242,6 +247,7 @@ class Hearing:
 
     def _over(self) -> None:
         self._stop_timer()
+        self._settled.set()
         text, now = self.text, self._loop.time()
         spoken, signs, began = self._spoken_ms, self._signs, self._began_at
         ended = self._quiet_at if not self.activity.speaking else now
@@ -264,5 +270,15 @@ class Hearing:
         self._stop_timer()
         self._finals, self._partial, self._in_turn, self._settling = [], "", False, False
 
-    def stop(self) -> None:
+    async def hear_out(self) -> None:
+        """No more sound comes: hear to its end what was begun, if it is soon. Who listens is told as of any turn."""
+        unsettled = self._engine_decides or self._settling or self.activity.speaking or self._partial
+        if self._in_turn and self._open is not None and unsettled:
+            self._settled.clear()
+            self._open.ears.finish()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS_SECONDS):
+                    await self._settled.wait()
+        if self._in_turn and self.text:
+            self._over()
         self._stop_timer()

@@ -190,7 +190,7 @@ class OperatorWords:
             self._hearing.use(None)
 
     async def close(self) -> None:
-        self._hearing.stop()
+        await self._hearing.hear_out()
         if self._task is not None:
             self._task.cancel()
         if self._opened is not None:
