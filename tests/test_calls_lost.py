@@ -12,7 +12,7 @@ from hub.channel import Inbound, Limits
 from hub.core.live.writer import Writer
 from hub.core.recover import beat, sweep
 from hub.engines import TRANSCRIBERS, VOICES
-from hub.models import AgentDefinition, Interaction
+from hub.models import AgentDefinition, Interaction, Message
 from hub.store import Store
 from tests.bench.processes import OUR_NUMBER
 from tests.fakes import FakeClock, until
@@ -151,6 +151,25 @@ async def test_a_call_that_another_process_took_up_ends_as_any_other(
         line.hang_up()
         ended = await eventually(lambda: found(other), lambda one: one.ended_at)
         assert (ended.status, ended.ended_reason) == ("completed", "customer_hangup")
+
+
+async def test_a_carrier_that_tells_of_the_end_before_the_last_words_are_understood_does_not_make_it_another(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with node(store, clock, tmp_path, "a#1") as made:
+        line, sid = await connects(made)
+        await until(lambda: "Hello." in line.heard)
+        line.begins("please cancel it")
+        (live,) = made.context.calls.values()
+        await until(lambda: live.conversation.hearing.text)
+        line.hang_up()
+        await until(lambda: live.conversation.over)
+        await made.hub.receive(Inbound("call", "status", uuid4().hex, about=sid, status="completed"))
+        assert (await found(made)).ended_at is None
+        ended = await eventually(lambda: found(made), lambda one: one.ended_at)
+        assert (ended.status, ended.ended_reason) == ("completed", "customer_hangup")
+        said = [one.text for one in await made.records.all(Message) if one.role == "customer"]
+        assert said == ["please cancel it"]
 
 
 async def test_the_end_of_an_old_line_takes_nothing_from_the_new_one(

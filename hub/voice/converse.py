@@ -175,6 +175,11 @@ class Conversation:
         return self._over.done()
 
     @property
+    def reason(self) -> str:
+        """Why it is over; nothing while it goes on."""
+        return self._over.result() if self._over.done() else ""
+
+    @property
     def now(self) -> float:
         return self._time()
 

@@ -70,7 +70,7 @@ class LiveCall:
         self.mind = LiveMind(hub, memory, self.writer.state, self.writer.meter)
         self.whispered: list[Entry] = []
         self.obeyed: dict[UUID, str] = {}
-        self.fenced = self.transferring = self.ended = False
+        self.fenced = self.transferring = self._ended = False
         self.warm: Warm | None = None
         self.unwritten: set[object] = set()
         self.format = Format(line.codec, line.rate)
@@ -166,6 +166,13 @@ class LiveCall:
         if self.hub.calls.get(self.id) is self:
             del self.hub.calls[self.id]
 
+    @property
+    def ended(self) -> bool:
+        """The call, and not only its line: that is written down, or about to be when its last words are understood."""
+        reason = self.conversation.reason
+        away = self.transferring and reason == "customer_hangup"
+        return self._ended or (bool(reason) and not (self.fenced or away or self._broken(reason)))
+
     def _broken(self, reason: str) -> bool:
         return reason == MOVED or (reason == "customer_hangup" and self.line.broken)
 
@@ -175,7 +182,7 @@ class LiveCall:
         if self.fenced:
             return
         away = self.transferring and reason == "customer_hangup"
-        self.ended = not (broken or away)
+        self._ended = not (broken or away)
         now = self.hub.clock.now()
 
         async def entry(db: Any, interaction: Interaction) -> None:
