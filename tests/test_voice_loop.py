@@ -753,3 +753,21 @@ def test_what_was_made_ahead_is_let_go_when_it_is_not_wanted_any_more() -> None:
         await t.ended()
 
     run(call())
+
+
+def test_ears_that_fail_when_the_line_is_gone_are_missed_by_nobody() -> None:
+    async def call() -> None:
+        t = talk(TestMind(), ears=("ears", "others"))
+        await asyncio.sleep(0.5)
+        t.ears.hear(SpeechBegan(), Words("please cancel"))
+        await t.phone.speak(900)
+        t.phone.hang_up()
+        await asyncio.sleep(0.1)
+        gone = asyncio.get_running_loop().time()
+        t.ears.hear(EngineFailed("it broke"))
+        assert await t.ended() == "customer_hangup"
+        assert asyncio.get_running_loop().time() - gone < 0.1
+        assert t.notes.customer == ["please cancel"]
+        assert len(t.engines.ears) == 1, "no others are opened for a call that is over"
+
+    run(call())

@@ -223,6 +223,8 @@ class Conversation:
             if opened is not self._ears.engine:
                 return  # they were replaced, and who replaced them listens to the next ones
             self.hearing.use(None)
+            if self.over:
+                return
             if await self._ears.next(why) is None:
                 await self._no_ears()
 

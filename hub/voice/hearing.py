@@ -132,7 +132,9 @@ class Hearing:
     def use(self, opened: OpenEars | None) -> None:
         """Listen with these ears from now on; they are told the last of what was said."""
         self._open = opened
-        if opened is not None:
+        if opened is None:
+            self._settled.set()
+        else:
             for audio in self._ring:
                 opened.ears.feed(opened.converter.convert(audio))
 

@@ -147,7 +147,9 @@ def _stored(made: Figures, calls: list[CallResult], stage: Stage) -> None:
                 example = f"call {call.call} turn {turn}: stored {ends[0]!r}, played {ends[1]!r} to {ends[2]!r}"
                 made.fault("heard text wrong", example=example)
         ended = sum(bool(exchange.ended_at) for exchange in call.exchanges)
-        made.fault("turns not stored", abs(ended - asked.get(call.person, 0)), f"call {call.call}")
+        begun = sum(bool(exchange.began_at or exchange.ended_at) for exchange in call.exchanges)
+        stored_turns = asked.get(call.person, 0)  # what they were saying when they hung up may be one as well
+        made.fault("turns not stored", max(ended - stored_turns, stored_turns - begun, 0), f"call {call.call}")
         missing = call.lasted * 1000 - durations.get(call.person, 0)
         made.fault("recordings short", int(missing > 1000), f"call {call.call}: {missing:.0f} ms")
 

@@ -28,6 +28,7 @@ class Flux:
     def __init__(self, book: Book, sign_frames: int) -> None:
         self._book, self._sign_frames = book, sign_frames
         self._sequence = self._turn = self._frames = self._call = 0
+        self._words: list[str] = []
 
     def told(self, type: str, **more: Any) -> str:
         self._sequence += 1
@@ -40,16 +41,23 @@ class Flux:
             return self._info("Update", []) if self._frames % UPDATE_FRAMES == 0 else ""
         self._call = mark.call
         words = wire.question(mark.call, mark.turn, mark.sentences).split()
+        self._words = words[: mark.frame // WORD_FRAMES]
         if mark.last:
-            over = self._info("EndOfTurn", words)
-            self._turn += 1
+            over = self.end(words)
             self._book.own[f"{mark.call}:{mark.turn}"][0] = monotonic() - received
             return over
         if mark.frame == self._sign_frames and not mark.silent:
             return self._info("StartOfTurn", words[:1])
         if mark.frame and mark.frame % WORD_FRAMES == 0:
-            return self._info("Update", words[: mark.frame // WORD_FRAMES])
+            return self._info("Update", self._words)
         return ""
+
+    def end(self, words: list[str] | None = None) -> str:
+        """The turn is over, with these words or those so far."""
+        over = self._info("EndOfTurn", self._words if words is None else words)
+        self._turn += 1
+        self._words = []
+        return over
 
     def over(self) -> None:
         self._book.frames[self._call] += self._frames
@@ -70,6 +78,9 @@ async def listen(request: web.Request) -> web.WebSocketResponse:
     await socket.send_str(flux.told("Connected"))
     async for message in socket:
         received = monotonic()
+        if message.type is WSMsgType.TEXT and "ForceEndTurn" in message.data:
+            await socket.send_str(flux.end())
+            continue
         if message.type is not WSMsgType.BINARY:
             break
         for at in range(0, len(message.data), wire.FRAME):
