@@ -702,6 +702,7 @@ def test_what_is_said_last_is_kept_although_they_hang_up_before_it_is_understood
         t.ears.turn("please cancel it, goodbye")
         assert await t.ended() == "customer_hangup"
         assert t.notes.customer == ["please cancel it, goodbye"]
+        assert 0.25 < t.conversation.overtime_seconds < 0.35
         assert t.mind.memory == [("customer", "please cancel it, goodbye")]
         assert not t.mind.asked, "nobody is there to be answered"
 
@@ -771,3 +772,23 @@ def test_ears_that_fail_when_the_line_is_gone_are_missed_by_nobody() -> None:
         assert len(t.engines.ears) == 1, "no others are opened for a call that is over"
 
     run(call())
+
+
+def test_what_would_have_sounded_while_last_words_are_understood_was_not_heard() -> None:
+    heard: list[str] = []
+
+    async def call(*words: str) -> None:
+        t = talk(TestMind([Say("One two three four five six seven eight nine ten eleven twelve.")]), cue="opened")
+        await asyncio.sleep(1)
+        for text in words:
+            t.ears.hear(SpeechBegan(), Words(text))
+        await asyncio.sleep(0.2)
+        t.phone.hang_up()
+        await t.ended()
+        assert (t.conversation.overtime_seconds > 0.5) is bool(words)
+        heard.extend(t.notes.heard)
+
+    run(call())
+    run(call("okay"))
+    assert heard[0] == heard[1] != ""
+    assert "twelve" not in heard[1]

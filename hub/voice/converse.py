@@ -78,6 +78,8 @@ class Conversation:
         self._interrupted_at = 0.0
         self._misses = 0
         self.to_open = False
+        self.overtime_seconds = 0.0
+        """For so long the ears were heard when the line was gone."""
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._hears: asyncio.Task[None] | None = None
@@ -132,10 +134,12 @@ class Conversation:
     async def _clean_up(self) -> None:
         heard_until = self.speaking.position()
         await self._cancel([task for task in self._tasks if task is not self._hears])
-        await self.hearing.hear_out()
-        await self._cancel(list(self._tasks))
         self.record()
         await self.speaking.aclose(heard_until)
+        gone_at = self.now
+        await self.hearing.hear_out()
+        self.overtime_seconds = self.now - gone_at
+        await self._cancel(list(self._tasks))
         for chain in self._opened:
             await chain.close()
 

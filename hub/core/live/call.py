@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -155,7 +156,7 @@ class LiveCall:
                 self._let_go()
             if self.tape is not None:
                 try:
-                    await self.tape.close(taping)
+                    await self.tape.close(taping, self.conversation.overtime_seconds)
                 except Exception:  # the sweep finishes its row
                     log.exception("the recording of call %s could not be finished", self.id)
             await asyncio.gather(writing, obeying, return_exceptions=True)
@@ -183,7 +184,7 @@ class LiveCall:
             return
         away = self.transferring and reason == "customer_hangup"
         self._ended = not (broken or away)
-        now = self.hub.clock.now()
+        now = self.hub.clock.now() - timedelta(seconds=self.conversation.overtime_seconds)
 
         async def entry(db: Any, interaction: Interaction) -> None:
             if self.ended:

@@ -78,8 +78,8 @@ class Tape:
                 )
         self._entered = True
 
-    async def close(self, running: "asyncio.Task[None] | None") -> None:
-        """All of it is on the disk; its row says how long it is."""
+    async def close(self, running: "asyncio.Task[None] | None", overtime_seconds: float) -> None:
+        """All of it is on the disk, but for so much at its end when the line was gone; its row says how long it is."""
         if running is not None:
             running.cancel()
             try:
@@ -88,7 +88,7 @@ class Tape:
                 pass
             except Exception:
                 log.exception("a recording broke off")
-        await self.recorder.close(self._loop.time())
+        await self.recorder.close(self._loop.time() - overtime_seconds)
         if not self._entered:
             await self._enter()
         async with self._hub.store.write() as db:
