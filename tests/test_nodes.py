@@ -42,6 +42,15 @@ async def test_a_process_lives_also_while_others_do_all_the_sweeping(store: Stor
             await asyncio.gather(beating, return_exceptions=True)
 
 
+async def test_a_process_may_say_twice_at_once_that_it_lives(store: Store, clock: FakeClock) -> None:
+    async with core(store, clock, node="new#1") as made:
+        await asyncio.gather(*(recover.beat(made.context) for _ in range(8)))
+        clock.forward(seconds=3)
+        await recover.beat(made.context)
+        (node,) = await made.records.all(Node)
+        assert (node.seen_at - node.started_at).total_seconds() >= 3
+
+
 async def test_nodes_long_dead_are_forgotten(store: Store, clock: FakeClock) -> None:
     async with core(store, clock, node="old#1") as old, core(store, clock, node="new#1") as new:
         await recover.sweep(old.context, clock.now())

@@ -191,12 +191,10 @@ async def known_externally(db: AsyncSession, channel: str, external_ids: Sequenc
 
 
 async def beat(db: AsyncSession, node: str, now: datetime) -> None:
-    """This node is alive."""
-    found = await db.get(Node, node)
-    if found is None:
-        db.add(Node(id=node, started_at=now, seen_at=now))
-    else:
-        found.seen_at = now
+    """This node is alive. It may say so twice at once."""
+    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    alive = insert(Node).values(id=node, started_at=now, seen_at=now)
+    await db.exec(alive.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
 
 
 async def forget_nodes(db: AsyncSession, before: datetime) -> None:
