@@ -792,3 +792,18 @@ def test_what_would_have_sounded_while_last_words_are_understood_was_not_heard()
     run(call("okay"))
     assert heard[0] == heard[1] != ""
     assert "twelve" not in heard[1]
+
+
+def test_a_call_that_we_end_is_not_kept_open_for_last_words() -> None:
+    async def call() -> None:
+        t = talk(TestMind())
+        await asyncio.sleep(0.5)
+        t.ears.hear(SpeechBegan(), Words("please cancel"))
+        await asyncio.sleep(0.1)
+        t.conversation.end("goodbye")
+        ending = asyncio.get_running_loop().time()
+        assert await t.ended() == "goodbye"
+        assert asyncio.get_running_loop().time() - ending < 0.01
+        assert t.notes.customer == ["please cancel"]
+
+    run(call())

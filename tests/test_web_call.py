@@ -309,7 +309,7 @@ async def test_when_the_hub_hangs_up_the_browser_knows(channel: WebCall) -> None
 
 
 async def test_who_never_connects_is_let_go() -> None:
-    channel = WebCall(SETTINGS, connect_seconds=0.1)
+    channel = WebCall(SETTINGS, connect_seconds=1)
     browser = Browser()
     request = {"sdp": await browser.offer(), "type": "offer", "ticket": channel.ticket("v", "shop")}
     (inbound,) = (await channel.receive(hook(request))).events

@@ -272,10 +272,13 @@ class Hearing:
         self._stop_timer()
         self._finals, self._partial, self._in_turn, self._settling = [], "", False, False
 
-    async def hear_out(self) -> None:
-        """No more sound comes: hear to its end what was begun, if it is soon. Who listens is told as of any turn."""
+    async def hear_out(self, *, wait: bool = True) -> None:
+        """No more sound comes: hear to its end what was begun, if it is soon. Who listens is told as of any turn.
+
+        Without `wait`, the words there are count.
+        """
         unsettled = self._engine_decides or self._settling or self.activity.speaking or self._partial
-        if self._in_turn and self._open is not None and unsettled:
+        if wait and self._in_turn and self._open is not None and unsettled:
             self._settled.clear()
             self._open.ears.finish()
             with contextlib.suppress(TimeoutError):
