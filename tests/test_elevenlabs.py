@@ -1,6 +1,7 @@
 """ElevenLabs through its SDK, against the sandbox: what it is asked, what comes of it, and every way it can fail."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from fixtures.sandbox import tones
 from fixtures.sandbox.elevenlabs.faults import FAULTS
 from fixtures.sandbox.twilio.voice.audio import from_mulaw
-from hub.engine import EngineFailed
+from hub.engine import Account, EngineFailed
 from hub.engines.elevenlabs import ElevenLabs, ElevenLabsMouth
 from hub.voice.speech import MULAW_8K, PCM_16K, PCM_24K, Format
 from tests.engine_faults import ELEVENLABS_FAULTS, NEVER_PLAYED
@@ -141,6 +142,33 @@ async def test_stopping_stops_the_request(world: Vendors) -> None:
     await speaking.aclose()
     await opened.close()
     await until(lambda: tasks() <= before)
+
+
+async def test_a_refusal_in_pieces_is_read_to_its_end_and_tried_again(anyio_backend: str) -> None:
+    body = b'{"detail": {"status": "too_many_concurrent_requests", "message": "Ten are under way."}}'
+    asked: list[str] = []
+    served: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode().partition(" ")[0])
+        head = f"HTTP/1.1 429 Too Many\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        for piece in (head.encode(), *((body[:20], body[20:]) if asked[-1] == "POST" else ())):
+            writer.write(piece)
+            await asyncio.sleep(0.02)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        served.append("closed")
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        opened = await ElevenLabs().open(MULAW_8K, "en-US", {}, Account("right", url))
+        with pytest.raises(EngineFailed, match="Ten are under way") as failed:
+            await said(opened)
+        assert failed.value.fault == "busy"
+        assert asked.count("POST") == 3
+        await opened.close()
+        await until(lambda: len(served) == len(asked))
 
 
 def test_every_fault_of_the_sandbox_is_tried() -> None:

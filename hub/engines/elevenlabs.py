@@ -73,7 +73,7 @@ class _Connections:
         try:
             async with asking as response:
                 if response.status != 200:
-                    raise refusal(response.status, await response.content.read(_MOST_WORDS))
+                    raise refusal(response.status, await _said(response))
                 yield response
         except (aiohttp.ClientError, ValueError) as error:
             raise _broken(error) from error
@@ -179,6 +179,16 @@ class ElevenLabsMouth:
 
     async def close(self) -> None:
         self._reaching.cancel()
+
+
+async def _said(response: aiohttp.ClientResponse) -> bytes:
+    """The body of a refusal, in however many pieces it comes."""
+    said = b""
+    async for piece in response.content.iter_any():
+        said += piece
+        if len(said) > _MOST_WORDS:
+            break
+    return said
 
 
 def _broken(error: Exception) -> EngineFailed:

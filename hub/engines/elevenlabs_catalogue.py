@@ -22,32 +22,37 @@ MOST_VOICES, _PAGE = 1_000, 100
 
 async def catalogue(account: Account, address: str) -> Sequence[NamedVoice]:
     """At most 1,000. Raises `EngineFailed`."""
-    found: list[NamedVoice] = []
-    page: str | None = None
     try:
-        async with httpx.AsyncClient() as http, asyncio.timeout(LIST_SECONDS):  # follows no redirect with the key
-            sdk = await asyncio.to_thread(_sdk, account, address, http)
-            while len(found) < MOST_VOICES:
-                answer = await sdk.voices.search(
-                    page_size=_PAGE, next_page_token=page, request_options={"max_retries": 0}
-                )
-                if not isinstance(answer.voices, list):
-                    raise EngineFailed(f"{VENDOR} answered something else than a list of voices.", "garbage")
-                found += [_named(voice) for voice in answer.voices]
-                page = answer.next_page_token
-                if not answer.has_more or not page:
-                    break
+        async with asyncio.timeout(LIST_SECONDS):
+            sdk, http = await asyncio.to_thread(_sdk, account, address)
+            async with http:
+                return (await _listed(sdk))[:MOST_VOICES]
     except TimeoutError:
         raise EngineFailed(f"{VENDOR} did not list its voices within {LIST_SECONDS:g} s.", "slow") from None
     except Exception as error:
         raise _failure(error) from error
-    return found[:MOST_VOICES]
 
 
-def _sdk(account: Account, address: str, http: httpx.AsyncClient) -> "AsyncElevenLabs":
+async def _listed(sdk: "AsyncElevenLabs") -> list[NamedVoice]:
+    found: list[NamedVoice] = []
+    page: str | None = None
+    while len(found) < MOST_VOICES:
+        answer = await sdk.voices.search(page_size=_PAGE, next_page_token=page, request_options={"max_retries": 0})
+        if not isinstance(answer.voices, list):
+            raise EngineFailed(f"{VENDOR} answered something else than a list of voices.", "garbage")
+        found += [_named(voice) for voice in answer.voices]
+        page = answer.next_page_token
+        if not answer.has_more or not page:
+            break
+    return found
+
+
+def _sdk(account: Account, address: str) -> tuple["AsyncElevenLabs", httpx.AsyncClient]:
+    """The SDK, and the connections under it. Slow: in a thread."""
     from elevenlabs.client import AsyncElevenLabs
 
-    return AsyncElevenLabs(base_url=address, api_key=account.key, httpx_client=http)
+    http = httpx.AsyncClient()  # follows no redirect: the key would go along
+    return AsyncElevenLabs(base_url=address, api_key=account.key, httpx_client=http), http
 
 
 def _named(voice: Any) -> NamedVoice:
