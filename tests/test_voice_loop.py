@@ -11,7 +11,7 @@ from hub.dialogue.turn import Finish, HandToHuman, Piece, Say
 from hub.engine import EngineFailed
 from hub.voice.speech import EndOfTurn, Resumed, SpeechBegan, Words
 from tests.virtual import run
-from tests.voice_world import Engines, TestMind, talk
+from tests.voice_world import Engines, Talk, TestMind, talk
 
 FIVE = "One two three. Four five six. Seven eight nine ten. Eleven twelve. Thirteen fourteen."
 
@@ -690,13 +690,19 @@ def test_a_phrase_kept_ready_is_said_in_the_voice_of_its_own_agent() -> None:
     run(calls())
 
 
+async def hangs_up_speaking(**more: Any) -> Talk:
+    """They have begun to say something, and are gone."""
+    t = talk(TestMind(), **more)
+    await asyncio.sleep(0.5)
+    t.ears.hear(SpeechBegan(), Words("please cancel"))
+    await t.phone.speak(900)
+    t.phone.hang_up()
+    return t
+
+
 def test_what_is_said_last_is_kept_although_they_hang_up_before_it_is_understood() -> None:
     async def call() -> None:
-        t = talk(TestMind())
-        await asyncio.sleep(0.5)
-        t.ears.hear(SpeechBegan(), Words("please cancel"))
-        await t.phone.speak(900)
-        t.phone.hang_up()
+        t = await hangs_up_speaking()
         await asyncio.sleep(0.3)  # so long the ears need
         assert t.ears.finished
         t.ears.turn("please cancel it, goodbye")
@@ -711,11 +717,7 @@ def test_what_is_said_last_is_kept_although_they_hang_up_before_it_is_understood
 
 def test_the_ears_are_not_waited_for_long_and_half_a_sentence_is_kept() -> None:
     async def call() -> None:
-        t = talk(TestMind())
-        await asyncio.sleep(0.5)
-        t.ears.hear(SpeechBegan(), Words("please cancel"))
-        await t.phone.speak(900)
-        t.phone.hang_up()
+        t = await hangs_up_speaking()
         gone = asyncio.get_running_loop().time()
         assert await t.ended() == "customer_hangup"
         assert 0.5 < asyncio.get_running_loop().time() - gone < 1
@@ -758,11 +760,7 @@ def test_what_was_made_ahead_is_let_go_when_it_is_not_wanted_any_more() -> None:
 
 def test_ears_that_fail_when_the_line_is_gone_are_missed_by_nobody() -> None:
     async def call() -> None:
-        t = talk(TestMind(), ears=("ears", "others"))
-        await asyncio.sleep(0.5)
-        t.ears.hear(SpeechBegan(), Words("please cancel"))
-        await t.phone.speak(900)
-        t.phone.hang_up()
+        t = await hangs_up_speaking(ears=("ears", "others"))
         await asyncio.sleep(0.1)
         gone = asyncio.get_running_loop().time()
         t.ears.hear(EngineFailed("it broke"))

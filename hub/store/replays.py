@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Replay
+from hub.store.upsert import insert
 
 KEPT_FOR = timedelta(hours=24)
 LOST_AFTER = timedelta(seconds=60)
@@ -40,12 +40,11 @@ async def claim(db: AsyncSession, mine: Claim, digest: str, now: datetime) -> Re
     A request that was lost before it committed anything is taken over.
     """
     await db.exec(delete(Replay).where(col(Replay.created_at) < now - KEPT_FOR))
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {
         "workspace_id": mine.workspace_id, "key": mine.key, "holder": mine.holder, "digest": digest,
         "state": "running", "status": 0, "headers": "", "body": "", "created_at": now, "held_at": now,
     }  # fmt: skip
-    inserted = await db.exec(insert(Replay).values(**values).on_conflict_do_nothing().returning(col(Replay.key)))
+    inserted = await db.exec(insert(db, Replay).values(**values).on_conflict_do_nothing().returning(col(Replay.key)))
     if inserted.first() is not None:
         return None
     query = select(Replay).where(Replay.workspace_id == mine.workspace_id, Replay.key == mine.key)

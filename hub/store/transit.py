@@ -5,19 +5,18 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import FetchEntry, InboxEntry, Interaction, Message, Node, OutboxEntry
+from hub.store.upsert import insert
 
 
 async def take_in(db: AsyncSession, entry: InboxEntry) -> bool:
     """Insert the entry unless the same thing came in before; whether it is new."""
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {column.name: getattr(entry, column.name) for column in InboxEntry.__table__.columns}  # type: ignore[attr-defined]
     statement = (
-        insert(InboxEntry)
+        insert(db, InboxEntry)
         .values(**values)
         .on_conflict_do_nothing(index_elements=["channel", "external_id"])
         .returning(col(InboxEntry.id))
@@ -192,8 +191,7 @@ async def known_externally(db: AsyncSession, channel: str, external_ids: Sequenc
 
 async def beat(db: AsyncSession, node: str, now: datetime) -> None:
     """This node is alive. It may say so twice at once."""
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    alive = insert(Node).values(id=node, started_at=now, seen_at=now)
+    alive = insert(db, Node).values(id=node, started_at=now, seen_at=now)
     await db.exec(alive.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now}))
 
 

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Interaction, Price, UsageEntry
 from hub.pricing import Cost, Prices, Rate, Use, cost_from, cost_of
+from hub.store.upsert import insert
 
 MOST_ENTRIES = 100_000
 GROUPS = ("channel", "agent_id", "kind", "vendor", "model", "day")
@@ -29,8 +29,7 @@ async def add(db: AsyncSession, interaction: Interaction, at: datetime, uses: It
     ]  # fmt: skip
     if not rows:
         return
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(UsageEntry).values(rows).on_conflict_do_nothing(index_elements=["interaction_id", "key"])
+    statement = insert(db, UsageEntry).values(rows).on_conflict_do_nothing(index_elements=["interaction_id", "key"])
     await db.exec(statement)
 
 

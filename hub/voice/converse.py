@@ -78,7 +78,6 @@ class Conversation:
         self._interrupted_at = 0.0
         self._misses = 0
         self.to_open = False
-        self._line_gone = False
         self.overtime_seconds = 0.0
         """For so long the ears were heard when the line was gone."""
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -138,7 +137,7 @@ class Conversation:
         self.record()
         await self.speaking.aclose(heard_until)
         gone_at = self.now
-        await self.hearing.hear_out(wait=self._line_gone)  # while there is a line, it waits to be hung up
+        await self.hearing.hear_out(wait=self.reason == "customer_hangup")  # else the line waits to be hung up
         self.overtime_seconds = self.now - gone_at
         await self._cancel(list(self._tasks))
         for chain in self._opened:
@@ -204,7 +203,6 @@ class Conversation:
                 if self.room is not None:
                     self.room.customer(sound.audio)
             why = "customer_hangup"
-            self._line_gone = True
         finally:  # a call that nobody listens to must not stay open
             self.end(why)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from hub.voice.codecs import Converter
 from hub.voice.lanes import Lane, Pieces, SenderClock, Steady
+from hub.voice.moments import next_moment
 from hub.voice.peaks import Peaks, Waveform, keep_peaks
 from hub.voice.speech import Format
 from hub.voice.wav import HEADER, LANES, header
@@ -122,13 +123,12 @@ class Recorder:
     async def run(self, clock: Callable[[], float] | None = None, every: float = 1.0) -> None:
         """Write down what there is, every so many seconds, until cancelled; the clock is the loop's.
 
-        All recordings are written in the same moments: one waking up of the process for all of them.
+        All recordings are written in the same moments.
         """
-        time = asyncio.get_running_loop().time
+        clock = clock or asyncio.get_running_loop().time
         while True:
-            await self.flush(time() if clock is None else clock())
-            left = every - time() % every
-            await asyncio.sleep(left if left > every / 2 else left + every)
+            await self.flush(clock())
+            await next_moment(every)
 
     async def flush(self, now: float) -> None:
         """Write down all but the last half second, which may still come; more while nothing comes from the customer."""

@@ -1,11 +1,11 @@
 """Looking after a call on the clock: dead air, doubtful interruptions, quiet, and the longest time it may take."""
 
-import asyncio
 import itertools
 import logging
 from typing import TYPE_CHECKING
 
 from hub.models.voice import Call
+from hub.voice.moments import next_moment
 
 if TYPE_CHECKING:
     from hub.voice.converse import Conversation
@@ -52,10 +52,9 @@ class Watch:
         self._again = itertools.cycle(settings.repeat_messages) if settings.repeat_messages else None
 
     async def run(self) -> None:
-        """All calls are looked at in the same moments: one waking up of the process for all of them."""
+        """All calls are looked at in the same moments."""
         while not self._call.over:
-            left = TICK_SECONDS - self._call.now % TICK_SECONDS
-            await asyncio.sleep(left if left > TICK_SECONDS / 2 else left + TICK_SECONDS)
+            await next_moment(TICK_SECONDS)
             try:
                 self._look()
             except Exception:  # whatever it is, the call must not be left to itself

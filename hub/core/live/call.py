@@ -170,9 +170,14 @@ class LiveCall:
     @property
     def ended(self) -> bool:
         """The call, and not only its line: that is written down, or about to be when its last words are understood."""
-        reason = self.conversation.reason
-        away = self.transferring and reason == "customer_hangup"
-        return self._ended or (bool(reason) and not (self.fenced or away or self._broken(reason)))
+        return self._ended or self._for_good(self.conversation.reason)
+
+    def _for_good(self, reason: str) -> bool:
+        return bool(reason) and not (self.fenced or self._away(reason) or self._broken(reason))
+
+    def _away(self, reason: str) -> bool:
+        """Connected with another number, by the carrier."""
+        return self.transferring and reason == "customer_hangup"
 
     def _broken(self, reason: str) -> bool:
         return reason == MOVED or (reason == "customer_hangup" and self.line.broken)
@@ -182,8 +187,7 @@ class LiveCall:
         broken = self._broken(reason)
         if self.fenced:
             return
-        away = self.transferring and reason == "customer_hangup"
-        self._ended = not (broken or away)
+        self._ended = self._for_good(reason)
         now = self.hub.clock.now() - timedelta(seconds=self.conversation.overtime_seconds)
 
         async def entry(db: Any, interaction: Interaction) -> None:
@@ -197,7 +201,7 @@ class LiveCall:
                 last = await interactions.last_event(db, self.id, "call.connected")
                 if last is not None and last.seq > self._connected_seq:  # its next line is here already
                     return
-            if away:  # the carrier tells how that ended
+            if self._away(reason):  # the carrier tells how that ended
                 interaction.status, interaction.node, interaction.idle_at = "ending", "", now + TRANSFER_LASTS
                 return
             if broken:
