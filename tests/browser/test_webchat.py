@@ -343,6 +343,27 @@ def test_a_file_picked_before_the_connection_stands_waits_for_it(site: Site, con
     expect(page.locator(".attached[data-done]")).to_contain_text("sofa.png")
 
 
+def test_what_is_written_before_the_connection_stands_is_shown_as_after_a_reload(
+    site: Site, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    held: list[WebSocketRoute] = []
+    page.route_web_socket("**/hooks/webchat/live", lambda socket: held.append(socket))  # with nobody for now
+    page.goto(f"{site.url}/chat/shop")
+    write(page, "Too quick for you")
+    expect(page.locator(".ours .tick.waiting")).to_have_count(1)
+    page.route_web_socket("**/hooks/webchat/live", lambda socket: socket.connect_to_server())
+    for socket in held:
+        socket.close()
+    expect(page.locator(".theirs .bubble:not(.dots)")).to_have_count(2)
+    expect(page.locator(".ours .tick.sent")).to_have_count(1)
+    expect(page.locator(".follows")).to_have_count(0)
+    before = page.locator("#log .bubble").all_inner_texts()
+    page.reload()
+    expect(page.locator(".theirs .bubble:not(.dots)")).to_have_count(2)
+    assert page.locator("#log .bubble").all_inner_texts() == before
+
+
 def test_an_operator_is_seen_writing_and_having_read(site: Site, context: BrowserContext) -> None:
     page, _ = visit(context, f"{site.url}/chat/shop")
     write(page, "A person please")

@@ -45,7 +45,7 @@ class Thread {
     this.fill = fill;
     this.forms = new Map();
     this.rows = new Map();
-    this.last = null;
+    this.said = new WeakMap();
     this.joined = "";
     this.clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
     this.day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
@@ -54,7 +54,6 @@ class Thread {
   clear() {
     this.log.replaceChildren();
     this.rows.clear();
-    this.last = null;
     this.joined = "";
   }
 
@@ -66,12 +65,30 @@ class Thread {
     /* Messages of ours that were not taken yet stay below everything else. What has a time goes where it belongs. */
     const later = at && [...this.log.children].find((other) => Number(other.dataset.at) > at);
     this.log.insertBefore(node, later || this.log.querySelector("[data-pending]"));
-    return !later;
+    this.group(node);
+    this.group(node.nextElementSibling);
+  }
+
+  take(node) {
+    const next = node.nextElementSibling;
+    node.remove();
+    this.group(next);
+  }
+
+  group(row) {
+    /* Whether a message follows another one of the same person is told by where it stands, whatever came when. */
+    const now = this.said.get(row);
+    if (!now) return;
+    const before = this.said.get(row.previousElementSibling);
+    const same = before && before.role === now.role && before.name === now.name && before.spoken === now.spoken;
+    const follows = Boolean(same) && now.at - before.at < GROUPED_WITHIN_MS;
+    row.classList.toggle("follows", follows);
+    const label = row.querySelector(".whose");
+    if (label && now.role !== "customer") label.textContent = follows ? `${now.name}: ` : "";
   }
 
   note(words) {
     this.put(element("p", "note", words));
-    this.last = null;
   }
 
   join(name) {
@@ -86,19 +103,13 @@ class Thread {
     const at = new Date(message.at);
     if (!message.spoken) this.divide(message, at);
     if (message.role === "operator") this.join(message.name);
-    const follows =
-      this.last &&
-      this.last.role === message.role &&
-      this.last.name === message.name &&
-      this.last.spoken === Boolean(message.spoken) &&
-      at - this.last.at < GROUPED_WITHIN_MS;
-    const row = element("div", `row ${own ? "ours" : "theirs"}${follows ? " follows" : ""}${message.spoken ? " spoken" : ""}`);
+    const row = element("div", `row ${own ? "ours" : "theirs"}${message.spoken ? " spoken" : ""}`);
     row.dataset.at = String(at.getTime());
     if (message.seq) this.place(row, message);
-    if (!own && !follows && message.name) row.append(element("p", "name", message.name));
+    if (!own && message.name) row.append(element("p", "name", message.name));
     const bubble = element("div", "bubble");
     bubble.dir = "auto";
-    bubble.append(element("span", "quiet", own ? (message.spoken ? "You said: " : "You: ") : follows ? `${message.name}: ` : ""));
+    bubble.append(element("span", "quiet whose", !own ? "" : message.spoken ? "You said: " : "You: "));
     if (message.text && onlyEmoji(message.text)) bubble.classList.add("huge");
     withLinks(bubble, message.text);
     if (message.text || !message.media) row.append(bubble);
@@ -110,10 +121,9 @@ class Thread {
     foot.append(time);
     row.append(foot);
     if (message.spoken) foot.append(element("span", "by-voice", "Spoken"));
-    if (follows && this.last.row) this.last.row.classList.add("followed");
-    const atEnd = this.put(row, message.spoken && !message.live ? at.getTime() : 0);
+    this.said.set(row, { role: message.role, name: message.name, at, spoken: Boolean(message.spoken) });
+    this.put(row, message.spoken && !message.live ? at.getTime() : 0);
     this.rows.set(key, row);
-    if (atEnd) this.last = { role: message.role, name: message.name, at, row, spoken: Boolean(message.spoken), interaction: message.interaction };
     return true;
   }
 
@@ -171,8 +181,7 @@ class Thread {
     /* As if it had never been shown. */
     const row = this.rows.get(key);
     if (!row) return;
-    if (this.last?.row === row) this.last = null;
-    row.remove();
+    this.take(row);
     this.rows.delete(key);
   }
 
@@ -186,7 +195,7 @@ class Thread {
     const note = element("p", "note of-call", words);
     if (when) note.dataset.at = String(when.getTime());
     this.rows.set(key, note);
-    if (this.put(note, when?.getTime())) this.last = null;
+    this.put(note, when?.getTime());
   }
 
   divide(message, at) {
@@ -231,9 +240,10 @@ class Thread {
 
   pend(key) {
     const row = this.rows.get(key);
-    row.remove();
+    this.take(row);
     row.dataset.pending = "";
     this.log.append(row);
+    this.group(row);
   }
 
   place(row, message) {
