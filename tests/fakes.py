@@ -38,6 +38,7 @@ class FakeChannel(Channel):
         self.listed: list[tuple[str, Outbound]] = []
         self.troubles: list[Undeliverable] = []
         self.waiting: list[Inbound] = []
+        self.polls = 0
         self.asked = 0
         self.unreachable = False
         self.gate: asyncio.Event | None = None
@@ -65,6 +66,7 @@ class FakeChannel(Channel):
         ]
 
     async def missed(self, since: datetime) -> list[Inbound]:
+        self.polls += 1
         return list(self.waiting)
 
 

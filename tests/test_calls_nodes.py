@@ -28,31 +28,38 @@ MOST_SECONDS_WITHOUT_A_NODE = 60
 
 @dataclass
 class Gateway:
-    """One address for several processes: a new connection goes to the first one that takes it."""
+    """One address for several processes: a new connection goes to the first one that answers. One that is killed may
+    take a connection in its last moment, and close it without a word.
+    """
 
     backends: list[str] = field(default_factory=list)
     url: str = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = bytearray()
         for backend in list(self.backends):
             with contextlib.suppress(OSError):
                 there, back = await asyncio.open_connection("127.0.0.1", int(backend.rpartition(":")[2]))
-                break
-        else:
-            writer.close()
-            return
-        ways = [asyncio.create_task(_copied(reader, back)), asyncio.create_task(_copied(there, writer))]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for one in ways:
-            one.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-        for way in (writer, back):
-            way.transport.abort()
+                back.write(asked)
+                asking = asyncio.create_task(_copied(reader, back, asked))
+                try:
+                    if answer := await there.read(65_536):
+                        writer.write(answer)
+                        answering = asyncio.create_task(_copied(there, writer))
+                        await asyncio.wait([asking, answering], return_when=asyncio.FIRST_COMPLETED)
+                        answering.cancel()
+                        break
+                finally:
+                    asking.cancel()
+                    back.transport.abort()
+        writer.transport.abort()
 
 
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: bytearray | None = None) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65_536):
+            if kept is not None and len(kept) < 65_536:
+                kept += data
             writer.write(data)
             await writer.drain()
 

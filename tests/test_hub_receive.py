@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -90,11 +89,11 @@ async def test_a_message_keeps_an_interaction_open(store: Store, clock: FakeCloc
             assert await close_idle(made.context) == 0
 
 
-async def test_the_poller_takes_in_what_no_webhook_told_and_only_once(hub: House, tmp_path: Path) -> None:
+async def test_the_poller_takes_in_what_no_webhook_told_and_only_once(hub: House) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     (lost,) = await hub.sandbox.texts(ANA, QUESTION, nobody, sid="SM" + "5" * 32)
     assert lost["status"] is None
-    work = Work(hub.hub.context, tmp_path)
+    work = Work(hub.hub.context)
     await asyncio.gather(work.poll(), work.poll())
     await work.poll()
     await hub.settled()
@@ -108,12 +107,12 @@ async def test_the_poller_takes_in_what_no_webhook_told_and_only_once(hub: House
 
 
 async def test_one_message_that_cannot_be_taken_keeps_no_other_from_being_polled(
-    store: Store, clock: FakeClock, tmp_path: Path
+    store: Store, clock: FakeClock
 ) -> None:
     await furnish(store, channels=("sms", "whatsapp"))
     async with core(store, clock, "whatsapp", "sms") as made:
         made.sms.waiting = [text("hello", "SM1"), text("", "SM2", person="nonsense"), text("again", "SM3")]
-        await Work(made.context, tmp_path).poll()
+        await Work(made.context).poll()
         assert [body for role, body in await made.records.said() if role == "customer"] == ["hello", "again"]
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,10 +23,10 @@ class Quick(FakeClock):
         await asyncio.sleep(0.01)
 
 
-async def test_a_process_lives_also_while_others_do_all_the_sweeping(store: Store, tmp_path: Path) -> None:
+async def test_a_process_lives_also_while_others_do_all_the_sweeping(store: Store) -> None:
     clock = Quick()
     async with core(store, clock, node="idle#1") as made:
-        beating = asyncio.create_task(Work(made.context, tmp_path)._beat())
+        beating = asyncio.create_task(Work(made.context)._beat())
         try:
             records, began = Records(store), clock.now()
 
@@ -53,7 +52,8 @@ async def test_a_process_may_say_twice_at_once_that_it_lives(store: Store, clock
 
 async def test_nodes_long_dead_are_forgotten(store: Store, clock: FakeClock) -> None:
     async with core(store, clock, node="old#1") as old, core(store, clock, node="new#1") as new:
-        await recover.sweep(old.context, clock.now())
+        await recover.beat(old.context)
         clock.forward(days=2)
+        await recover.beat(new.context)
         await recover.sweep(new.context, clock.now())
         assert [node.id for node in await new.records.all(Node)] == ["new#1"]

@@ -208,7 +208,7 @@ async def test_a_crash_between_taking_in_and_fetching_loses_no_attachment(hub: H
 async def test_messages_that_no_webhook_told_of_are_found_with_their_pictures(hub: House) -> None:
     asked = {"from": f"whatsapp:{ANA}", "to": f"whatsapp:{OUR_NUMBER}", "body": "lost", "media": [PICTURE, PICTURE]}
     await hub.sandbox.ask("POST", "/control/inbound", {**asked, "targets": ["http://127.0.0.1:1"]})
-    await Work(hub.hub.context, hub.hub.context.data_dir).poll()
+    await Work(hub.hub.context).poll()
     await hub.settled()
     message = await last_of(hub, "customer")
     assert (message.text, [one["content_type"] for one in message.media]) == ("lost", ["image/png"] * 2)

@@ -164,4 +164,4 @@ def _work(settings: Settings, context: Context) -> contextlib.AbstractAsyncConte
         return contextlib.nullcontext()
     from hub.work import Work
 
-    return Work(context, settings.hub_data_dir).running()
+    return Work(context).running()

@@ -2,7 +2,7 @@
 
 import logging
 
-QUIET = ("twilio", "httpx", "aiohttp", "dbos", "alembic", "sqlalchemy")
+QUIET = ("twilio", "httpx", "aiohttp", "alembic", "sqlalchemy")
 
 
 def configure(level: str = "INFO") -> None:

@@ -35,7 +35,6 @@ _GAVE_UP = Undeliverable(
 async def sweep(hub: Context, since_start: datetime) -> None:
     """Look after everything that fell down: one pass, safe to run on every node at any time."""
     now = hub.clock.now()
-    await beat(hub)
     async with hub.store.glance() as db:
         nodes = await transit.nodes(db)
         dead = dead_nodes(hub.node, nodes, now, since_start)
@@ -76,6 +75,16 @@ async def beat(hub: Context) -> None:
     """This node lives."""
     async with hub.store.write() as db:
         await transit.beat(db, hub.node, hub.clock.now())
+
+
+async def leads(hub: Context) -> bool:
+    """Whether this node is the one that does what one has to do. It is the youngest that lives, so that a process that
+    was killed and started again need not wait until its earlier life is taken for dead.
+    """
+    async with hub.store.glance() as db:
+        nodes = await transit.nodes(db)
+    living = [node for node in nodes if node.seen_at >= hub.clock.now() - NODE_DEAD_AFTER]
+    return not living or max(living, key=lambda node: (node.started_at, node.id)).id == hub.node
 
 
 async def _forget_nodes(hub: Context, now: datetime) -> None:
