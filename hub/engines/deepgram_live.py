@@ -6,7 +6,8 @@ model made of each message), this one 0.1 s: `python -m tests.bench.deepgram cpu
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -14,6 +15,7 @@ import msgspec
 
 from hub.engine import Account, EngineFailed
 from hub.engines import deepgram
+from hub.engines.at_once import at_once
 from hub.engines.refusals import refused
 
 OPEN_SECONDS = 1.8
@@ -38,13 +40,14 @@ class Live:
         self._session, self._socket = session, socket
         self._loop = asyncio.get_running_loop()
         self._most = round(bytes_per_second * MOST_WAITING_SECONDS)
-        self._out: asyncio.Queue[bytes | str] = asyncio.Queue()
-        self._waiting = 0
+        self._waiting: deque[bytes | str] = deque()
+        self._waiting_bytes = 0
+        self._sending: asyncio.Task[None] | None = None
         self._in: asyncio.Queue[dict[str, Any] | EngineFailed] = asyncio.Queue()
         self._failed = False
         self.fed_at = self.heard_at = self._loop.time()
         self._looking: asyncio.TimerHandle | None = None
-        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._receive())]
+        self._receiving = asyncio.create_task(self._receive())
 
     @classmethod
     async def open(cls, account: Account, url: str, bytes_per_second: int) -> "Live":
@@ -74,30 +77,38 @@ class Live:
     def feed(self, audio: bytes) -> None:
         """Sound, as it is. Never waits."""
         self.fed_at = self._loop.time()
-        if self._failed:
-            return
-        self._waiting += len(audio)
-        if self._waiting > self._most:
+        if self._waiting_bytes + len(audio) > self._most:
             self.fail(EngineFailed(f"Deepgram takes no more sound: {MOST_WAITING_SECONDS:g} s of it wait.", "slow"))
         else:
-            self._out.put_nowait(audio)
+            self._give(audio)
 
     def order(self, message: str) -> None:
         """A control message, such as '{"type": "Finalize"}'. Never waits."""
-        if not self._failed:
-            self._out.put_nowait(message)
+        self._give(message)
 
-    async def _send(self) -> None:
-        try:
-            while True:
-                one = await self._out.get()
-                if isinstance(one, str):
-                    await self._socket.send_str(one)
-                else:
-                    await self._socket.send_bytes(one)
-                    self._waiting -= len(one)
-        except (aiohttp.ClientError, OSError):
-            pass  # whoever receives knows better why
+    def _give(self, one: bytes | str) -> None:
+        """Send it, after what waits already."""
+        if self._failed:
+            return
+        if self._sending is not None:
+            self._waiting.append(one)
+            self._waiting_bytes += len(one)
+        elif rest := at_once(self._send(one)):
+            self._sending = asyncio.create_task(self._send_on(rest))
+
+    async def _send(self, one: bytes | str) -> None:
+        with contextlib.suppress(aiohttp.ClientError, OSError):  # whoever receives knows better why
+            await (self._socket.send_str(one) if isinstance(one, str) else self._socket.send_bytes(one))
+
+    async def _send_on(self, rest: Awaitable[None]) -> None:
+        """The socket has stopped taking anything for a moment."""
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            await rest
+        while self._waiting:
+            one = self._waiting.popleft()
+            await self._send(one)
+            self._waiting_bytes -= len(one)
+        self._sending = None
 
     def look_after(self, look: Callable[[], None]) -> None:
         """Have it called twice a second, as long as the connection is open."""
@@ -146,10 +157,11 @@ class Live:
         """Take leave; the other end has half a second to do so too. Whatever comes between, nothing stays open."""
         if self._looking is not None:
             self._looking.cancel()
-        for task in self._tasks:
+        tasks = [self._receiving, *([self._sending] if self._sending is not None else [])]
+        for task in tasks:
             task.cancel()
         try:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             async with _within(CLOSING_SECONDS):
                 if not (self._failed or self._socket.closed):
                     await self._socket.send_str(goodbye)
