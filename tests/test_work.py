@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 from typing import TypeVar
+from uuid import uuid4
 
 import pytest
 
@@ -104,6 +105,28 @@ async def test_a_delivery_that_has_to_wait_is_tried_again_at_its_time(store: Sto
         made.sms.troubles = [LATER]
         await made.hub.receive(hello())
         await eventually(lambda: value(made.sms.sent), bool)
+
+
+class Thorough(Work):
+    begun = ended = False
+
+    async def poll(self) -> None:
+        self.begun = True
+        await asyncio.sleep(0.2)
+        self.ended = True
+
+
+async def test_who_stops_ends_the_pass_under_way_and_wakes_nobody_any_more(store: Store) -> None:
+    clock = Fast()
+    async with core(store, clock) as made:
+        before = asyncio.all_tasks()
+        work = Thorough(made.context)
+        async with work.running():
+            made.context.later(uuid4(), clock.now() + timedelta(days=1))
+            await eventually(lambda: value(work.begun), bool)
+        await made.settled()
+        assert work.ended
+        assert asyncio.all_tasks() == before
 
 
 async def own(made: Core) -> Node | None:
