@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, make_url
+from sqlalchemy import Table, func, make_url
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, select
@@ -112,7 +112,13 @@ async def _write_rows(db: AsyncSession) -> None:
 def _insert(session: Session, rows: dict[type[SQLModel], list[dict[str, Any]]]) -> None:
     session.flush()
     for table, values in rows.items():
-        session.connection().execute(table.__table__.insert(), values)  # type: ignore[attr-defined]
+        session.connection().execute(table_of(table).insert(), values)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """For statements that make no objects."""
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    return table
 
 
 def normal_url(url: str) -> str:

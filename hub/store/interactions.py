@@ -12,10 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.models import Event, Interaction, Message, Tag
 from hub.models.columns import new_id
 from hub.storable import storable
-from hub.store import hint, write_at_commit
+from hub.store import hint, table_of, write_at_commit
 
 _LOCKED = select(Interaction).where(col(Interaction.id) == bindparam("id")).with_for_update()
 """Made once: it is asked with all that happens."""
+_CHANGED = table_of(Message).update().where(table_of(Message).c.id == bindparam("message_id"))
 
 
 async def interaction(db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> Interaction | None:
@@ -158,6 +159,15 @@ async def messages(
 async def message(db: AsyncSession, workspace_id: UUID, message_id: UUID) -> Message | None:
     found = await db.get(Message, message_id)
     return found if found and found.workspace_id == workspace_id else None
+
+
+async def change(db: AsyncSession, message: Message, **fields: Any) -> bool:
+    """Give a message, of this transaction or an earlier one, these values; whether it is still there."""
+    if message in db:
+        for name, value in fields.items():
+            setattr(message, name, value)
+        return True
+    return (await db.exec(_CHANGED, params={"message_id": message.id, **fields})).rowcount > 0
 
 
 async def known_as(db: AsyncSession, workspace_id: UUID, channel: str, external_ids: Sequence[str]) -> Message | None:

@@ -9,12 +9,13 @@ from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import FetchEntry, InboxEntry, Interaction, Message, Node, OutboxEntry
+from hub.store import table_of
 from hub.store.upsert import insert
 
 
 async def take_in(db: AsyncSession, entry: InboxEntry) -> bool:
     """Insert the entry unless the same thing came in before; whether it is new."""
-    values = {column.name: getattr(entry, column.name) for column in InboxEntry.__table__.columns}  # type: ignore[attr-defined]
+    values = {column.name: getattr(entry, column.name) for column in table_of(InboxEntry).columns}
     statement = (
         insert(db, InboxEntry)
         .values(**values)

@@ -80,7 +80,8 @@ def test_filters_are_saved_under_a_name_and_shared(desk: Desk, window: Window) -
     page.on("dialog", lambda dialog: dialog.accept())
     page.locator(".saved-view").hover()
     page.get_by_role("button", name="Remove the view Our best").click()
-    until(lambda: desk.rows(select(SavedView)) == [])
+    expect(page.locator(".saved-view")).to_have_count(0)
+    assert desk.rows(select(SavedView)) == []
 
 
 def test_many_conversations_are_tagged_taken_back_and_closed_at_once(desk: Desk, window: Window) -> None:

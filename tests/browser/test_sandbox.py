@@ -32,6 +32,7 @@ async def texts_and_hears_back(w: World, page: Page) -> None:
 
 
 async def shows_why_a_text_failed(w: World, page: Page) -> None:
+    await w.webhooks("status", 2)  # those of the text before are through
     w.hub.answers = [(503, "")] * 3
     await page.get_by_role("button", name="STOP").click()
     await expect(page.get_by_text("The hub answered 503.")).to_be_visible()

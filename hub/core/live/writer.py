@@ -54,7 +54,7 @@ class Writer:
         self._news = asyncio.Event()
         self._closing = False
         self._failures = 0
-        self._messages: dict[int, UUID] = {}
+        self._messages: dict[int, Message] = {}
         self._growing: dict[int, dict[str, Any]] = {}
         self.withheld, self.meter = Withheld(), Meter()
         self._veiled: set[int] = set()
@@ -168,16 +168,13 @@ class Writer:
 
         async def entry(db: AsyncSession, interaction: Interaction) -> None:
             self._growing.pop(number, None)
-            if (message_id := self._messages.get(number)) is not None:
-                message = await db.get(Message, message_id)
-                if message is not None:
-                    message.text = storable(growing["text"])
-                    interactions.log(db, interaction, "message.grown", now, message_id=str(message_id))
+            if (said := self._messages.get(number)) is not None:
+                if await interactions.change(db, said, text=storable(growing["text"])):
+                    interactions.log(db, interaction, "message.grown", now, message_id=str(said.id))
                 return
-            said = _say(
+            self._messages[number] = _say(
                 db, interaction, now, author, growing["text"], heard="", from_ms=from_ms, author=name
             )  # fmt: skip
-            self._messages[number] = said.id
 
         self.put(entry)
 
@@ -193,14 +190,14 @@ class Writer:
         self._veiled.discard(number)
 
         async def entry(db: AsyncSession, interaction: Interaction) -> None:
-            message = await db.get(Message, self._messages.pop(number)) if number in self._messages else None
-            if message is None:
+            said = self._messages.pop(number, None)
+            if said is None or not await interactions.change(
+                db, said, text=storable(text), heard=None if heard == text else storable(heard), to_ms=to_ms,
+                timing=storable(dict(timing)),
+            ):  # fmt: skip
                 return
-            message.text, message.to_ms, message.timing = storable(text), to_ms, storable(dict(timing))
-            message.heard = None if heard == text else storable(heard)
             interactions.log(
-                db, interaction, "message.heard", now,
-                message_id=str(message.id), text=text, heard=heard, cut=cut,
+                db, interaction, "message.heard", now, message_id=str(said.id), text=text, heard=heard, cut=cut
             )  # fmt: skip
 
         self._show("caption", {"role": author, "text": heard, "final": True, "cut": cut})
