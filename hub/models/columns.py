@@ -6,8 +6,9 @@ from inspect import Signature
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import JSON, DateTime, TypeDecorator
+from sqlalchemy import JSON, DateTime, Table, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
 
 JSON_TYPE = JSON().with_variant(JSONB(), "postgresql")
@@ -39,6 +40,12 @@ def _factory(make: Callable[[], T]) -> Callable[[], T]:
     """Spare pydantic finding out, for every row anew, that this takes no argument."""
     make.__signature__ = Signature()  # type: ignore[attr-defined]
     return make
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """For statements that make no objects."""
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    return table
 
 
 @_factory

@@ -8,13 +8,14 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, func, make_url
+from sqlalchemy import func, make_url
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.feed import Bus
+from hub.models.columns import table_of
 from hub.store import replays, sqlite
 from hub.store.turnstile import Turnstile
 
@@ -113,12 +114,6 @@ def _insert(session: Session, rows: dict[type[SQLModel], list[dict[str, Any]]]) 
     session.flush()
     for table, values in rows.items():
         session.connection().execute(table_of(table).insert(), values)
-
-
-def table_of(model: type[SQLModel]) -> Table:
-    """For statements that make no objects."""
-    table: Table = model.__table__  # type: ignore[attr-defined]
-    return table
 
 
 def normal_url(url: str) -> str:

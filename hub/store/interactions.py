@@ -10,9 +10,9 @@ from sqlmodel import and_, col, delete, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import Event, Interaction, Message, Tag
-from hub.models.columns import new_id
+from hub.models.columns import new_id, table_of
 from hub.storable import storable
-from hub.store import hint, table_of, write_at_commit
+from hub.store import hint, write_at_commit
 
 _LOCKED = select(Interaction).where(col(Interaction.id) == bindparam("id")).with_for_update()
 """Made once: it is asked with all that happens."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, or_, update
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -13,10 +13,18 @@ from hub.models import Agent, Knowledge, KnowledgeAgent
 Stamp = tuple[tuple[UUID, datetime], ...]
 
 
-def known_by(agent_id: UUID) -> ColumnElement[bool]:
+def known_by(agent_id: UUID | BindParameter[UUID]) -> ColumnElement[bool]:
     """Whether an agent of the document's workspace knows it."""
     shared = select(KnowledgeAgent.knowledge_id).where(KnowledgeAgent.agent_id == agent_id)
     return or_(col(Knowledge.agent_id) == agent_id, col(Knowledge.agent_id).is_(None), col(Knowledge.id).in_(shared))
+
+
+_STAMP = (
+    select(Knowledge.id, Knowledge.updated_at)
+    .where(col(Knowledge.workspace_id) == bindparam("workspace_id"), known_by(bindparam("agent_id")))
+    .order_by(col(Knowledge.id))
+)
+"""Made once: it is asked with every turn."""
 
 
 async def of_agent(db: AsyncSession, workspace_id: UUID, agent_id: UUID) -> Sequence[Knowledge]:
@@ -27,8 +35,8 @@ async def of_agent(db: AsyncSession, workspace_id: UUID, agent_id: UUID) -> Sequ
 
 async def stamp(db: AsyncSession, workspace_id: UUID, agent_id: UUID) -> Stamp:
     """What changes whenever something that the agent knows does."""
-    query = select(Knowledge.id, Knowledge.updated_at).where(Knowledge.workspace_id == workspace_id, known_by(agent_id))
-    return tuple((found[0], found[1]) for found in (await db.exec(query.order_by(col(Knowledge.id)))).all())
+    found = await db.exec(_STAMP, params={"workspace_id": workspace_id, "agent_id": agent_id})
+    return tuple((one[0], one[1]) for one in found.all())
 
 
 async def titles(db: AsyncSession, workspace_id: UUID, agent_id: UUID, limit: int) -> Sequence[str]:

@@ -9,7 +9,7 @@ from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.models import FetchEntry, InboxEntry, Interaction, Message, Node, OutboxEntry
-from hub.store import table_of
+from hub.models.columns import table_of
 from hub.store.upsert import insert
 
 

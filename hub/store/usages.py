@@ -29,8 +29,8 @@ async def add(db: AsyncSession, interaction: Interaction, at: datetime, uses: It
     ]  # fmt: skip
     if not rows:
         return
-    statement = insert(db, UsageEntry).values(rows).on_conflict_do_nothing(index_elements=["interaction_id", "key"])
-    await db.exec(statement)
+    statement = insert(db, UsageEntry).on_conflict_do_nothing(index_elements=["interaction_id", "key"])
+    await db.exec(statement, params=rows)  # as `values` it would be compiled anew each time
 
 
 async def entries(db: AsyncSession, workspace_id: UUID, interaction_id: UUID) -> Sequence[UsageEntry]:
