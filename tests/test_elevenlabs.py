@@ -1,4 +1,4 @@
-"""ElevenLabs through its SDK, against the sandbox: what it is asked, what comes of it, and every way it can fail."""
+"""ElevenLabs against the sandbox: what it is asked, what comes of it, and every way it can fail."""
 
 import asyncio
 import contextlib

@@ -83,7 +83,8 @@ async def leads(hub: Context) -> bool:
     """
     async with hub.store.glance() as db:
         nodes = await transit.nodes(db)
-    living = [node for node in nodes if node.seen_at >= hub.clock.now() - NODE_DEAD_AFTER]
+    alive_since = hub.clock.now() - NODE_DEAD_AFTER
+    living = [node for node in nodes if node.seen_at >= alive_since]
     return not living or max(living, key=lambda node: (node.started_at, node.id)).id == hub.node
 
 

@@ -157,7 +157,7 @@ class Live:
         """Take leave; the other end has half a second to do so too. Whatever comes between, nothing stays open."""
         if self._looking is not None:
             self._looking.cancel()
-        tasks = [self._receiving, *([self._sending] if self._sending is not None else [])]
+        tasks = [task for task in (self._receiving, self._sending) if task is not None]
         for task in tasks:
             task.cancel()
         try:
