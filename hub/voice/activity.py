@@ -5,9 +5,10 @@ steady noise of the line. What costs more is only looked at where speech may beg
 tone) begins none.
 """
 
+import functools
 import math
 from collections import deque
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import webrtcvad
@@ -25,6 +26,7 @@ _STAND_OUT = 6.0  # dB above the noise that begin speech; half as much goes on w
 _NOISE_FRAMES = 25  # the quietest frame of each half second is kept,
 _NOISE_SPANS = 6  # and the quietest of three seconds is the noise
 _FIRST_FRAMES = 5  # nothing counts before the detector has heard so much of the line
+_CALM_FRAMES = 10  # so many quiet ones in a row are no gap in a word
 _LOUDEST_NOISE = -30.0  # dB: what is steadier and louder than this is a long vowel, not noise
 _PURE = 0.97  # of a frame's energy in two tones: no voice
 _SLACK = 0.1  # speech that has begun goes on though it is quieter by so much volume
@@ -38,9 +40,9 @@ class Activity:
     """
 
     __slots__ = (
-        "_back", "_confident", "_converter", "_first", "_format", "_frame", "_gap", "_held", "_loud", "_lowest",
-        "_noise", "_quiet", "_rate", "_run", "_span", "_spans", "_start", "_stop", "_vad", "_wide", "began_ms",
-        "ended_ms", "heard_ms", "speaking", "volume",
+        "_back", "_calm", "_confident", "_converter", "_first", "_format", "_frame", "_gap", "_held", "_loud",
+        "_lowest", "_noise", "_quiet", "_rate", "_run", "_span", "_spans", "_start", "_stop", "_vad", "_wide",
+        "began_ms", "ended_ms", "heard_ms", "speaking", "volume",
     )  # fmt: skip
 
     def __init__(self, format: Format, config: VadConfig) -> None:
@@ -63,13 +65,18 @@ class Activity:
             self._converter.reset()
         self._held = b""
         self._run = self._gap = self._first = 0
-        self._quiet = self._back = 0
+        self._quiet = self._back = self._calm = 0
         self._span, self._lowest, self._noise = 0, 0.0, -100.0
         self._spans: deque[float] = deque(maxlen=_NOISE_SPANS)
         self.speaking = False
         self.volume = 0.0
         self.heard_ms = 0
         self.began_ms = self.ended_ms = -1
+
+    @property
+    def hushed(self) -> bool:
+        """Whether nobody speaks, and for a while nothing was louder than the quiet of the line."""
+        return self._calm >= _CALM_FRAMES and not self.speaking
 
     @property
     def spoken_ms(self) -> int:
@@ -101,6 +108,7 @@ class Activity:
         self.volume = max(0.0, 1 + level / _QUIETEST)
         voiced = level > -_QUIETEST and self._vad.is_speech(pcm, self._rate) and self._outstanding(level, pcm)
         self._learn(level)
+        self._calm = self._calm + 1 if level < max(self._noise, -_QUIETEST) + _STAND_OUT / 2 else 0
         return self._go_on(voiced) if self.speaking else self._maybe_begin(voiced)
 
     def _outstanding(self, level: float, pcm: bytes) -> bool:
@@ -145,10 +153,15 @@ class Activity:
         return "ended"
 
 
+@functools.cache
+def _window(size: int) -> "np.ndarray[Any, Any]":
+    return np.hanning(size)
+
+
 def _is_tone(pcm: bytes) -> bool:
     """Whether one or two pure tones above 400 Hz are all there is in a frame of 20 ms (50 Hz a bin)."""
     samples = np.frombuffer(pcm, "<i2")
-    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
+    power = np.abs(np.fft.rfft(samples * _window(len(samples)))) ** 2
     all_of_it = float(power.sum())
     peak = int(power.argmax())
     if peak < 8:

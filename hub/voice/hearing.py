@@ -15,6 +15,9 @@ from hub.voice.turns import NEVER_FINAL_SECONDS, Turns
 SETTLING_SECONDS = 0.8
 DEAF_SPEECH_MS = 1_200
 REPEATED_SECONDS = 8.0
+QUIET_PIECE_MS = 80
+"""Of quiet, the ears are given so much at once, which is what Deepgram asks for: a message for each 20 ms of it is work
+for nothing. https://developers.deepgram.com/docs/flux/quickstart"""
 LAST_WORDS_SECONDS = 0.8
 """So long the ears have, when no more sound comes, for what was said last."""
 
@@ -91,6 +94,8 @@ class Hearing:
         self._open: OpenEars | None = None
         self._ring: deque[bytes] = deque()
         self._ring_size = 0
+        self._quiet = b""
+        self._quiet_piece = format.size(QUIET_PIECE_MS)
         self._timer: asyncio.TimerHandle | None = None
         self._finals: list[str] = []
         self._partial = ""
@@ -141,9 +146,10 @@ class Hearing:
     def feed(self, audio: bytes) -> None:
         """Take what the person says, in the line's format."""
         edge = self.activity.hear(audio)
-        opened = self._open
-        if opened is not None:
-            opened.ears.feed(opened.converter.convert(audio))
+        if self._open is not None:
+            self._quiet += audio
+            if self._in_turn or not self.activity.hushed or len(self._quiet) >= self._quiet_piece:
+                self._give_ears(self._open)
         if self.activity.speaking:
             if edge == "began":
                 self._speech_begins()
@@ -153,6 +159,11 @@ class Hearing:
                 self._listener.speech_goes_on(self._spoken_ms, self.text)
         elif edge == "ended" and self._in_turn:
             self._quiet_begins()
+
+    def _give_ears(self, opened: OpenEars) -> None:
+        """All they were not given yet. What is no quiet, and all until the end of a turn, they are given at once."""
+        audio, self._quiet = self._quiet, b""
+        opened.ears.feed(opened.converter.convert(audio))
 
     def _since_last_turn(self) -> int:
         """How long the present speech is, without what belongs to the turn that is over."""

@@ -165,7 +165,7 @@ async def run(orders: Orders) -> Result:
             result.echoes_ms += [took * 1000 for took in echoed.took[at:]]
             result.echoes_lost += max(0, echoed.chunk - sent - (echoed.back - back) - 2)
         result.calls = await calls.hang_up()
-        result.refused, result.shovelled = calls.refused, len(calls.echoed)
+        result.refused = calls.refused
     return result
 
 

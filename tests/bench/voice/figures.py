@@ -13,7 +13,10 @@ MOST_DELAY_MS = 200.0
 
 @dataclass
 class Figures:
-    """Milliseconds, CPU seconds per call-minute, MB per call; `lost` says what was lost or wrong, by kind."""
+    """Milliseconds, CPU seconds per call-minute (ours, and the `shovels`' beside it), MB per call.
+
+    `lost` says what was lost or wrong, by kind.
+    """
 
     calls: int = 0
     turns: int = 0
@@ -25,6 +28,7 @@ class Figures:
     underruns: int = 0
     messages: int = 0
     cpu_per_minute: float = 0.0
+    shovels: list[float] = field(default_factory=list)
     idle_share: float = 0.0
     callers_cpu: float = 0.0
     mb_per_call: float = 0.0

@@ -56,4 +56,3 @@ class Result:
     echoes_ms: list[float] = field(default_factory=list)
     echoes_lost: int = 0
     refused: list[str] = field(default_factory=list)
-    shovelled: int = 0
