@@ -131,9 +131,11 @@ class ReadingEars:
         self._came: asyncio.Queue[Heard] = asyncio.Queue()
 
     def feed(self, audio: bytes) -> None:
-        text = _read(SAID, audio)
-        if not text:
-            return
+        for at in range(0, len(audio), FRAME):
+            if text := _read(SAID, audio[at : at + FRAME]):
+                self._understood(text)
+
+    def _understood(self, text: str) -> None:
         self._came.put_nowait(SpeechBegan())
         self._came.put_nowait(Words(text.removesuffix("...")))
         if not text.endswith("..."):

@@ -1,7 +1,9 @@
 """The sandbox's phone in a real browser."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Route, async_playwright, expect
 
 from tests.browser import CHROMIUM
 from tests.test_sandbox import PERSON, World, world
@@ -41,10 +43,34 @@ async def shows_why_a_text_failed(w: World, page: Page) -> None:
 
 
 async def pretends_to_be_off(w: World, page: Page) -> None:
+    """What stood before, told while the choice is on its way, is not shown over it."""
+    asked, chosen, told, looked_at = (asyncio.Event() for _ in range(4))
+    off = page.get_by_label("Phone off")
+
+    async def behaviour(route: Route) -> None:
+        if route.request.method == "GET" and not told.is_set():
+            answer = await route.fetch()
+            asked.set()
+            await chosen.wait()
+            await route.fulfill(response=answer)
+            told.set()
+        else:
+            await (told if route.request.method == "GET" else looked_at).wait()
+            await route.continue_()
+
+    await page.route("**/control/behaviour*", behaviour)
+    await page.evaluate("network.refresh()")
+    await asked.wait()
+    await off.check()
+    chosen.set()
+    await told.wait()
+    await page.wait_for_timeout(200)
+    assert await off.is_checked()
     async with page.expect_response(
         lambda answer: answer.url.endswith("/behaviour") and answer.request.method == "POST"
     ):
-        await page.get_by_label("Phone off").check()
+        looked_at.set()
+    await page.unroute("**/control/behaviour*")
     await w.send("Anybody there?")
     await expect(page.get_by_text("Did not reach this phone (30003)")).to_be_visible()
     (rule,) = (await w.control("GET", "behaviour"))["behaviour"]
