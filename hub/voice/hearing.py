@@ -136,7 +136,7 @@ class Hearing:
 
     def use(self, opened: OpenEars | None) -> None:
         """Listen with these ears from now on; they are told the last of what was said."""
-        self._open = opened
+        self._open, self._quiet = opened, b""
         if opened is None:
             self._settled.set()
         else:
