@@ -4,8 +4,6 @@ What the library does for any WebSocket (fragments, compression, pings, closing,
 64 KB that has come whole takes the short way. https://www.rfc-editor.org/rfc/rfc6455#section-5.2
 """
 
-import asyncio
-from collections import deque
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -23,10 +21,6 @@ _WHOLE_TEXT, _MASKED, _LONG = 0x81, 0x80, 126
 
 class Frames(WebSocketsSansIOProtocol):
     """Named to uvicorn as its `ws`."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.queue = _Waiting()  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         conn = self.conn
@@ -71,33 +65,3 @@ class Frames(WebSocketsSansIOProtocol):
         if not self.read_paused and self.queue.qsize() >= MOST_WAITING:
             self.read_paused = True
             self.transport.pause_reading()
-
-
-class _Waiting:
-    """What has come and was not taken yet, for one who takes it: `asyncio.Queue` does more, as it serves many."""
-
-    __slots__ = ("_came", "_messages")
-
-    def __init__(self) -> None:
-        self._messages: deque[Any] = deque()
-        self._came: asyncio.Future[None] | None = None
-
-    def put_nowait(self, message: Any) -> None:
-        self._messages.append(message)
-        if self._came is not None and not self._came.done():
-            self._came.set_result(None)
-
-    async def get(self) -> Any:
-        while not self._messages:
-            self._came = asyncio.get_running_loop().create_future()
-            await self._came
-        return self._messages.popleft()
-
-    def get_nowait(self) -> Any:
-        return self._messages.popleft()
-
-    def qsize(self) -> int:
-        return len(self._messages)
-
-    def empty(self) -> bool:
-        return not self._messages

@@ -54,9 +54,10 @@ async def pretends_to_be_off(w: World, page: Page) -> None:
             await chosen.wait()
             await route.fulfill(response=answer)
             told.set()
-        else:
-            await (told if route.request.method == "GET" else looked_at).wait()
-            await route.continue_()
+            return
+        if route.request.method != "GET":
+            await looked_at.wait()
+        await route.continue_()
 
     await page.route("**/control/behaviour*", behaviour)
     await page.evaluate("network.refresh()")

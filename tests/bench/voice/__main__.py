@@ -69,10 +69,13 @@ def ladder(folder: Path, on: Engines, given: argparse.Namespace) -> list[Figures
     steps: list[Figures] = []
     for count in given.calls or LADDER:
         seconds = given.seconds * (2 if count <= 10 and not given.calls else 1)
-        before = [shovelled(folder, count, given.ws)] if count in OF_THE_SHOVEL else []
-        steps.append(step(folder, on, count, seconds, given))
-        steps[-1].shovels = [*before, *(shovelled(folder, count, given.ws) for _ in before)]
-        if not steps[-1].held and not given.calls:
+        compared = count in OF_THE_SHOVEL
+        shovels = [shovelled(folder, count, given.ws)] if compared else []
+        made = step(folder, on, count, seconds, given)
+        if compared:
+            made.shovels = [*shovels, shovelled(folder, count, given.ws)]
+        steps.append(made)
+        if not made.held and not given.calls:
             break
     return steps
 
