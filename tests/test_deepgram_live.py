@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import WSMsgType, web
 
+from hub.at_once import at_once
 from hub.engine import Account
-from hub.engines.at_once import at_once
 from hub.engines.deepgram_live import Live
 from tests.fakes import until
 

@@ -10,7 +10,7 @@ from hub.feed import Bus
 from hub.migrations import config, upgrade
 from hub.models import Workspace
 from hub.storable import storable
-from hub.store import Store, lock, normal_url
+from hub.store import WRITERS, Store, lock, normal_url
 from tests.world import Records, bus
 
 
@@ -80,6 +80,27 @@ async def test_many_writers_at_once_lose_nothing(database_url: str) -> None:
     assert {row.name for row in await Records(stores[0]).all(Workspace)} == {f"{number}" for number in range(60)}
     for store in stores:
         await store.close()
+
+
+@pytest.mark.anyio
+async def test_who_only_looks_waits_for_no_writer(store: Store) -> None:
+    """An answer on the phone looks up what the agent knows, while all calls are being written down."""
+    done = asyncio.Event()
+
+    async def write(number: int) -> None:
+        async with store.write() as db:
+            db.add(Workspace(name=f"{number}"))
+            await db.flush()
+            await done.wait()
+
+    writers = [asyncio.create_task(write(number)) for number in range(2 * WRITERS)]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(5), store.glance(urgent=True) as db:
+        assert (await db.exec(select(Workspace))).all() == []
+    async with asyncio.timeout(5), store.glance() as db:
+        assert (await db.exec(select(Workspace))).all() == []
+    done.set()
+    await asyncio.gather(*writers)
 
 
 def test_a_database_of_another_kind_is_named() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from hub.at_once import at_once
 from hub.engine import Account, EngineFailed
 from hub.engines import deepgram
-from hub.engines.at_once import at_once
 from hub.engines.refusals import refused
 
 OPEN_SECONDS = 1.8

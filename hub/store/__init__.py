@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.at_once import at_once
 from hub.feed import Bus
 from hub.models.columns import table_of
 from hub.store import replays, sqlite
 from hub.store.turnstile import Turnstile
 
 CHECKPOINT_EVERY = 500
-WRITERS = 8
+WRITERS = GLANCERS = 8
 
 
 class Store:
@@ -37,12 +38,13 @@ class Store:
         self.is_sqlite = self.url.startswith("sqlite")
         if self.is_sqlite:
             self._writer = sqlite.direct(self.url, "BEGIN IMMEDIATE", pool_size=1)
-            self._glancer = sqlite.direct(self.url, "BEGIN", pool_size=8)
+            self._glancer = sqlite.direct(self.url, "BEGIN", pool_size=GLANCERS)
             self._reader = sqlite.threaded(self.url, pool_size=4)
         else:
             self._writer = create_async_engine(self.url, pool_size=10, max_overflow=10)
             self._reader = self._glancer = self._writer
-        self._turnstile = Turnstile(1 if self.is_sqlite else WRITERS)
+        self._writing = Turnstile(1 if self.is_sqlite else WRITERS)
+        self._glancing = Turnstile(GLANCERS)
         info = {"secret": secret.encode()}
         self._write = async_sessionmaker(self._writer, class_=AsyncSession, expire_on_commit=False, info=info)
         self._glance = async_sessionmaker(self._glancer, class_=AsyncSession, expire_on_commit=False, info=info)
@@ -56,7 +58,7 @@ class Store:
         The first one of a request under an idempotency key is marked as its effect.
         """
         claim = replays.current.get()
-        async with self._turnstile.turn(urgent=urgent), self._write() as db:
+        async with self._writing.turn(urgent=urgent), _closed(self._write()) as db:
             async with db.begin():
                 yield db
                 await _write_rows(db)
@@ -76,8 +78,8 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def glance(self, *, urgent: bool = False) -> AsyncIterator[AsyncSession]:
-        """As `read`, for a few rows that a key or an index finds at once; `urgent` as in `write`."""
-        async with self._turnstile.turn(urgent=urgent), self._glance() as db:
+        """For a few rows that a key or an index finds at once; `urgent` as in `write`. It waits for no writer."""
+        async with self._glancing.turn(urgent=urgent), _closed(self._glance()) as db:
             yield db
 
     async def forget_words(self) -> None:
@@ -97,6 +99,16 @@ class Store:
         await self._glancer.dispose()
         await self._writer.dispose()
         await self._reader.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _closed(db: AsyncSession) -> AsyncIterator[AsyncSession]:
+    """As the session's own context, which has a task close it, three rounds of the event loop later."""
+    try:
+        yield db
+    finally:
+        if rest := at_once(db.close()):
+            await asyncio.shield(asyncio.ensure_future(rest))
 
 
 def write_at_commit(db: AsyncSession, table: type[SQLModel], **row: Any) -> None:
