@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -96,29 +97,52 @@ def with_skills(definition: dict[str, Any], skills: Sequence[Skill]) -> dict[str
 
 def say_in(db: AsyncSession, interaction: Interaction, now: datetime, **fields: Any) -> Message:
     """Append a message and its event to an interaction held by this transaction."""
-    said = Message(
-        id=new_id(), workspace_id=interaction.workspace_id, interaction_id=interaction.id,
-        customer_id=interaction.customer_id, channel=interaction.channel, seq=interaction.last_seq + 1,
-        created_at=now, **fields,
-    )  # fmt: skip
+    said = Message(**_place(interaction, now), **fields)
+    db.add(said)
+    _note(db, interaction, now, said.id, said.role, said.text, author=said.author, note=said.note, media=said.media)
+    return said
+
+
+async def spoken_in(
+    db: AsyncSession, interaction: Interaction, now: datetime, *, role: str, text: str, author: str = "", **fields: Any
+) -> UUID:
+    """As `say_in`, for what is spoken, which is much: no object is made of the message. Gives its id."""
+    place = _place(interaction, now)
+    message_id: UUID = place["id"]
+    await interactions.add_message(db, **place, role=role, text=text, author=author, **fields)
+    _note(db, interaction, now, message_id, role, text, author=author)
+    return message_id
+
+
+def _place(interaction: Interaction, now: datetime) -> dict[str, Any]:
+    """The columns that say where the next message of this interaction stands."""
+    return {
+        "id": new_id(), "workspace_id": interaction.workspace_id, "interaction_id": interaction.id,
+        "customer_id": interaction.customer_id, "channel": interaction.channel, "seq": interaction.last_seq + 1,
+        "created_at": now,
+    }  # fmt: skip
+
+
+def _note(
+    db: AsyncSession, interaction: Interaction, now: datetime, message_id: UUID, role: str, text: str, *,
+    author: str, note: bool = False, media: Sequence[Any] = (),
+) -> None:  # fmt: skip
+    """The event of a message, and what it changes in its interaction."""
     interactions.log(
         db, interaction, "message.created", now,
-        message_id=str(said.id), role=said.role, text=said.text, author=said.author, note=said.note,
-        media=said.media,
+        message_id=str(message_id), role=role, text=text, author=author, note=note, media=list(media),
     )  # fmt: skip
-    db.add(said)
-    if said.note:
-        return said
-    interaction.last_message_at, interaction.last_message_role = now, said.role
-    interaction.preview = " ".join(said.text.split())[:PREVIEW_CHARACTERS] or ("Attachment" if said.media else "")
+    if note:
+        return
+    interaction.last_message_at, interaction.last_message_role = now, role
+    interaction.preview = " ".join(text.split())[:PREVIEW_CHARACTERS] or ("Attachment" if media else "")
     interaction.idle_at = now + idle_after(interaction)
-    if said.role == "customer":
-        interaction.heard_seq = said.seq
+    if role == "customer":
+        interaction.heard_seq = interaction.last_seq
         interaction.waiting_since = interaction.waiting_since or now
         interaction.snoozed_until = None
-    elif said.role in ("agent", "operator"):
+    elif role in ("agent", "operator"):
         interaction.waiting_since = None
-    return said
 
 
 def idle_after(interaction: Interaction) -> timedelta:

@@ -16,6 +16,14 @@ from hub.store import hint, write_at_commit
 
 _LOCKED = select(Interaction).where(col(Interaction.id) == bindparam("id")).with_for_update()
 """Made once: it is asked with all that happens."""
+_ADDED = table_of(Message).insert()
+_NEW = {
+    name: field.get_default(call_default_factory=True)
+    for name, field in Message.model_fields.items()
+    if not field.is_required()
+}
+_BESIDE = {"autoflush": False}
+"""For what needs nothing of the objects that are changed in the same transaction."""
 _CHANGED = table_of(Message).update().where(table_of(Message).c.id == bindparam("message_id"))
 
 
@@ -161,13 +169,15 @@ async def message(db: AsyncSession, workspace_id: UUID, message_id: UUID) -> Mes
     return found if found and found.workspace_id == workspace_id else None
 
 
-async def change(db: AsyncSession, message: Message, **fields: Any) -> bool:
+async def add_message(db: AsyncSession, **columns: Any) -> None:
+    """Insert a message without making an object of it; columns that are not given are as in a new one."""
+    await db.exec(_ADDED, params={**_NEW, **columns}, execution_options=_BESIDE)
+
+
+async def change(db: AsyncSession, message_id: UUID, **columns: Any) -> bool:
     """Give a message, of this transaction or an earlier one, these values; whether it is still there."""
-    if message in db:
-        for name, value in fields.items():
-            setattr(message, name, value)
-        return True
-    return (await db.exec(_CHANGED, params={"message_id": message.id, **fields})).rowcount > 0
+    found = await db.exec(_CHANGED, params={"message_id": message_id, **columns}, execution_options=_BESIDE)
+    return found.rowcount > 0
 
 
 async def known_as(db: AsyncSession, workspace_id: UUID, channel: str, external_ids: Sequence[str]) -> Message | None:

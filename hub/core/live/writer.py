@@ -15,7 +15,7 @@ from hub import ownership
 from hub.core.context import Context
 from hub.core.live.withheld import KEY, KEYS_NOT_KEPT, NOT_KEPT, Withheld
 from hub.core.metering import Meter
-from hub.core.write import decided_in, say_in
+from hub.core.write import decided_in, spoken_in
 from hub.dialogue.turn import (
     Collected,
     EnterStage,
@@ -26,7 +26,7 @@ from hub.dialogue.turn import (
     ToolResult,
     UsedTool,
 )  # fmt: skip
-from hub.models import Interaction, Message
+from hub.models import Interaction
 from hub.storable import storable
 from hub.store import calls, interactions, usages
 
@@ -54,7 +54,7 @@ class Writer:
         self._news = asyncio.Event()
         self._closing = False
         self._failures = 0
-        self._messages: dict[int, Message] = {}
+        self._messages: dict[int, UUID] = {}
         self._growing: dict[int, dict[str, Any]] = {}
         self.withheld, self.meter = Withheld(), Meter()
         self._veiled: set[int] = set()
@@ -148,7 +148,7 @@ class Writer:
         async def entry(db: AsyncSession, interaction: Interaction) -> None:
             name = await ownership.name_of(db, interaction)
             spoken = {"from_ms": from_ms, "to_ms": to_ms, "author": name, "operator_id": operator}
-            _say(db, interaction, now, "operator", text, **spoken)
+            await _say(db, interaction, now, "operator", text, **spoken)
 
         self._show("caption", {"role": "operator", "text": text, "final": True})
         self.put(entry)
@@ -170,9 +170,9 @@ class Writer:
             self._growing.pop(number, None)
             if (said := self._messages.get(number)) is not None:
                 if await interactions.change(db, said, text=storable(growing["text"])):
-                    interactions.log(db, interaction, "message.grown", now, message_id=str(said.id))
+                    interactions.log(db, interaction, "message.grown", now, message_id=str(said))
                 return
-            self._messages[number] = _say(
+            self._messages[number] = await _say(
                 db, interaction, now, author, growing["text"], heard="", from_ms=from_ms, author=name
             )  # fmt: skip
 
@@ -197,7 +197,7 @@ class Writer:
             ):  # fmt: skip
                 return
             interactions.log(
-                db, interaction, "message.heard", now, message_id=str(said.id), text=text, heard=heard, cut=cut
+                db, interaction, "message.heard", now, message_id=str(said), text=text, heard=heard, cut=cut
             )  # fmt: skip
 
         self._show("caption", {"role": author, "text": heard, "final": True, "cut": cut})
@@ -282,11 +282,10 @@ class Writer:
         return piece
 
 
-def _say(
+async def _say(
     db: AsyncSession, interaction: Interaction, now: datetime, role: str, text: str, **fields: Any
-) -> Message:  # fmt: skip
-    fields.setdefault("author", "")
+) -> UUID:  # fmt: skip
     idle_at = interaction.idle_at  # says when a call without a line ends; words that come after it delay no end
-    said = say_in(db, interaction, now, role=role, text=storable(text), **fields)
+    said = await spoken_in(db, interaction, now, role=role, text=storable(text), **fields)
     interaction.idle_at = idle_at
     return said

@@ -31,6 +31,7 @@ def profiled(pid: int, name: str, calls: int, seconds: float) -> Iterator[None]:
         str(pid),
         "-r",
         str(RATE),
+        "--nonblocking",
         "--gil",
         "--threads",
         "-f",
