@@ -242,7 +242,8 @@ class Reply:
     """What a request produced: the inbounds, and the answer for the provider.
 
     For providers that must be given something they understand whatever happens here, with the same media type and
-    200: `otherwise` is answered instead when the inbounds could not be stored, `refused` when the hub refuses them.
+    200: `otherwise` is answered instead when the inbounds could not be stored or the hub is too busy (503),
+    `refused` when it refuses them.
     """
 
     events: tuple[Inbound, ...] = ()

@@ -66,6 +66,8 @@ class Desk:
         self.taken.append(inbound)
         if inbound.external_id == "refuse":
             raise Refused("It has ended.", 409)
+        if inbound.external_id == "busy":
+            raise Refused("All lines are busy.", 503)
         if inbound.external_id == "break":
             raise ConnectionError("no database")
         if inbound.external_id == "stall":
@@ -254,6 +256,12 @@ async def test_what_the_hub_refuses_is_answered_with_the_channels_words_for_that
     assert (answer.status_code, answer.text) == (200, "<no/>")
     assert answer.headers["content-type"].startswith("text/xml")
     assert (await door.http.post("/hooks/pipe?event=refuse&otherwise=<later/>")).status_code == 409
+
+
+async def test_what_the_hub_is_too_busy_for_may_come_again(door: Door) -> None:
+    answer = await door.http.post("/hooks/pipe?event=busy&otherwise=<later/>&refused=<no/>")
+    assert (answer.status_code, answer.text) == (200, "<later/>")
+    assert (await door.http.post("/hooks/pipe?event=busy&refused=<no/>")).status_code == 503
 
 
 async def test_a_provider_that_is_owed_an_answer_is_not_kept_waiting(

@@ -541,6 +541,62 @@ async def test_what_comes_after_the_end_changes_nothing(phones: Exchange) -> Non
     assert await phones.records.counts() == before
 
 
+async def verbs(phones: Exchange, sid: str) -> list[str]:
+    """What the carrier was told to do with a call, so far."""
+    return [one["verb"] for one in (await phones.until(sid, 0))["events"] if one["event"] == "verb"]
+
+
+async def test_who_calls_when_all_lines_are_busy_waits_for_a_moment_and_is_then_talked_with(
+    phones: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phones.house.hub.context, "most_calls", 1)
+    number = await phones.number(agent())
+    first = await phones.calls_us(number, [QUIET])
+    await phones.until(first, script="done")
+    second = await phones.calls_us(number, [])
+    await phones.until(second, event="verb")
+    await phones.hangs_up(first)
+    await phones.until(second, event="stream_start")
+    await phones.goes_on(second, [{"wait": "speech"}, QUIET, says("My name is Ana"), QUIET, *BYE])
+    await phones.over(second, 30)
+    assert (await verbs(phones, second))[:4] == ["Say", "Pause", "Redirect", "Connect"]
+    assert await phones.heard_words(second) == "hello.hello ana.goodbye."
+    assert (await phones.ended(second)).ended_reason == "goodbye"
+
+
+async def test_who_finds_all_lines_busy_three_times_is_told_to_call_later(
+    phones: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phones.house.hub.context, "most_calls", 1)
+    number = await phones.number(agent())
+    first = await phones.calls_us(number, [QUIET])
+    await phones.until(first, script="done")
+    second = await phones.calls_us(number, [QUIET])
+    await phones.over(second, 30)
+    assert await verbs(phones, second) == ["Say", "Pause", "Redirect"] * 2 + ["Say", "Hangup"]
+    assert await phones.records.all(Interaction, Interaction.external_id == second) == []
+    assert (await phones.until(first, 0))["status"] == "in-progress"
+    await phones.hangs_up(first)
+    await phones.over(first)
+
+
+async def test_lines_that_open_in_the_same_moment_are_no_more_than_there_are(
+    phones: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phones.house.hub.context, "most_calls", 3)
+    number = await phones.number(agent())
+    sids = await asyncio.gather(*(phones.calls_us(number, [QUIET]) for _ in range(8)))
+    most = 0
+    for _ in range(60):
+        most = max(most, len(phones.house.hub.context.calls))
+        await asyncio.sleep(0.02)
+    assert most == 3
+    for sid in sids:
+        await phones.hangs_up(sid)
+    for sid in sids:
+        await phones.over(sid)
+
+
 async def test_many_calls_at_once_are_each_talked_with_alone(phones: Exchange) -> None:
     number = await phones.number(agent())
 

@@ -66,6 +66,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Litestar:
         ),
         node=f"{settings.node}#{secrets.token_hex(4)}",
         data_dir=settings.hub_data_dir,
+        most_calls=settings.hub_max_calls,
         file_url=links.to,
         question_url=questions.to,
         clock=clock,

@@ -92,10 +92,11 @@ async def _stored(hub: Hub, name: str, reply: Reply) -> Response[Any]:
             for inbound in reply.events:
                 await _handed_over(hub, inbound)
     except Refused as refused:
-        if reply.refused is None:
+        words = reply.otherwise if refused.status == 503 else reply.refused
+        if words is None:
             raise
         log.info("refused a request for %s: %s", name, refused.reason)
-        return Response(reply.refused, status_code=200, media_type=reply.media_type)
+        return Response(words, status_code=200, media_type=reply.media_type)
     except Exception:
         if reply.otherwise is None:
             raise

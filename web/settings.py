@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     hub_turn_secret: str = Field(default="", description="secret shared with the TURN server, for passwords of an hour")
     hub_sandbox_url: str = Field(default="", description="the sandbox carrier's own pages, for `hub demo`")
     hub_work: bool = Field(default=True, description="carry out background work in this process")
+    hub_max_calls: int = Field(
+        default=100, ge=1, description="calls that this process takes at once; who calls then is asked to wait"
+    )
     hub_api_rate: float = Field(default=50, gt=0, description="API requests a second that one key may make")
     hub_api_burst: int = Field(default=200, ge=1, description="API requests that one key may make at once")
     hub_email_domain: str = Field(

@@ -29,6 +29,7 @@ log = logging.getLogger("hub")
 T = TypeVar("T")
 
 MOST_ANSWERS_AT_ONCE = 32
+MOST_CALLS = 100
 MOST_READ_AT_ONCE = 4
 MOST_EXTRACTED_AT_ONCE = 4
 MOST_WAITING_AT_ONCE = 1_000
@@ -62,7 +63,8 @@ class Context:
 
     `result_url` is where the result of a function is posted to; `data_dir` is where recordings and files are kept,
     `file_url` where a provider fetches one of the files, `question_url` where a question is answered; `calls` are the
-    live interactions that this process holds, `warmed` the engines it has opened before, by part and name; `hooks`
+    live interactions that this process holds, of which it takes `most_calls`, `arriving` the carrier's ids of those
+    whose line is being taken, `warmed` the engines it has opened before, by part and name; `hooks`
     looks at what happens in interactions.
     """
 
@@ -88,6 +90,8 @@ class Context:
     answering: dict[UUID, bool] = field(default_factory=dict)
     delivering: dict[UUID, bool] = field(default_factory=dict)
     calls: "dict[UUID, LiveCall]" = field(default_factory=dict)
+    most_calls: int = MOST_CALLS
+    arriving: set[str] = field(default_factory=set)
     warmed: set[tuple[str, str]] = field(default_factory=set)
     concluding: set[UUID] = field(default_factory=set)
     extracting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_EXTRACTED_AT_ONCE))

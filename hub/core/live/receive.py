@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub import identity, policy
-from hub.channel import Channel, Inbound, Refused
+from hub.channel import Channel, Inbound, Line, Refused
 from hub.core.context import Context
 from hub.core.live.call import LiveCall
 from hub.core.live.hanging_up import call_off
@@ -29,20 +29,27 @@ log = logging.getLogger("hub.live")
 SPEAKERS = ("customer", "agent", "operator")
 """Of these one has said something in a call that is taken up again; our note of placing it does not count."""
 
-MOST_CALLS = 400
-"""Live interactions one process takes at once; more are refused before they would spoil those there are."""
-
 
 async def receive(hub: Context, inbound: Inbound) -> Receipt:
     """Take in a call; with a line, the talk begins. Raises `Refused`: unknown, ended, a ticket used before, busy."""
     inbound = cleaned(inbound)
-    if len(hub.calls) >= MOST_CALLS and inbound.external_id not in {live.external_id for live in hub.calls.values()}:
+    taken = {live.external_id for live in hub.calls.values()} | hub.arriving
+    if len(taken) >= hub.most_calls and inbound.external_id not in taken:  # more would spoil those there are
         raise Refused("All lines are busy. Try again in a moment.", 503)
     if inbound.line is None:
         async with hub.store.write(urgent=True) as db:
             interaction = await _ringing(db, hub, inbound)
         hub.spawn(warm_up(hub, interaction.workspace_id, *definitions(interaction)))
         return Receipt(True, interaction.id)
+    hub.arriving.add(inbound.external_id)
+    try:
+        return await _taken(hub, inbound, inbound.line)
+    finally:
+        hub.arriving.discard(inbound.external_id)
+
+
+async def _taken(hub: Context, inbound: Inbound, line: Line) -> Receipt:
+    """Its line is open: from now on it is held by this process."""
     async with hub.store.write(urgent=True) as db:
         interaction = await _connected(db, hub, inbound)
         kind = hub.channels[inbound.channel].identity
@@ -56,9 +63,9 @@ async def receive(hub: Context, inbound: Inbound) -> Receipt:
         earlier.fence()
     memory, warm = await memory_of(hub, interaction), wanted_by(hub, interaction)
     if warm is not None:
-        live: LiveCall = Leg(hub, interaction, inbound.line, memory, warm)
+        live: LiveCall = Leg(hub, interaction, line, memory, warm)
     else:
-        live = LiveCall(hub, interaction, inbound.line, memory, resumed)
+        live = LiveCall(hub, interaction, line, memory, resumed)
     live.keep(not untaped)
     hub.calls[interaction.id] = live
     task = hub.spawn(live.run(_cue(interaction, resumed)))

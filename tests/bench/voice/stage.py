@@ -173,7 +173,7 @@ def stage(
         url = f"http://127.0.0.1:{port}"
         environment = {
             "HUB_PUBLIC_URL": url, "HUB_DATA_DIR": str(folder), "HUB_DATABASE_URL": "", "HUB_REDIS_URL": "",
-            "HUB_SECRET_KEY": "the key of the bench", "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+            "HUB_MAX_CALLS": "1000", "HUB_SECRET_KEY": "the key of the bench", "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
             "TWILIO_AUTH_TOKEN": AUTH_TOKEN, "TWILIO_BASE_URL": "http://127.0.0.1:9", PORT: str(engine_port),
         }  # fmt: skip
         for vendor in ("OPENAI", "DEEPGRAM", "ELEVENLABS") if on == "sdks" else ():
