@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import make_url
 
 from fixtures.sandbox.twilio.voice.audio import from_mulaw
+from hub.core.deliver import deliver
 from hub.core.recover import sweep
 from hub.models import AgentDefinition, Event, Interaction, Message, OutboxEntry
 from hub.policy import NotAllowed
@@ -578,6 +579,35 @@ async def test_who_finds_all_lines_busy_three_times_is_told_to_call_later(
     assert (await phones.until(first, 0))["status"] == "in-progress"
     await phones.hangs_up(first)
     await phones.over(first)
+
+
+async def test_nobody_is_called_while_all_lines_are_busy(phones: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phones.house.hub.context, "most_calls", 1)
+    person = phones.person()
+    first = await phones.calls_us(await phones.number(agent(), OUR_NUMBER), [QUIET])
+    await phones.until(first, script="done")
+    await phones.answers(person, script=[QUIET, *BYE])
+    placed = await phones.house.hub.start(phones.house.home.workspace_id, "call", person)
+    await deliver(phones.house.hub.context, placed.id)
+    assert await phones.calls_to(person, at_least=0) == []
+    assert (await now(phones, placed)).status == "queued"
+    await phones.hangs_up(first)
+    await phones.over(first)
+    await phones.quiet()
+    await deliver(phones.house.hub.context, placed.id)
+    assert (await at_its_end(phones, placed)).ended_reason == "goodbye"
+    assert len(await phones.calls_to(person)) == 1
+
+
+async def test_who_was_called_is_talked_with_though_all_lines_are_busy_by_then(
+    phones: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = phones.person()
+    await phones.answers(person, script=[QUIET, *BYE], after_ms=1_000)
+    placed = await rings(phones, person)
+    await phones.calls_to(person)
+    monkeypatch.setattr(phones.house.hub.context, "most_calls", 0)
+    assert (await at_its_end(phones, placed)).ended_reason == "goodbye"
 
 
 async def test_lines_that_open_in_the_same_moment_are_no_more_than_there_are(

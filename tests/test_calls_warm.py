@@ -154,6 +154,19 @@ async def test_a_briefing_that_is_given_is_told_instead_and_a_spoken_yes_takes_t
     assert await told(phones) == "completed"
 
 
+async def test_a_colleague_is_called_though_all_lines_are_busy(
+    phones: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are to take over one of the calls there are."""
+    sid, interaction = await customer_calls(phones)
+    monkeypatch.setattr(phones.house.hub.context, "most_calls", 1)
+    await phones.answers(COLLEAGUE, script=[{"wait": "speech"}, {"digits": "2"}])
+    await transfer(phones, interaction)
+    assert await told(phones) == "declined"
+    await phones.hangs_up(sid)
+    await phones.over(sid)
+
+
 @pytest.mark.parametrize(
     ("rule", "outcome", "leg_status"),
     [

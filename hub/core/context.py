@@ -98,6 +98,11 @@ class Context:
     hooks: "Hooks | None" = None
     hooking: dict[UUID, bool] = field(default_factory=dict)
 
+    @property
+    def lines(self) -> set[str]:
+        """The carrier's ids of the calls that this process holds or is taking."""
+        return {live.external_id for live in self.calls.values()} | self.arriving
+
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run it beside the request; its failure is logged."""
         task = asyncio.create_task(work)

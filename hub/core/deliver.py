@@ -17,8 +17,8 @@ from hub.core.verifying import HIDDEN, code_of
 from hub.core.write import finish, park
 from hub.models import Interaction, Message, OutboxEntry
 from hub.models.interaction import outranks
+from hub.store import calls, interactions, transit
 from hub.store import files as stored
-from hub.store import interactions, transit
 
 log = logging.getLogger("hub.deliver")
 MOST_ATTEMPTS = 8
@@ -43,6 +43,8 @@ async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
     """Send one; whether the next may follow."""
     async with hub.store.write() as db:
         channel = hub.channels[entry.channel]
+        if channel.limits.live and await _no_line(hub, db, entry):
+            return False
         refused = await policy.refuses_owed(db, entry, message, channel.identity, channel.limits)
         claimed = await transit.claim(db, message, hub.node, hub.clock.now(), refused=refused)
         if claimed == "canceled":
@@ -60,6 +62,14 @@ async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
     await settle(hub, entry.message_id, external_id)
     failpoints.reach("deliver.settled")
     return True
+
+
+async def _no_line(hub: Context, db: AsyncSession, entry: OutboxEntry) -> bool:
+    """Nobody is called while all lines are busy, but for a colleague who is asked to take over one of them."""
+    if len(hub.lines) < hub.most_calls:
+        return False
+    interaction = await interactions.interaction(db, entry.workspace_id, entry.interaction_id)
+    return interaction is None or calls.customers_call(interaction) is None
 
 
 async def _cancel(hub: Context, db: AsyncSession, entry: OutboxEntry) -> None:

@@ -12,6 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.models import Command, Interaction, Recording
 
 
+def customers_call(interaction: Interaction) -> UUID | None:
+    """The interaction of the customer whom such a call is about; None of any other call. No API sets this."""
+    about = interaction.state.get("transfer_of")
+    return UUID(about) if isinstance(about, str) and about else None
+
+
 def call_hint(db: AsyncSession, interaction_id: UUID) -> None:
     """Tell the node that holds this live interaction, once this transaction is committed, to look again."""
     db.info.setdefault("hints", set()).add((f"call:{interaction_id}", str(interaction_id)))

@@ -1,7 +1,5 @@
 """The call to a colleague who is asked to take a customer over: they are briefed, and then stay on the line or not."""
 
-from uuid import UUID
-
 from hub.channel import Line
 from hub.core.context import Context
 from hub.core.live.briefing import ACCEPTED, DECLINE, DECLINED, TAKE, Briefing
@@ -10,18 +8,13 @@ from hub.core.live.mind import Memory
 from hub.core.live.warm import Warm
 from hub.dialogue.turn import Finish, HandToHuman, Piece
 from hub.models import Interaction
+from hub.store import calls
 from hub.voice.bridge import Bridge, Shared
-
-
-def customers_call(interaction: Interaction) -> UUID | None:
-    """The interaction of the customer whom such a call is about; None of any other call. No API sets this."""
-    about = interaction.state.get("transfer_of")
-    return UUID(about) if isinstance(about, str) and about else None
 
 
 def wanted_by(hub: Context, interaction: Interaction) -> Warm | None:
     """The transfer that this call belongs to, if it is under way here."""
-    about = customers_call(interaction)
+    about = calls.customers_call(interaction)
     customer = hub.calls.get(about) if about is not None else None
     warm = customer.warm if customer is not None else None
     return warm if warm is not None and warm.leg_id == interaction.id and not warm.outcome else None

@@ -11,7 +11,7 @@ from hub.channel import Channel, Inbound, Line, Refused
 from hub.core.context import Context
 from hub.core.live.call import LiveCall
 from hub.core.live.hanging_up import call_off
-from hub.core.live.leg import Leg, customers_call, wanted_by
+from hub.core.live.leg import Leg, wanted_by
 from hub.core.live.lost import RINGS_FOR, await_line
 from hub.core.live.mind import memory_of
 from hub.core.live.warm import broke_off, is_over
@@ -33,8 +33,8 @@ SPEAKERS = ("customer", "agent", "operator")
 async def receive(hub: Context, inbound: Inbound) -> Receipt:
     """Take in a call; with a line, the talk begins. Raises `Refused`: unknown, ended, a ticket used before, busy."""
     inbound = cleaned(inbound)
-    taken = {live.external_id for live in hub.calls.values()} | hub.arriving
-    if len(taken) >= hub.most_calls and inbound.external_id not in taken:  # more would spoil those there are
+    known = inbound.about or inbound.external_id in hub.lines
+    if not known and len(hub.lines) >= hub.most_calls:  # more would spoil those there are
         raise Refused("All lines are busy. Try again in a moment.", 503)
     if inbound.line is None:
         async with hub.store.write(urgent=True) as db:
@@ -86,7 +86,7 @@ async def _ringing(db: AsyncSession, hub: Context, inbound: Inbound) -> Interact
         interaction = await _opened(db, hub, inbound, "ringing")
     if _has_ended(hub, interaction):
         raise Refused("This call has ended.", 409)
-    if (about := customers_call(interaction)) is not None and await is_over(db, about, interaction.id):
+    if (about := calls.customers_call(interaction)) is not None and await is_over(db, about, interaction.id):
         raise Refused("Nobody waits for this call any more.", 409)
     interaction.external_id = interaction.external_id or inbound.external_id
     if inbound.status and inbound.status != interaction.status and may_follow(interaction.status, inbound.status):
@@ -104,7 +104,7 @@ async def _connected(db: AsyncSession, hub: Context, inbound: Inbound) -> Intera
         interaction = await _opened(db, hub, inbound, "in_progress")
     if _has_ended(hub, interaction):
         raise Refused("This call has ended.", 409)
-    if customers_call(interaction) is not None and wanted_by(hub, interaction) is None:
+    if calls.customers_call(interaction) is not None and wanted_by(hub, interaction) is None:
         raise Refused("The customer of this call is with another server process, or not there any more.", 503)
     ticket = InboxEntry(
         workspace_id=interaction.workspace_id, interaction_id=interaction.id, channel=inbound.channel,
