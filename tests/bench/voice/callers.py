@@ -35,6 +35,13 @@ def resident_kb(pid: int) -> int:
     return int(status.split("VmRSS:")[1].split()[0])
 
 
+def stolen_seconds(pid: int) -> float:
+    """How long so far whoever runs this virtual machine had other use for the cores that a process may run on."""
+    lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+    ours = {f"cpu{core}" for core in os.sched_getaffinity(pid)}
+    return sum(int(line[8]) for line in lines if line[0] in ours) / os.sysconf("SC_CLK_TCK")
+
+
 def quiet_frames() -> list[bytes]:
     """A second of a telephone line on which nobody speaks: soft noise."""
     from base64 import b64encode
@@ -153,11 +160,13 @@ async def run(orders: Orders) -> Result:
         gc.freeze()
         gc.disable()
         begin, cpu, ours = monotonic(), cpu_seconds(orders.pid), cpu_seconds(os.getpid())
+        stolen = stolen_seconds(orders.pid)
         first = len(calls.pacer.late)
         before = [(echoed.chunk, echoed.back, len(echoed.took)) for echoed in calls.echoed]
         await asyncio.sleep(orders.seconds)
         result.begin, result.end = begin, monotonic()
         result.server_cpu = cpu_seconds(orders.pid) - cpu
+        result.stolen_share = (stolen_seconds(orders.pid) - stolen) / (result.end - begin)
         result.callers_cpu = cpu_seconds(os.getpid()) - ours
         result.resident_kb = (result.resident_kb[0], resident_kb(orders.pid))
         result.late_ms = [late * 1000 for late in calls.pacer.late[first:]]

@@ -30,6 +30,8 @@ class Figures:
     cpu_per_minute: float = 0.0
     shovels: list[float] = field(default_factory=list)
     idle_share: float = 0.0
+    core_share: float = 0.0
+    stolen_share: float = 0.0
     callers_cpu: float = 0.0
     mb_per_call: float = 0.0
     callers_late_ms: list[float] = field(default_factory=list)
@@ -57,7 +59,8 @@ class Figures:
         return (
             f"{self.calls:>4} calls: {self.turns} turns, {self.interruptions} interruptions, "
             f"added {pair(self.added_ms)} ms, clear {clear} ms, "
-            f"CPU {self.cpu_per_minute:.2f} s per call-minute (idle {self.idle_share:.1%} of a core), "
+            f"CPU {self.cpu_per_minute:.2f} s per call-minute (idle {self.idle_share:.1%} of a core; now "
+            f"{self.core_share:.0%} of one, and {self.stolen_share:.0%} of it was not there), "
             f"{self.mb_per_call:.2f} MB per call, "
             f"jitter p99 {at(self.late_ms, 0.99)} ms, underruns {self.underruns} of {self.messages}, "
             f"callers late {at(self.callers_late_ms)} ms and {self.callers_cpu:.0%} of a core, "
@@ -79,7 +82,8 @@ def figures(result: Result, stage: Stage) -> Figures:
     made = Figures(len(result.calls))
     minutes = (result.end - result.begin) / 60
     made.cpu_per_minute = result.server_cpu / max(made.calls * minutes, 1e-9)
-    made.idle_share = result.idle_share
+    made.core_share = result.server_cpu / max(result.end - result.begin, 1e-9)
+    made.idle_share, made.stolen_share = result.idle_share, result.stolen_share
     made.callers_cpu = result.callers_cpu / max(result.end - result.begin, 1e-9)
     made.mb_per_call = (result.resident_kb[1] - result.resident_kb[0]) / 1024 / max(made.calls, 1)
     made.callers_late_ms = result.late_ms

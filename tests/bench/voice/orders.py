@@ -43,12 +43,16 @@ class CallResult:
 
 @dataclass
 class Result:
-    """What was measured between `begin` and `end` (monotonic seconds)."""
+    """What was measured between `begin` and `end` (monotonic seconds).
+
+    `stolen_share`: of the server's core, what a virtual machine was not given.
+    """
 
     begin: float = 0.0
     end: float = 0.0
     server_cpu: float = 0.0
     idle_share: float = 0.0
+    stolen_share: float = 0.0
     callers_cpu: float = 0.0
     resident_kb: tuple[int, int] = (0, 0)
     late_ms: list[float] = field(default_factory=list)
