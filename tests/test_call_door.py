@@ -61,6 +61,8 @@ class Desk:
         self.context = SimpleNamespace(channels=channels)
         self.taken: list[Inbound] = []
         self.lives: list[asyncio.Task[None]] = []
+        self.heard: list[str | bytes] = []
+        self.free = asyncio.Event()
 
     async def receive(self, inbound: Inbound) -> Receipt:
         self.taken.append(inbound)
@@ -83,9 +85,12 @@ class Desk:
                 await inbound.line.play(piece[0])  # type: ignore[arg-type]
             return
         pipe: Socket = inbound.data["socket"]
+        if "/busy" in inbound.external_id:
+            await self.free.wait()
         while (frame := await pipe.receive()) is not None:
             if frame == "bye":
                 return
+            self.heard.append(frame)
             await pipe.send(frame)
 
 
@@ -139,6 +144,15 @@ async def test_frames_go_both_ways_until_the_other_side_goes(door: Door) -> None
     assert hook.url == door.url.replace("http", "ws") + "/hooks/pipe/live?x=%41"
     assert (hook.method, hook.body) == ("GET", b"")
     assert hook.headers["upgrade"] == "websocket"
+
+
+async def test_what_was_sent_before_the_other_side_went_is_heard_though_nothing_can_be_answered(door: Door) -> None:
+    async with door.opened("/hooks/pipe/busy") as made:
+        for frame in ("one", "two", "stop"):
+            await made.send(frame)
+    door.desk.free.set()
+    await until(lambda: door.desk.lives[0].done())
+    assert door.desk.heard == ["one", "two", "stop"]
 
 
 async def test_when_the_talk_is_over_the_socket_is_closed(door: Door) -> None:

@@ -17,12 +17,16 @@ class Handshake(WebSocket[Any, Any, Any]):
 
 
 class DoorSocket:
-    """The `Socket` of the contract, directly over ASGI: https://asgi.readthedocs.io/en/latest/specs/www.html#websocket"""
+    """The `Socket` of the contract, directly over ASGI: https://asgi.readthedocs.io/en/latest/specs/www.html#websocket
 
-    __slots__ = ("_receive", "_send", "accepted", "gone")
+    `deaf`: they take nothing more. What they sent before they went may still be there to be received; when `gone`,
+    nothing is.
+    """
+
+    __slots__ = ("_receive", "_send", "accepted", "deaf", "gone")
 
     def __init__(self, receive: Receive, send: Send) -> None:
-        self.accepted = self.gone = False
+        self.accepted = self.deaf = self.gone = False
         self.lead_to(receive, send)
 
     def lead_to(self, receive: Any, send: Any) -> None:
@@ -46,18 +50,18 @@ class DoorSocket:
         return message.get("bytes") if given is None else given
 
     async def send(self, data: str | bytes) -> None:
-        if not self.gone:
+        if not (self.gone or self.deaf):
             kind = "text" if isinstance(data, str) else "bytes"
             await self._tell({"type": "websocket.send", kind: data})
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close it. Before it is accepted, this answers the handshake with 403."""
-        if not self.gone:
+        if not (self.gone or self.deaf):
             await self._tell({"type": "websocket.close", "code": code, "reason": reason})
-            self.gone = True
+        self.gone = True
 
     async def _tell(self, message: dict[str, Any]) -> None:
         try:
             await self._send(message)
         except Exception:  # each server has its own way to say that nobody is there any more
-            self.gone = True
+            self.deaf = True
