@@ -24,7 +24,8 @@ class PlayClock:
         self._delay: float | None = None
         self._begin = 0  # where the stretch begins that plays now,
         self._late: float | None = None  # and its own delay, once one of its marks has told
-        self._passed = 0  # this much is over for certain: heard or cleared
+        self._passed = 0  # this much is over: heard or cleared,
+        self._proven = 0  # and this much for certain
         self._apart = 0  # of that, how much `heard` does not count
         self._uncounted: deque[tuple[int, int]] = deque()
         self._marks: deque[tuple[int, float]] = deque(maxlen=256)
@@ -83,12 +84,17 @@ class PlayClock:
         self._delay = late if before is None or late <= before else before + (late - before) * _SLOWER
         if position > self._begin:
             self._late = late if self._late is None else min(late, self._late)
-        self._passed = max(self._passed, position)
+        self._passed, self._proven = max(self._passed, position), max(self._proven, position)
+
+    def ended(self, at: float) -> None:
+        """The other end went away then, though we hear of it only now: nothing has been played since."""
+        self._passed, self._now = max(self._proven, min(self._begin, self._passed)), lambda: at
 
     def clear(self) -> int:
         """What is unplayed never will be; how many bytes that is. Marks that come back from now on prove nothing."""
         heard, lost = self.heard(), self.unplayed()
-        self._passed, self._apart = self.written, self.written - heard
+        self._passed = self._proven = self.written
+        self._apart = self.written - heard
         self._until, self._late = self._now(), None
         self._uncounted.clear()
         self._marks.clear()

@@ -2,6 +2,7 @@
 
 import asyncio
 import binascii
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ AHEAD_BYTES = 2 * RATE
 MESSAGE_BYTES = RATE // 5
 MARK_EVERY_BYTES = RATE
 MOST_CHARACTERS = 65_536
+MOST_LATE_SECONDS = 2.0
+_DRIFT_SECONDS = 0.00002
+"""By so much the clocks at both ends may drift apart from one frame to the next."""
 _DAY_MS = 86_400_000
 _KEYS = frozenset("0123456789*#")
 
@@ -59,7 +63,9 @@ class CallLine:
         self._before = f'{{"event":"media","streamSid":"{stream}","media":{{"payload":"'
         self._marking = f'{{"event":"mark","streamSid":"{stream}","mark":{{"name":"'
         self._clearing = f'{{"event":"clear","streamSid":"{stream}"}}'
-        self._clock = PlayClock(RATE, asyncio.get_running_loop().time)
+        self._time = asyncio.get_running_loop().time
+        self._clock = PlayClock(RATE, self._time)
+        self._way, self._newest = math.inf, 0.0
         self._over = self._closed = False
         self.broken = False
         self.garbled = 0
@@ -75,7 +81,10 @@ class CallLine:
             if frame.event == "media":
                 media = frame.media
                 if media is not None and media.payload and media.track == "inbound":
-                    yield Sound(media.payload, _milliseconds(media.timestamp))
+                    at_ms = _milliseconds(media.timestamp)
+                    if at_ms >= 0:
+                        self._came(at_ms / 1000 + len(media.payload) / RATE)
+                    yield Sound(media.payload, at_ms)
             elif frame.event == "mark" and frame.mark is not None:
                 self._clock.returned(frame.mark.name)
             elif frame.event == "dtmf" and frame.dtmf is not None and frame.dtmf.digit in _KEYS:
@@ -85,6 +94,12 @@ class CallLine:
         else:
             self.broken = not self._closed
         self._over = True
+        if self._newest and not self._closed:
+            self._clock.ended(max(self._newest + self._way, self._time() - MOST_LATE_SECONDS))
+
+    def _came(self, made_at: float) -> None:
+        """A frame that was whole then, in seconds of the carrier's clock; the quickest tells how long the way is."""
+        self._newest, self._way = made_at, min(self._time() - made_at, self._way + _DRIFT_SECONDS)
 
     async def play(self, audio: bytes) -> None:
         await self._play(audio)
@@ -94,7 +109,7 @@ class CallLine:
         clears = clock.clears
         for begin in range(0, len(audio), MESSAGE_BYTES):
             part = audio[begin : begin + MESSAGE_BYTES]
-            while (too_much := clock.unplayed() + len(part) - AHEAD_BYTES) > 0:
+            while not self._over and (too_much := clock.unplayed() + len(part) - AHEAD_BYTES) > 0:
                 await asyncio.sleep(too_much / RATE)
                 if clock.clears != clears:
                     return

@@ -530,6 +530,73 @@ def test_the_end_of_the_stream_ends_the_sound_and_the_playing(end: str) -> None:
     assert on_a_line(test) == []
 
 
+async def listens(carrier: Carrier, seconds: float, way: float = 0.0, drift: float = 0.0) -> None:
+    """The person says nothing for so long; each frame is on its way for `way`, and a minute there is longer by
+    `drift` seconds than one here.
+    """
+    begin = carrier.now + way
+    for number in range(round(seconds * 50)):
+        await asyncio.sleep(begin + (number + 1) * 0.02 - carrier.now)
+        carrier.frames.put_nowait(media(b"\xff" * 160, f"{round(number * 20 * (1 + drift / 60))}"))
+
+
+@pytest.mark.parametrize("way", [0.0, 0.3])
+@pytest.mark.parametrize("end", ["stop", "gone"])
+def test_what_is_heard_ends_with_the_call_though_we_hear_of_that_later(way: float, end: str) -> None:
+    async def test(line: CallLine, carrier: Carrier) -> None:
+        speaking = asyncio.create_task(line.play(SECOND * 5))
+        await listens(carrier, 2.5, way)
+        await asyncio.sleep(0.15)
+        assert line.played() == pytest.approx(8000 * (2.65 + way), abs=8)
+        carrier.say("stop") if end == "stop" else carrier.frames.put_nowait(None)
+        await asyncio.sleep(1)
+        assert line.played() == pytest.approx(8000 * (2.5 + way), abs=8)
+        await speaking
+
+    on_a_line(test, marks=False)
+
+
+def test_what_a_mark_has_proven_was_heard_whenever_the_call_ended() -> None:
+    async def test(line: CallLine, carrier: Carrier) -> None:
+        await line.play(SECOND)
+        await listens(carrier, 0.2)
+        await asyncio.sleep(1)
+        carrier.say("stop")
+        await asyncio.sleep(0.1)
+        assert line.played() == 8000
+
+    on_a_line(test)
+
+
+def test_what_was_heard_before_the_last_words_began_stays_heard() -> None:
+    async def test(line: CallLine, carrier: Carrier) -> None:
+        await line.play(SECOND)
+        await listens(carrier, 3)
+        await asyncio.sleep(0.5)
+        await line.play(SECOND)
+        await asyncio.sleep(0.3)
+        assert line.played() == 8000 + 2400
+        carrier.say("stop")
+        await asyncio.sleep(0.1)
+        assert line.played() == 8000
+
+    on_a_line(test, marks=False)
+
+
+@pytest.mark.parametrize("drift", [-0.03, 0.03])
+def test_a_clock_that_goes_wrong_at_the_other_end_makes_no_difference(drift: float) -> None:
+    async def test(line: CallLine, carrier: Carrier) -> None:
+        listening = asyncio.create_task(listens(carrier, 600.5, drift=drift))
+        await asyncio.sleep(600)
+        await line.play(SECOND)
+        await listening
+        carrier.say("stop")
+        await asyncio.sleep(0.1)
+        assert line.played() == pytest.approx(4000, abs=80)
+
+    on_a_line(test, marks=False)
+
+
 def test_hanging_up_closes_the_socket_once() -> None:
     async def test(line: CallLine, carrier: Carrier) -> None:
         await line.play(SECOND)
