@@ -24,9 +24,9 @@ class PlayClock:
         self._delay: float | None = None
         self._begin = 0  # where the stretch begins that plays now,
         self._late: float | None = None  # and its own delay, once one of its marks has told
-        self._passed = 0  # this much is over: heard or cleared,
-        self._proven = 0  # and this much for certain
+        self._passed = 0  # this much is over: heard or cleared
         self._apart = 0  # of that, how much `heard` does not count
+        self._proven = 0  # this much is over for certain
         self._uncounted: deque[tuple[int, int]] = deque()
         self._marks: deque[tuple[int, float]] = deque(maxlen=256)
         self._marked = 0

@@ -547,13 +547,19 @@ async def verbs(phones: Exchange, sid: str) -> list[str]:
     return [one["verb"] for one in (await phones.until(sid, 0))["events"] if one["event"] == "verb"]
 
 
+async def only_line_taken(phones: Exchange, monkeypatch: pytest.MonkeyPatch, number: str) -> str:
+    """There is one line, and this call has it."""
+    monkeypatch.setattr(phones.house.hub.context, "most_calls", 1)
+    sid = await phones.calls_us(number, [QUIET])
+    await phones.until(sid, script="done")
+    return sid
+
+
 async def test_who_calls_when_all_lines_are_busy_waits_for_a_moment_and_is_then_talked_with(
     phones: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phones.house.hub.context, "most_calls", 1)
     number = await phones.number(agent())
-    first = await phones.calls_us(number, [QUIET])
-    await phones.until(first, script="done")
+    first = await only_line_taken(phones, monkeypatch, number)
     second = await phones.calls_us(number, [])
     await phones.until(second, event="verb")
     await phones.hangs_up(first)
@@ -568,10 +574,8 @@ async def test_who_calls_when_all_lines_are_busy_waits_for_a_moment_and_is_then_
 async def test_who_finds_all_lines_busy_three_times_is_told_to_call_later(
     phones: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phones.house.hub.context, "most_calls", 1)
     number = await phones.number(agent())
-    first = await phones.calls_us(number, [QUIET])
-    await phones.until(first, script="done")
+    first = await only_line_taken(phones, monkeypatch, number)
     second = await phones.calls_us(number, [QUIET])
     await phones.over(second, 30)
     assert await verbs(phones, second) == ["Say", "Pause", "Redirect"] * 2 + ["Say", "Hangup"]
@@ -582,10 +586,8 @@ async def test_who_finds_all_lines_busy_three_times_is_told_to_call_later(
 
 
 async def test_nobody_is_called_while_all_lines_are_busy(phones: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phones.house.hub.context, "most_calls", 1)
     person = phones.person()
-    first = await phones.calls_us(await phones.number(agent(), OUR_NUMBER), [QUIET])
-    await phones.until(first, script="done")
+    first = await only_line_taken(phones, monkeypatch, await phones.number(agent(), OUR_NUMBER))
     await phones.answers(person, script=[QUIET, *BYE])
     placed = await phones.house.hub.start(phones.house.home.workspace_id, "call", person)
     await deliver(phones.house.hub.context, placed.id)

@@ -103,6 +103,11 @@ class Context:
         """The carrier's ids of the calls that this process holds or is taking."""
         return {live.external_id for live in self.calls.values()} | self.arriving
 
+    @property
+    def all_busy(self) -> bool:
+        """Whether one call more would spoil those there are."""
+        return len(self.lines) >= self.most_calls
+
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run it beside the request; its failure is logged."""
         task = asyncio.create_task(work)

@@ -66,7 +66,7 @@ async def _send(hub: Context, entry: OutboxEntry, message: Message) -> bool:
 
 async def _no_line(hub: Context, db: AsyncSession, entry: OutboxEntry) -> bool:
     """Nobody is called while all lines are busy, but for a colleague who is asked to take over one of them."""
-    if len(hub.lines) < hub.most_calls:
+    if not hub.all_busy:
         return False
     interaction = await interactions.interaction(db, entry.workspace_id, entry.interaction_id)
     return interaction is None or calls.customers_call(interaction) is None

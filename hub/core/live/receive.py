@@ -33,8 +33,7 @@ SPEAKERS = ("customer", "agent", "operator")
 async def receive(hub: Context, inbound: Inbound) -> Receipt:
     """Take in a call; with a line, the talk begins. Raises `Refused`: unknown, ended, a ticket used before, busy."""
     inbound = cleaned(inbound)
-    known = inbound.about or inbound.external_id in hub.lines
-    if not known and len(hub.lines) >= hub.most_calls:  # more would spoil those there are
+    if hub.all_busy and not inbound.about and inbound.external_id not in hub.lines:
         raise Refused("All lines are busy. Try again in a moment.", 503)
     if inbound.line is None:
         async with hub.store.write(urgent=True) as db:
